@@ -1,0 +1,73 @@
+//! OAuth clients and the timeline of their secrets.
+
+use crate::Time;
+
+/// A client identifier (RFC 6749 section 2.2).
+pub type ClientId = String;
+
+/// One secret of a client and when it is accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Secret {
+    /// The secret itself.
+    pub value: String,
+    /// Accepted from this moment on.
+    pub from: Time,
+    /// Accepted until this moment (exclusive); `None`: for ever.
+    pub until: Option<Time>,
+}
+
+/// A registered client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Client {
+    /// Its identifier.
+    pub id: ClientId,
+    /// Its secrets; none at all makes it a public client.
+    pub secrets: Vec<Secret>,
+    /// Registered redirect URIs, compared exactly. Empty: the first authorise request registers its own.
+    pub redirect_uris: Vec<String>,
+    /// Any loopback redirect URI is accepted (for local development).
+    pub any_loopback_redirect: bool,
+    /// Scopes it may ask for; empty: what the first authorise request asks for.
+    pub scopes: Vec<String>,
+    /// It need not use PKCE (Pleo grants exceptions).
+    pub pkce_exempt: bool,
+}
+
+/// How a client proved who it is, as the wire showed it (RFC 6749 section 2.3.1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClientAuth {
+    /// Nothing but a `client_id`, or nothing at all.
+    None {
+        /// The `client_id` parameter, if sent.
+        id: Option<ClientId>,
+    },
+    /// `Authorization: Basic`. Each reading of the header that was tried, RFC form-decoded and raw.
+    Basic {
+        /// `(id, secret)` after form-decoding, as the RFC asks.
+        decoded: (ClientId, String),
+        /// `(id, secret)` as they stood in the header.
+        raw: (ClientId, String),
+    },
+    /// `client_id` and `client_secret` in the form body.
+    Body {
+        /// The `client_id` parameter.
+        id: ClientId,
+        /// The `client_secret` parameter.
+        secret: String,
+    },
+    /// Both methods at once, which is `invalid_request`.
+    Both,
+    /// An `Authorization` header that is no valid Basic credential.
+    Malformed,
+}
+
+/// Why a secret could not be changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ClientError {
+    /// No such client.
+    #[error("no client with the id {0:?} is registered")]
+    Unknown(ClientId),
+    /// The client is public.
+    #[error("client {0:?} is public: it has no secret to rotate")]
+    Public(ClientId),
+}

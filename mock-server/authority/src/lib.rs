@@ -1,0 +1,21 @@
+//! Which OAuth clients, grants and tokens exist, and who may swap them?
+//!
+//! A pure state machine: no I/O, no clock, no randomness of its own. Time comes in as an argument and secrets come
+//! from a [`Mint`]. The mock server is its only intended user, but nothing here knows of HTTP.
+
+mod client;
+mod code;
+mod grant;
+mod policy;
+mod time;
+mod token;
+
+pub use client::{Client, ClientAuth, ClientError, ClientId, Secret};
+pub use code::{AuthorizeError, AuthorizeRequest, Challenge, Consent};
+pub use grant::{Cause, Company, EndedBy, Grant, GrantId, User};
+pub use policy::{Dialect, Policy, Rotation};
+pub use time::Time;
+pub use token::{AccessRefusal, Introspection, Issued, Kind, Mint, Refusal, TokenGrant, TokenRequest, TokenState};
+
+mod authority;
+pub use authority::Authority;

@@ -1,0 +1,355 @@
+//! The scenario file: a story in the words of the provider and the user. The same file drives `regrant serve --scenario` and the harness.
+
+use std::time::Duration;
+
+use regrant_authority::Cause;
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer};
+
+use super::Rule;
+
+/// One story.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// One line for a person.
+    pub title: String,
+    /// What happens and why it matters.
+    pub about: String,
+    /// Requirements that must be decided here; undecided here counts.
+    #[serde(default)]
+    pub tests: Vec<String>,
+    /// Requirements that may convict here and can never become undecided here.
+    #[serde(default)]
+    pub also: Vec<String>,
+    /// Free words for selection, e.g. `timing`.
+    #[serde(default)]
+    pub tags: Vec<String>,
+    /// Tell the common beginning first.
+    #[serde(default = "yes")]
+    pub prologue: bool,
+    /// Policy for this story.
+    #[serde(default)]
+    pub provider: ProviderPolicy,
+    /// What happens to traffic, from the end of the prologue on.
+    #[serde(default, rename = "rule")]
+    pub rules: Vec<Rule>,
+    /// What happens, in order.
+    #[serde(default, rename = "step")]
+    pub steps: Vec<Step>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// `[provider]` of a scenario.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProviderPolicy {
+    /// e.g. `"15m"`.
+    #[serde(default, deserialize_with = "maybe_duration")]
+    #[schemars(with = "Option<String>")]
+    pub access_token_lifetime: Option<Duration>,
+    /// e.g. `"60d"`.
+    #[serde(default, deserialize_with = "maybe_duration")]
+    #[schemars(with = "Option<String>")]
+    pub refresh_token_lifetime: Option<Duration>,
+    /// `"strict+revoke-family"`, `"strict"`, `"grace:5s"`, `"grace:5s:sibling"`, `"lenient"`, `"off"`.
+    #[serde(default, deserialize_with = "maybe_rotation")]
+    #[schemars(with = "Option<String>")]
+    pub rotation: Option<regrant_authority::Rotation>,
+    /// How dead refresh tokens are refused.
+    pub refused_with: Option<RefusedWith>,
+}
+
+/// How dead refresh tokens are refused.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RefusedWith {
+    /// HTTP status.
+    #[serde(default = "bad_request")]
+    pub status: u16,
+    /// `error`.
+    pub error: String,
+    /// `error_description`.
+    pub description: Option<String>,
+}
+
+fn bad_request() -> u16 {
+    400
+}
+
+/// One step: wait for something, then do something. Either may be missing.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    /// What to wait for first.
+    #[serde(rename = "await")]
+    pub wait: Option<Await>,
+    /// What to do then, in order.
+    #[serde(default, rename = "do")]
+    pub acts: Vec<Act>,
+}
+
+/// What a step waits for: exactly one of the first five.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Await {
+    /// A gate holds something.
+    pub held: Option<String>,
+    /// So many held, 1 unless told otherwise.
+    pub count: Option<usize>,
+    /// A request to this endpoint arrived since the previous step.
+    pub request: Option<crate::journal::Endpoint>,
+    /// The subject's status reads so.
+    pub status: Option<Status>,
+    /// A log line matches this regex since the previous step.
+    pub log: Option<String>,
+    /// The subject has settled; every probe is read then.
+    pub settled: Option<bool>,
+    /// How long at most; 10 s unless told otherwise.
+    #[serde(default, deserialize_with = "maybe_duration")]
+    #[schemars(with = "Option<String>")]
+    pub within: Option<Duration>,
+    /// What it means if it did not come.
+    #[serde(default, rename = "else")]
+    pub otherwise: Otherwise,
+}
+
+/// What the subject says of its connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, serde::Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// It works.
+    Connected,
+    /// The user must reauthenticate.
+    Disconnected,
+    /// It works for neither side.
+    Broken,
+}
+
+/// What it means if an awaited thing did not come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Otherwise {
+    /// The rest is told all the same; the story counts as not realised.
+    #[default]
+    NotRealised,
+    /// The story is a harness fault.
+    FailScenario,
+}
+
+/// One thing that the user, the provider or the harness does. A closed list.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Act {
+    /// The user connects again.
+    Reconnect(Reconnect),
+    /// The user starts to connect and denies.
+    Deny(Times),
+    /// The user starts to connect and walks away at the consent page.
+    Abandon(Times),
+    /// The user disconnects in the subject.
+    Disconnect(Times),
+    /// The grant ends at the provider.
+    Revoke(Revoke),
+    /// The next call must refresh: the API rejects the access token (or it runs out).
+    NeedRefresh(Token),
+    /// A token runs out.
+    Expire(Token),
+    /// The API rejects the access token with this status, whatever its state, until told otherwise.
+    Reject(Token),
+    /// The client gets a new secret.
+    RotateSecret(RotateSecret),
+    /// The provider's clock moves.
+    Advance(#[serde(deserialize_with = "duration")] #[schemars(with = "String")] Duration),
+    /// Units of work come into being at the provider.
+    AddWork(Times),
+    /// A gate lets go.
+    Release(String),
+    /// A gate drops what it holds.
+    Drop(String),
+    /// The subject is asked to work.
+    Trigger(Trigger),
+    /// kill -9.
+    Kill(Times),
+    /// SIGSTOP.
+    Pause(Times),
+    /// SIGCONT.
+    Continue(Times),
+    /// Stop in good order and start again (after a kill: start).
+    Restart(Times),
+    /// The subject takes its new client secret: by `start.reload`, else by a restart.
+    Reload(Times),
+}
+
+/// How often. Written `{ times = 2 }` or just a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Times {
+    /// A number.
+    Number(u32),
+    /// `{ times = 2 }`.
+    Table {
+        /// The number.
+        times: u32,
+    },
+}
+
+impl Times {
+    /// The number.
+    #[must_use]
+    pub fn get(self) -> u32 {
+        match self {
+            Self::Number(n) | Self::Table { times: n } => n,
+        }
+    }
+}
+
+/// `reconnect = {}`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Reconnect {
+    /// Before the genuine callback a forged one with a `state` of our own is delivered.
+    pub forged_first: bool,
+    /// Before the genuine callback one without any `state` is delivered.
+    pub stateless_first: bool,
+}
+
+/// `revoke = "grant"` or `{ cause = "policy" }`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Revoke {
+    /// The word `grant`.
+    Word(GrantWord),
+    /// With a cause.
+    Table {
+        /// Who ends it.
+        cause: CauseWord,
+    },
+}
+
+/// The only thing that can be revoked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum GrantWord {
+    /// The grant.
+    Grant,
+}
+
+/// A cause, as written in a scenario.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum CauseWord {
+    /// The user.
+    User,
+    /// A security event.
+    Security,
+    /// A policy.
+    Policy,
+    /// Credential rotation.
+    CredentialRotation,
+}
+
+impl Revoke {
+    /// The cause; the user unless told otherwise.
+    #[must_use]
+    pub fn cause(&self) -> Cause {
+        match self {
+            Self::Word(GrantWord::Grant) | Self::Table { cause: CauseWord::User } => Cause::User,
+            Self::Table { cause: CauseWord::Security } => Cause::Security,
+            Self::Table { cause: CauseWord::Policy } => Cause::Policy,
+            Self::Table { cause: CauseWord::CredentialRotation } => Cause::CredentialRotation,
+        }
+    }
+}
+
+/// Which token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Token {
+    /// The access token.
+    Access,
+    /// The refresh token (with it, the access token).
+    Refresh,
+}
+
+/// `rotate_secret = { overlap = "10s", kill_grants = true }`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RotateSecret {
+    /// How long the old one still works; not at all unless told otherwise.
+    #[serde(deserialize_with = "maybe_duration")]
+    #[schemars(with = "Option<String>")]
+    pub overlap: Option<Duration>,
+    /// Grants of the old secret end.
+    pub kill_grants: bool,
+}
+
+/// `trigger = { times = 3, together = true }`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Trigger {
+    /// How often, once unless told otherwise.
+    #[serde(default = "once")]
+    pub times: u32,
+    /// All at once instead of one after the other.
+    #[serde(default)]
+    pub together: bool,
+    /// Go on without waiting for the answers.
+    #[serde(default)]
+    pub detached: bool,
+}
+
+fn once() -> u32 {
+    1
+}
+
+/// Reads `"250ms"`, `"2s"`, `"15m"`, `"1h"`, `"60d"`.
+///
+/// # Errors
+/// Anything else.
+pub fn duration<'de, D: Deserializer<'de>>(d: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(d)?;
+    parse_duration(&text).ok_or_else(|| serde::de::Error::custom(format!("{text:?} is no duration: write a number with ms, s, m, h or d, such as \"2s\"")))
+}
+
+fn maybe_duration<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Duration>, D::Error> {
+    duration(d).map(Some)
+}
+
+/// Reads a duration such as `"250ms"`.
+#[must_use]
+pub fn parse_duration(text: &str) -> Option<Duration> {
+    let split = text.find(|c: char| !c.is_ascii_digit())?;
+    let number: u64 = text[..split].parse().ok()?;
+    let millis = match &text[split..] {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return None,
+    };
+    number.checked_mul(millis).map(Duration::from_millis)
+}
+
+fn maybe_rotation<'de, D: Deserializer<'de>>(d: D) -> Result<Option<regrant_authority::Rotation>, D::Error> {
+    use regrant_authority::Rotation;
+    let text = String::deserialize(d)?;
+    let grace = |rest: &str, sibling| parse_duration(rest).map(|window| Rotation::Grace { window, sibling });
+    let rotation = match text.as_str() {
+        "strict+revoke-family" => Some(Rotation::StrictRevokeFamily),
+        "strict" => Some(Rotation::Strict),
+        "lenient" => Some(Rotation::Lenient),
+        "off" => Some(Rotation::Off),
+        other => other.strip_prefix("grace:").and_then(|rest| match rest.strip_suffix(":sibling") {
+            Some(rest) => grace(rest, true),
+            None => grace(rest, false),
+        }),
+    };
+    rotation.map(Some).ok_or_else(|| {
+        serde::de::Error::custom(format!("{text:?} is no rotation: one of strict+revoke-family, strict, grace:5s, grace:5s:sibling, lenient, off"))
+    })
+}

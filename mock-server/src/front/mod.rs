@@ -1,0 +1,1 @@
+//! OAuth and API endpoints.

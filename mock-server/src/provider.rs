@@ -1,0 +1,170 @@
+//! Starting and stopping the mock provider.
+
+use std::{net::SocketAddr, time::Instant};
+
+use regrant_authority::Policy;
+
+use crate::Control;
+
+/// How the provider is set up.
+#[derive(Debug, Clone)]
+pub struct ProviderConfig {
+    /// Where the subject's listener binds; port 0 for any.
+    pub listen: SocketAddr,
+    /// Where the management listener binds; `None`: there is none.
+    pub management: Option<SocketAddr>,
+    /// The host written into the URLs handed over, when it differs from the address bound.
+    pub reachable_as: Option<String>,
+    /// Serve TLS under a CA made for this run.
+    pub tls: bool,
+    /// Seed of all secrets and ids.
+    pub seed: u64,
+    /// The journal's time zero.
+    pub epoch: Instant,
+    /// Clients. Empty: one with random id and secret, open as to redirect URI (any loopback address) and scopes.
+    pub clients: Vec<ClientConfig>,
+    /// Lifetimes, rotation and refusals.
+    pub policy: Policy,
+    /// How the consent page answers at first.
+    pub consent: ConsentMode,
+    /// Overrides and additions to the resource API.
+    pub replies: Vec<ApiReply>,
+}
+
+impl ProviderConfig {
+    /// Loopback, any port, no management, plain http, automatic consent.
+    #[must_use]
+    pub fn local(seed: u64) -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            management: None,
+            reachable_as: None,
+            tls: false,
+            seed,
+            epoch: Instant::now(),
+            clients: Vec::new(),
+            policy: Policy::default(),
+            consent: ConsentMode::Auto,
+            replies: Vec::new(),
+        }
+    }
+}
+
+/// A client to register.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ClientConfig {
+    /// Its id; `None`: random.
+    pub id: Option<String>,
+    /// Its secret; `None`: random, which makes it a canary.
+    pub secret: Option<String>,
+    /// No secret at all.
+    pub public: bool,
+    /// Registered redirect URIs; empty: the first authorise request registers its own loopback URI.
+    pub redirect_uris: Vec<String>,
+    /// Registered scopes; empty: what the first authorise request asks for.
+    pub scopes: Vec<String>,
+    /// PKCE is optional for it.
+    pub pkce_exempt: bool,
+}
+
+/// How the consent page answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ConsentMode {
+    /// A page with an Allow and a Deny button, for people.
+    Page,
+    /// Redirects back with a code at once.
+    Auto,
+    /// Redirects back with `access_denied` at once.
+    Deny,
+}
+
+/// An answer of the resource API that a user supplied.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ApiReply {
+    /// Method.
+    pub method: String,
+    /// Path; `{name}` matches one segment.
+    pub path: String,
+    /// Status.
+    pub status: u16,
+    /// Body.
+    pub json: serde_json::Value,
+}
+
+/// Where the provider is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Urls {
+    /// Authorise endpoint.
+    pub authorize: String,
+    /// Token endpoint.
+    pub token: String,
+    /// Introspection endpoint.
+    pub introspect: String,
+    /// Base of the resource API, no slash at the end.
+    pub api: String,
+    /// Base of the management listener.
+    pub management: Option<String>,
+}
+
+/// Why the provider did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A port could not be bound.
+    #[error("cannot listen on {address}: {source}")]
+    Bind {
+        /// Which.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A non-loopback address without leave.
+    #[error("{0} is not a loopback address")]
+    NotLoopback(SocketAddr),
+    /// No certificate could be made.
+    #[error("cannot make a certificate: {0}")]
+    Certificate(String),
+}
+
+pub(crate) struct Shared {}
+
+/// A running provider. Dropping it stops both listeners and ends every connection.
+pub struct Provider {
+    control: Control,
+    urls: Urls,
+}
+
+#[allow(clippy::todo, unused_variables, reason = "filled in by the next commits")]
+impl Provider {
+    /// Binds and serves. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// As [`StartError`] says.
+    pub async fn start(config: ProviderConfig) -> Result<Self, StartError> {
+        todo!()
+    }
+    /// What the user and the owner can do.
+    #[must_use]
+    pub fn control(&self) -> &Control {
+        &self.control
+    }
+    /// Where it is reached.
+    #[must_use]
+    pub fn urls(&self) -> &Urls {
+        &self.urls
+    }
+    /// Id and secret of the first client (secret `None` if public).
+    #[must_use]
+    pub fn client(&self) -> (String, Option<String>) {
+        todo!()
+    }
+    /// The run's CA as PEM, when serving TLS.
+    #[must_use]
+    pub fn ca_pem(&self) -> Option<&str> {
+        todo!()
+    }
+    /// Stops both listeners, ends every connection, and waits until that is done.
+    pub async fn stop(self) {
+        todo!()
+    }
+}
