@@ -1,1 +1,9 @@
-//! x
+//! regrant: a conformance harness for integrations with Pleo's API.
+//!
+//! What happens when the refresh token dies? The harness drives an integration in any language as a black box against a
+//! mock Pleo, observes its traffic, logs, storage and pages, and judges it against a register of requirements.
+
+pub mod catalogue;
+pub mod evidence;
+pub mod judge;
+pub mod run;

@@ -65,7 +65,11 @@ pub enum Fate {
     /// Nothing.
     Pass,
     /// Waits that long, then goes on.
-    Delay(#[serde(deserialize_with = "super::scenario::duration")] #[schemars(with = "String")] Duration),
+    Delay(
+        #[serde(deserialize_with = "super::scenario::duration")]
+        #[schemars(with = "String")]
+        Duration,
+    ),
     /// Waits at a gate until it is released.
     Hold(String),
     /// Answers with a status, and an OAuth or API error body where `error` is given.

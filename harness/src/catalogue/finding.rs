@@ -1,0 +1,67 @@
+//! What a check says of one requirement in one story.
+
+use serde::{Deserialize, Serialize};
+
+/// The verdict on a requirement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Seen to hold, positive control included.
+    Pass,
+    /// Seen to be broken.
+    Fail,
+    /// Not seen well enough.
+    Undecided,
+    /// Does not apply to this subject, by an explicit word in its manifest.
+    NotApplicable,
+    /// Broken, and listed in the baseline.
+    KnownFail,
+    /// The harness failed.
+    HarnessFault,
+}
+
+/// A verdict with its reason and the events it rests on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Why, in one sentence, secrets by name.
+    pub reason: String,
+    /// Event numbers.
+    pub evidence: Vec<u32>,
+    /// Undecided: the manifest line that would decide it, if one would.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub unlock: Option<String>,
+}
+
+impl Finding {
+    /// It holds.
+    #[must_use]
+    pub fn pass(reason: impl Into<String>, evidence: Vec<u32>) -> Self {
+        Self { verdict: Verdict::Pass, reason: reason.into(), evidence, unlock: None }
+    }
+
+    /// It is broken.
+    #[must_use]
+    pub fn fail(reason: impl Into<String>, evidence: Vec<u32>) -> Self {
+        Self { verdict: Verdict::Fail, reason: reason.into(), evidence, unlock: None }
+    }
+
+    /// Not seen well enough.
+    #[must_use]
+    pub fn undecided(reason: impl Into<String>) -> Self {
+        Self { verdict: Verdict::Undecided, reason: reason.into(), evidence: Vec::new(), unlock: None }
+    }
+
+    /// Not seen, and this manifest line would show it.
+    #[must_use]
+    pub fn locked(reason: impl Into<String>, line: impl Into<String>) -> Self {
+        Self { verdict: Verdict::Undecided, reason: reason.into(), evidence: Vec::new(), unlock: Some(line.into()) }
+    }
+
+    /// Does not apply.
+    #[must_use]
+    pub fn not_applicable(reason: impl Into<String>) -> Self {
+        Self { verdict: Verdict::NotApplicable, reason: reason.into(), evidence: Vec::new(), unlock: None }
+    }
+}

@@ -1,0 +1,590 @@
+//! The vocabulary of a history. Names and meanings are what saved runs rest on: fields may be added, none changes its meaning.
+
+use regrant_mock_server::{
+    authority::{Cause, TokenState},
+    journal::{AuthStyle, Carried, Endpoint},
+};
+use serde::{Deserialize, Serialize};
+
+use super::Reply;
+
+/// Time since the story began, in microseconds, monotonic.
+pub type Micros = u64;
+/// A family of tokens, by number.
+pub type Grant = u32;
+
+/// One thing that happened. `n` orders all events of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// Place in the order of the run, from 1.
+    pub n: u32,
+    /// When.
+    pub at: Micros,
+    /// What.
+    #[serde(flatten)]
+    pub what: What,
+}
+
+/// A part of a story.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// Start, connect, one unit of work: proof that the subject works.
+    Prologue,
+    /// The story itself.
+    Story,
+    /// Settle, restart, reconnect, one unit of work: proof that it was alive all the time.
+    Epilogue,
+}
+
+/// What the harness asks of a subject.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verb {
+    /// Begin to run.
+    Start,
+    /// The user connects the subject with Pleo.
+    Connect,
+    /// The subject is asked to work.
+    Trigger,
+    /// The subject is asked how it stands.
+    Status,
+    /// The user disconnects.
+    Disconnect,
+    /// End in good order.
+    Stop,
+}
+
+/// How a verb was answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Taken on, by the manifest's `accepted`.
+    Accepted,
+    /// Honestly refused, by the manifest's `refused`.
+    Refused,
+    /// No answer: transport error, time-out, crash. Says nothing about the work.
+    NoAnswer,
+}
+
+/// How `connect` was to go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Wanted {
+    /// The user consents and the callback is delivered.
+    Consent,
+    /// The user denies.
+    Deny,
+    /// The user walks away at the consent page.
+    Abandon,
+}
+
+/// How this subject is made to refresh.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Refreshing {
+    /// The API answers 401.
+    OnRejection,
+    /// Access tokens are short-lived, since this subject does not refresh on a 401.
+    OnExpiry,
+}
+
+/// A secret that the subject presented.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Presentation {
+    /// Its name (`access#2`); none if it was never issued.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub token: Option<String>,
+    /// Its family.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub grant: Option<Grant>,
+    /// What it was good for at that moment.
+    pub state: TokenState,
+}
+
+/// What the provider decided about a token request (a fault may still have kept it from the subject).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TokenResult {
+    /// Tokens were issued and are valid from now on.
+    Issued {
+        /// The family.
+        grant: Grant,
+        /// Name of the access token.
+        access: String,
+        /// Name of the refresh token.
+        refresh: Option<String>,
+    },
+    /// Refused.
+    Refused {
+        /// OAuth `error`.
+        error: String,
+        /// Status.
+        status: u16,
+    },
+}
+
+/// What came of an authorise request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Authorized {
+    /// The consent page waits.
+    Page,
+    /// A code went back.
+    Code {
+        /// Its name.
+        code: String,
+        /// The family it stands for.
+        grant: Grant,
+    },
+    /// An error went back to the subject.
+    Sent(String),
+    /// An error was shown to the user.
+    Shown(String),
+}
+
+/// Where text came from.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogStream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+    /// A log file, by its path in the sandbox.
+    File(String),
+}
+
+/// Where a canary was found.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Place {
+    /// A line of log.
+    Log(LogStream),
+    /// A file of the sandbox as raw bytes: path.
+    File(String),
+    /// A live row of a database: `path table.column`.
+    Row(String),
+    /// Bytes of a database file, or of its journal, that belong to no live row.
+    Residue(String),
+    /// The output of a storage dump command: its first words.
+    Dump(String),
+    /// A page or an answer of the subject: what was asked.
+    Page(String),
+    /// The path or query of a request to the provider.
+    Url,
+    /// The `Referer` of a request to the provider.
+    Referer,
+}
+
+/// In what form a canary was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CanaryForm {
+    /// As it is.
+    Raw,
+    /// Percent-encoded.
+    Percent,
+    /// With JSON escapes.
+    Json,
+    /// Base64 or base64url, in any alignment.
+    Base64,
+    /// Hexadecimal.
+    Hex,
+    /// UTF-16, either order.
+    Utf16,
+    /// In a `Basic` credential.
+    Basic,
+    /// At least half of it, and 16 characters, from its beginning.
+    Prefix,
+    /// Within gzip or zlib.
+    Compressed,
+}
+
+/// A canary found.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Found {
+    /// Its name.
+    pub canary: String,
+    /// In what form.
+    pub form: CanaryForm,
+    /// Where.
+    pub place: Place,
+}
+
+/// Whether a page tells the user that access must be restored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Says {
+    /// The words of `prompt.says`, or of the default list, are there.
+    Yes,
+    /// They are not.
+    No,
+}
+
+/// What a person would see at `prompt`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PageSeen {
+    /// HTTP status, or exit status.
+    pub status: i32,
+    /// The visible text and the targets of links and forms, normalised, redacted; numbers and times left out. At most 8 KiB.
+    pub text: String,
+    /// Whether the text matches what tells the user. Compare with another reading: only a difference counts.
+    pub says: Says,
+    /// From here, a link, a form or a redirect leads to the authorise endpoint (the way was walked up to the consent page, which was not answered).
+    pub leads_to_authorize: bool,
+}
+
+/// Where a trigger comes from: `trigger`, or the name of a `[[trigger.also]]`.
+pub type Source = String;
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum What {
+    // --- the harness ---
+    /// A story began.
+    StoryBegan {
+        /// Its name.
+        story: String,
+        /// How this subject is made to refresh.
+        refreshing: Refreshing,
+    },
+    /// A part of it began.
+    PhaseBegan {
+        /// Which.
+        phase: Phase,
+    },
+    /// Something awaited came, or did not.
+    Awaited {
+        /// What.
+        what: String,
+        /// Whether it came.
+        came: bool,
+    },
+    /// Something that the story needs did not come about; the subject is not to blame.
+    NotRealised {
+        /// What.
+        reason: String,
+    },
+    /// The subject is quiet: no request open or begun and no log line for the window. `false`: the ceiling was reached amid activity.
+    Settled {
+        /// Whether it really is.
+        quiet: bool,
+        /// The window in force.
+        window: Micros,
+    },
+    /// The harness itself failed; nothing of this story is judged.
+    HarnessFault {
+        /// How.
+        reason: String,
+    },
+    /// The surroundings failed: the subject did not start, a probe broke.
+    EnvironmentFault {
+        /// How, with the remedy.
+        reason: String,
+    },
+
+    // --- the subject's process ---
+    /// A process of the subject was started.
+    ProcessStarted {
+        /// Counted from 1 in each story.
+        incarnation: u32,
+        /// Its name: the subject itself, or a further process.
+        process: String,
+    },
+    /// It is ready for work.
+    ProcessReady {
+        /// Which.
+        incarnation: u32,
+    },
+    /// The harness asked it to stop, or (`kill`) killed it.
+    ProcessStopping {
+        /// Which.
+        incarnation: u32,
+        /// By kill -9.
+        kill: bool,
+    },
+    /// It ended.
+    ProcessExited {
+        /// Which.
+        incarnation: u32,
+        /// Exit code, or negative signal number.
+        code: i32,
+        /// The harness asked for it, it is a one-shot program, or the manifest's `restart` declares it.
+        expected: bool,
+    },
+    /// At the end of the story no process of the subject is left; these were (and were killed).
+    ProcessesLeft {
+        /// How many.
+        count: u32,
+    },
+
+    // --- verbs and probes ---
+    /// A verb was called. For the judge this is a stimulus.
+    VerbCalled {
+        /// Counted from 1 in each story.
+        call: u32,
+        /// Which.
+        verb: Verb,
+        /// Which source of work (trigger only).
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        source: Option<Source>,
+        /// How consent was to go (connect only).
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        wanted: Option<Wanted>,
+        /// The unit of work it carries (push only).
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        item: Option<String>,
+    },
+    /// It was answered.
+    VerbAnswered {
+        /// Which call.
+        call: u32,
+        /// How.
+        outcome: Outcome,
+        /// HTTP or exit status.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        status: Option<i32>,
+        /// A few words for a person, redacted.
+        detail: String,
+    },
+    /// The user's browser delivered a callback to the subject.
+    CallbackDelivered {
+        /// Part of which connect.
+        call: u32,
+        /// The `state` was made up by the harness, or left out.
+        forged: bool,
+        /// HTTP status of the subject's answer; none: no answer.
+        status: Option<u16>,
+        /// It carried this code; none: an error, or nothing.
+        code: Option<String>,
+    },
+    /// `status` was read. A stimulus, too: reading a page may make a subject work.
+    StatusRead {
+        /// What it says by the manifest's patterns; none if no pattern matched.
+        state: Option<regrant_mock_server::fault::scenario::Status>,
+        /// What was answered, redacted, shortened.
+        raw: String,
+    },
+    /// `prompt` was read.
+    PromptRead(PageSeen),
+    /// `settings` was read.
+    SettingsRead {
+        /// Digest of the normalised answer; none: not answered with success.
+        digest: Option<String>,
+    },
+    /// `data` was read.
+    DataRead {
+        /// Number of records (JSON array or lines); none: not answered with success.
+        count: Option<u64>,
+    },
+    /// All storage was searched for canaries.
+    StorageScanned {
+        /// Files and rows looked at.
+        places: u32,
+        /// What was found.
+        found: Vec<Found>,
+        /// What could not be read, each with its reason.
+        unread: Vec<String>,
+    },
+
+    // --- text ---
+    /// A line of log.
+    Log {
+        /// Where from.
+        stream: LogStream,
+        /// Redacted, at most 4 KiB.
+        text: String,
+    },
+    /// Log lines were left out because there were too many.
+    LogFlooded {
+        /// How many.
+        lines: u64,
+    },
+    /// A canary was found in a log line (then `seen` is the event number of the line), a page or a URL.
+    CanarySeen {
+        /// What and where.
+        #[serde(flatten)]
+        found: Found,
+        /// The event in which it stood.
+        seen: u32,
+    },
+
+    // --- the user and the provider ---
+    /// Grants were ended.
+    Revoked {
+        /// Which.
+        grants: Vec<Grant>,
+        /// By whom.
+        cause: Cause,
+    },
+    /// Tokens ran out.
+    Expired {
+        /// Which.
+        grants: Vec<Grant>,
+        /// The refresh tokens too.
+        refresh: bool,
+    },
+    /// The API rejects the current access tokens from now on.
+    AccessRejected {
+        /// Which.
+        grants: Vec<Grant>,
+    },
+    /// The client has a new secret at the provider.
+    SecretRotated {
+        /// Its name.
+        secret: String,
+    },
+    /// The subject was given the newest secret (by restart or reload).
+    SecretHanded,
+    /// Units of work came into being at the provider.
+    WorkAdded {
+        /// Their ids.
+        units: Vec<String>,
+    },
+    /// The provider's clock was moved.
+    ClockMoved {
+        /// By so much.
+        by: Micros,
+    },
+
+    // --- the wire ---
+    /// A request was read whole.
+    Requested {
+        /// Counted from 1 in each story.
+        exchange: u64,
+        /// On which connection.
+        conn: u64,
+        /// When its first byte was read.
+        began: Micros,
+        /// Where it went.
+        endpoint: Endpoint,
+        /// Method.
+        method: String,
+        /// Path, and query with values left out.
+        path: String,
+        /// `Content-Type` without parameters.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        content_type: Option<String>,
+        /// Units of work named anywhere in the request.
+        #[serde(skip_serializing_if = "Vec::is_empty", default)]
+        units: Vec<String>,
+        /// The harness's own agent sent it (the user's browser), not the subject.
+        #[serde(default)]
+        by_agent: bool,
+    },
+    /// A token request was decided.
+    Token {
+        /// Which request.
+        exchange: u64,
+        /// `grant_type`.
+        grant_type: Option<String>,
+        /// How the client authenticated itself.
+        auth: AuthStyle,
+        /// The client secret presented, by name, where known.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        secret: Option<String>,
+        /// What it presented.
+        presented: Option<Presentation>,
+        /// A code verifier was sent.
+        verifier: bool,
+        /// What came of it.
+        result: TokenResult,
+    },
+    /// A call of the API was decided.
+    Api {
+        /// Which request.
+        exchange: u64,
+        /// What it presented.
+        presented: Option<Presentation>,
+        /// How.
+        carried: Carried,
+        /// Status decided.
+        status: u16,
+        /// Units handed out by a 2xx.
+        handed_out: Vec<String>,
+        /// Units that an accepted request reports as done or carries.
+        delivered: Vec<String>,
+    },
+    /// An authorise request was decided.
+    Authorize {
+        /// Which request.
+        exchange: u64,
+        /// `response_type`.
+        response_type: Option<String>,
+        /// The redirect URI is the one of the first authorise request (or the registered one).
+        redirect_uri: String,
+        /// Scopes asked for.
+        scopes: Vec<String>,
+        /// Digest of `state`, for equality; none if absent.
+        state: Option<String>,
+        /// Bits of `state` by length and alphabet.
+        state_bits: u32,
+        /// Digest of the challenge; none if absent.
+        challenge: Option<String>,
+        /// `code_challenge_method`.
+        method: Option<String>,
+        /// What came of it.
+        result: Authorized,
+    },
+    /// A token was introspected.
+    Introspected {
+        /// Which request.
+        exchange: u64,
+    },
+    /// The request went nowhere that Pleo documents.
+    Undocumented {
+        /// Which request.
+        exchange: u64,
+    },
+    /// A gate holds a request or its reply.
+    Held {
+        /// Which request.
+        exchange: u64,
+        /// Which gate.
+        gate: String,
+    },
+    /// The gate let go.
+    Released {
+        /// Which request.
+        exchange: u64,
+        /// By dropping it.
+        dropped: bool,
+    },
+    /// A fault was applied.
+    Faulted {
+        /// Which request.
+        exchange: u64,
+        /// In a word.
+        fate: String,
+        /// The provider's decision had been committed before.
+        committed: bool,
+    },
+    /// The reply was fully written.
+    Replied {
+        /// Which request.
+        exchange: u64,
+        /// Status.
+        status: u16,
+        /// What it meant.
+        reply: Reply,
+    },
+    /// The subject has read the reply.
+    Read {
+        /// Which request.
+        exchange: u64,
+    },
+    /// It cannot be seen when the subject read the reply.
+    ReadUnknown {
+        /// Which request.
+        exchange: u64,
+    },
+    /// The connection ended before the reply was fully written.
+    Aborted {
+        /// Which request.
+        exchange: u64,
+        /// By the subject, not by a fault.
+        by_subject: bool,
+    },
+}

@@ -1,0 +1,14 @@
+//! What was seen: an append-only, ordered history of events, each with its source and its times.
+//!
+//! Nothing in here decides anything. Secrets stand here by name (`refresh#3`) only.
+
+mod event;
+mod history;
+mod reply;
+
+pub use event::{
+    Authorized, CanaryForm, Event, Found, Grant, LogStream, Micros, Outcome, PageSeen, Phase, Place, Presentation, Refreshing, Says,
+    Source, TokenResult, Verb, Wanted, What,
+};
+pub use history::{Header, History, ReadError, read_run, write_run};
+pub use reply::{Reply, Severance, classify};

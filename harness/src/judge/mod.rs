@@ -1,0 +1,67 @@
+//! From histories to verdicts: pure, so that a saved run can be judged again.
+
+mod terms;
+mod view;
+
+use serde::{Deserialize, Serialize};
+
+pub use terms::{Terms, WorkKind};
+pub use view::View;
+
+use crate::catalogue::{Finding, Level, Severity, Verdict};
+
+/// The judgement of a whole run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Judgement {
+    /// In the order of the register.
+    pub requirements: Vec<Judged>,
+    /// In the order told.
+    pub stories: Vec<Told>,
+}
+
+/// One requirement, merged over the stories that name it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Judged {
+    /// Its id.
+    pub id: &'static str,
+    /// The word of the source.
+    pub level: Level,
+    /// What a miss does.
+    pub severity: Severity,
+    /// The merged verdict: fail > harness-fault > undecided > known-fail > pass > not-applicable.
+    pub verdict: Verdict,
+    /// The reason of the story that decided.
+    pub reason: String,
+    /// The line that would decide it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unlock: Option<String>,
+    /// By story; those under `also` only where they convict.
+    pub stories: Vec<InStory>,
+}
+
+/// One requirement in one story.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct InStory {
+    /// The story.
+    pub name: String,
+    /// Its finding.
+    #[serde(flatten)]
+    pub finding: Finding,
+}
+
+/// One story as it went.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Told {
+    /// Its name.
+    pub name: String,
+    /// Everything awaited came.
+    pub realised: bool,
+    /// How long it took.
+    pub seconds: f64,
+    /// The harness failed in it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub harness_fault: Option<String>,
+    /// The surroundings failed in it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub environment_fault: Option<String>,
+}

@@ -1,0 +1,93 @@
+//! What the judge must know of the manifest: which probes there are, and what was declared.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// What kind of work the subject does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum WorkKind {
+    /// Pending export jobs; delivered when a PUT names the entry.
+    Export,
+    /// Reads; delivered when a 2xx page that holds the unit was read.
+    Read,
+    /// The trigger carries the unit; delivered when it appears in a request.
+    Push,
+}
+
+/// The manifest as far as verdicts depend on it. Saved in the header of `run.jsonl`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Terms {
+    /// `[status]` is there.
+    pub status: bool,
+    /// `status.disconnected` is there.
+    pub status_disconnected: bool,
+    /// `status.broken` is there.
+    pub status_broken: bool,
+    /// `[prompt]` is there.
+    pub prompt: bool,
+    /// `prompt.says` is there.
+    pub prompt_says: bool,
+    /// `[settings]` is there.
+    pub settings: bool,
+    /// `[data]` is there.
+    pub data: bool,
+    /// `[disconnect]` is there.
+    pub disconnect: bool,
+    /// Kind of work; none: could not be told.
+    pub work: Option<WorkKind>,
+    /// Sources of work declared, `trigger` first.
+    pub sources: Vec<String>,
+    /// The process can be restarted by us (not attached, not one-shot).
+    pub restartable: bool,
+    /// Every trigger runs the program anew.
+    pub one_shot: bool,
+    /// `start.restart = "on-exit"`.
+    pub restarts_on_exit: bool,
+    /// `features.confidential`.
+    pub confidential: Option<bool>,
+    /// `features.period`: microseconds; `Some(None)` is an explicit "none".
+    pub period: Option<Option<u64>>,
+    /// `features.refresh_attempts`.
+    pub refresh_attempts: u32,
+    /// PKCE was declared optional.
+    pub pkce_optional: bool,
+    /// `[not_applicable]`: id and reason.
+    pub not_applicable: BTreeMap<String, String>,
+    /// `[logs]` patterns for the three events.
+    pub log_refresh_failed: Option<String>,
+    /// See above.
+    pub log_detected: Option<String>,
+    /// See above.
+    pub log_reauthentication: Option<String>,
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self {
+            status: false,
+            status_disconnected: false,
+            status_broken: false,
+            prompt: false,
+            prompt_says: false,
+            settings: false,
+            data: false,
+            disconnect: false,
+            work: None,
+            sources: vec!["trigger".into()],
+            restartable: true,
+            one_shot: false,
+            restarts_on_exit: false,
+            confidential: None,
+            period: None,
+            refresh_attempts: 1,
+            pkce_optional: false,
+            not_applicable: BTreeMap::new(),
+            log_refresh_failed: None,
+            log_detected: None,
+            log_reauthentication: None,
+        }
+    }
+}
