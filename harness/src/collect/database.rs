@@ -1,0 +1,1 @@
+//! SQLite files, read as databases from a consistent copy.
