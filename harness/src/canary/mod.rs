@@ -3,8 +3,14 @@
 //! A [`Searcher`] finds a fixed set of canaries; a [`CanarySet`] grows while a story is told and keeps a searcher for what it
 //! holds. Both redact: what leaves the harness names a secret (`‹refresh#3›`) and never shows it.
 
+mod escapes;
+mod forms;
 mod searcher;
 mod set;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
 
 pub use searcher::Searcher;
 pub use set::{CanarySet, Refused};
@@ -13,7 +19,7 @@ pub use set::{CanarySet, Refused};
 pub const SHORTEST: usize = 12;
 
 /// A secret that can be searched for because it is unique.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Canary {
     /// `access#1`, `refresh#1`, `code#1`, `secret#1`, `verifier#1`, `state#1`.
     pub name: String,
@@ -23,6 +29,13 @@ pub struct Canary {
     pub kind: Kind,
     /// The client id that stands before it in a `Basic` credential (client secrets only).
     pub client_id: Option<String>,
+}
+
+impl fmt::Debug for Canary {
+    /// Its name only.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "‹{}›", self.name)
+    }
 }
 
 /// What a secret is.
@@ -40,6 +53,21 @@ pub enum Kind {
     Verifier,
     /// The subject's own `state`.
     State,
+}
+
+impl Kind {
+    /// The word in front of the number in a name.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Access => "access",
+            Self::Refresh => "refresh",
+            Self::Code => "code",
+            Self::Secret => "secret",
+            Self::Verifier => "verifier",
+            Self::State => "state",
+        }
+    }
 }
 
 /// In what form a canary was found, most exact first.
