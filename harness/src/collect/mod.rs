@@ -39,8 +39,13 @@ pub fn adopt(secrets: &[vault::Canary], client_id: Option<&str>) -> Vec<Canary> 
 /// What was hit, each canary and form once, as found at `place`.
 #[must_use]
 pub fn found(hits: &[Hit], place: &Place) -> Vec<Found> {
+    found_of(hits, place, |_| true)
+}
+
+/// As [`found`], but only secrets that have no business there.
+fn found_of(hits: &[Hit], place: &Place, counts: impl Fn(Kind) -> bool) -> Vec<Found> {
     let mut all: Vec<Found> = Vec::new();
-    for hit in hits {
+    for hit in hits.iter().filter(|hit| counts(hit.kind)) {
         let one = Found { canary: hit.name.clone(), form: evidence_form(hit.form), place: place.clone() };
         if !all.contains(&one) {
             all.push(one);
@@ -60,4 +65,15 @@ fn evidence_form(form: Form) -> CanaryForm {
         Form::Utf16 => CanaryForm::Utf16,
         Form::Prefix => CanaryForm::Prefix,
     }
+}
+
+/// At most `limit` bytes, cut at a character.
+fn shorten(mut text: String, limit: usize) -> String {
+    if text.len() > limit {
+        let mark = '…';
+        let end = (0..=limit.saturating_sub(mark.len_utf8())).rev().find(|&i| text.is_char_boundary(i)).unwrap_or(0);
+        text.truncate(end);
+        text.push(mark);
+    }
+    text
 }

@@ -3,6 +3,7 @@
 
 use regex::Regex;
 use regrant_mock_server::fault::scenario::Status;
+use sha2::{Digest, Sha256};
 
 use crate::{
     canary::CanarySet,
@@ -66,7 +67,7 @@ pub fn says(text: &str, pattern: Option<&Regex>) -> Says {
 /// A stable digest, for equality.
 #[must_use]
 pub fn digest(bytes: &[u8]) -> String {
-    todo!()
+    Sha256::digest(bytes).iter().take(8).map(|b| format!("{b:02x}")).collect()
 }
 
 /// Number of records in an answer: of a JSON array, of the first array in a JSON object, of JSON lines, of table rows, of lines.
