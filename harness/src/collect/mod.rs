@@ -4,6 +4,7 @@
 
 pub mod database;
 pub mod files;
+mod glob;
 pub mod logs;
 pub mod page;
 pub mod wire;

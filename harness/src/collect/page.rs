@@ -1,6 +1,8 @@
 //! Answers of the subject: what a person would see in them, and what they say of its state.
 #![allow(clippy::todo, unused_variables, reason = "filled in by the next commits")]
 
+use std::io::{self, Read};
+
 use regex::Regex;
 use regrant_mock_server::fault::scenario::Status;
 use sha2::{Digest, Sha256};
@@ -67,7 +69,18 @@ pub fn says(text: &str, pattern: Option<&Regex>) -> Says {
 /// A stable digest, for equality.
 #[must_use]
 pub fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().take(8).map(|b| format!("{b:02x}")).collect()
+    short(&Sha256::digest(bytes))
+}
+
+/// As [`digest`], for input of any size.
+pub(super) fn digest_of(mut input: impl Read) -> io::Result<String> {
+    let mut hasher = Sha256::new();
+    io::copy(&mut input, &mut hasher)?;
+    Ok(short(&hasher.finalize()))
+}
+
+fn short(hash: &[u8]) -> String {
+    hash.iter().take(8).map(|b| format!("{b:02x}")).collect()
 }
 
 /// Number of records in an answer: of a JSON array, of the first array in a JSON object, of JSON lines, of table rows, of lines.
