@@ -3,7 +3,9 @@
 //! What happens when the refresh token dies? The harness drives an integration in any language as a black box against a
 //! mock Pleo, observes its traffic, logs, storage and pages, and judges it against a register of requirements.
 
+pub mod canary;
 pub mod catalogue;
+pub mod collect;
 pub mod evidence;
 pub mod judge;
 pub mod run;
