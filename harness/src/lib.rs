@@ -7,3 +7,4 @@ pub mod catalogue;
 pub mod evidence;
 pub mod judge;
 pub mod run;
+pub mod subject;
