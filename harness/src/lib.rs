@@ -9,4 +9,5 @@ pub mod collect;
 pub mod evidence;
 pub mod judge;
 pub mod run;
+pub mod stage;
 pub mod subject;
