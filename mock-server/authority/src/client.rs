@@ -16,6 +16,14 @@ pub struct Secret {
     pub until: Option<Time>,
 }
 
+impl Secret {
+    /// Whether it is accepted at `now`.
+    #[must_use]
+    pub fn is_valid(&self, now: Time) -> bool {
+        self.from <= now && self.until.is_none_or(|until| now < until)
+    }
+}
+
 /// A registered client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Client {

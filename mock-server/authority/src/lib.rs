@@ -3,10 +3,20 @@
 //! A pure state machine: no I/O, no clock, no randomness of its own. Time comes in as an argument and secrets come
 //! from a [`Mint`]. The mock server is its only intended user, but nothing here knows of HTTP.
 
+mod authenticate;
+mod authorise;
 mod client;
 mod code;
+mod exchange;
+mod family;
 mod grant;
+mod judge;
+mod pkce;
 mod policy;
+mod redirect;
+mod refresh;
+mod refusal;
+mod scope;
 mod time;
 mod token;
 
