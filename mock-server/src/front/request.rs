@@ -39,6 +39,11 @@ impl Request {
         self.header("content-type").is_some_and(|value| media(value) == FORM)
     }
 
+    /// A read by its method, or a search, which Pleo spells as a `POST`.
+    pub(crate) fn only_looks(&self) -> bool {
+        matches!(self.method.as_str(), "GET" | "HEAD") || self.path.ends_with(":search")
+    }
+
     /// What rules can match.
     pub(crate) fn facets(&self) -> Facets<'_> {
         Facets { endpoint: self.endpoint, grant: self.grant.as_deref(), path: &self.path, method: &self.method }

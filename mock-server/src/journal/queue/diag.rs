@@ -25,7 +25,8 @@ const UNSENT_AT: usize = 16 + 60;
 /// The queues of the socket bound to `of` and connected to `to`; `None` where netlink is not to be had.
 pub(super) fn depth(of: SocketAddr, to: SocketAddr) -> Option<Queues> {
     static SOCKET: OnceLock<Option<Mutex<OwnedFd>>> = OnceLock::new();
-    let open = || socket_with(AddressFamily::NETLINK, SocketType::DGRAM, SocketFlags::CLOEXEC, Some(netlink::SOCK_DIAG)).ok().map(Mutex::new);
+    let open =
+        || socket_with(AddressFamily::NETLINK, SocketType::DGRAM, SocketFlags::CLOEXEC, Some(netlink::SOCK_DIAG)).ok().map(Mutex::new);
     let socket = SOCKET.get_or_init(open).as_ref()?.lock().unwrap_or_else(PoisonError::into_inner);
     send(&*socket, &request(of, to), SendFlags::empty()).ok()?;
     let mut answer = [0_u8; 512];

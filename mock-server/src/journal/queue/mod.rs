@@ -74,10 +74,10 @@ pub(crate) fn look(ends: Ends, fin_sent: bool) -> Look {
 }
 
 /// Watches the subject's end until it was seen empty. `seen_before`: the socket was visible earlier. Dropping the receiver ends the watch.
-pub(crate) fn watch(ends: Ends, seen_before: bool) -> oneshot::Receiver<Seen> {
+pub(crate) fn watch(ends: Ends, seen_before: bool, fin_sent: bool) -> oneshot::Receiver<Seen> {
     let (done, receiver) = oneshot::channel();
     let now = Instant::now();
-    let watched = Watched { ends, seen_before, since: now, due: now, pause: FIRST_PAUSE, done };
+    let watched = Watched { ends, seen_before, fin_sent, since: now, due: now, pause: FIRST_PAUSE, done };
     // A watcher that could not be started drops the sender, which reads as "never seen".
     if let Some(watcher) = watcher() {
         let _ended = watcher.send(watched);
@@ -95,6 +95,7 @@ const RARE_PAUSE: Duration = Duration::from_millis(50);
 struct Watched {
     ends: Ends,
     seen_before: bool,
+    fin_sent: bool,
     since: Instant,
     due: Instant,
     pause: Duration,
@@ -137,7 +138,7 @@ impl Watched {
         if self.due > now {
             return Some(self);
         }
-        let seen = match look(self.ends, false) {
+        let seen = match look(self.ends, self.fin_sent) {
             Look::Empty => Seen::Empty,
             Look::Absent if self.seen_before => Seen::Gone,
             Look::Absent | Look::Blind => Seen::Never,
@@ -210,7 +211,7 @@ mod tests {
     fn a_watch_ends_when_the_last_byte_is_read() {
         let (mut provider, mut subject) = pair("127.0.0.1:0");
         provider.write_all(b"reply").expect("written");
-        let mut seen = watch(ends(&provider), true);
+        let mut seen = watch(ends(&provider), true, false);
         assert_eq!(look(ends(&provider), false), Look::Waiting);
         assert!(seen.try_recv().is_err(), "nothing was read yet");
         let mut reply = [0; 5];
