@@ -2,6 +2,9 @@
 //!
 //! A pure state machine: no I/O, no clock, no randomness of its own. Time comes in as an argument and secrets come
 //! from a [`Mint`]. The mock server is its only intended user, but nothing here knows of HTTP.
+//!
+//! Where the RFCs and Pleo leave a choice, the file that makes it says so at its head: `authorise`, `authenticate`, `exchange`,
+//! `refresh`, `judge` (which state wins where several are true).
 
 #![warn(clippy::wildcard_enum_match_arm)]
 

@@ -23,7 +23,7 @@ impl Authority {
         let alive: Vec<String> = family.refresh.iter().filter(|token| self.state(now, token) == TokenState::Active).cloned().collect();
         for token in alive {
             if let Some(record) = self.refresh.get_mut(&token) {
-                record.expires = record.expires.min(now);
+                record.expires = now;
             }
         }
         true

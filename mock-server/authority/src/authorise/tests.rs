@@ -144,6 +144,9 @@ fn a_client_that_left_them_open_registers_redirect_uri_and_scopes_with_its_first
     assert!(is_page(&ask(&mut world, |request| request.redirect_uri = Some("https://other.example.test/".into()))));
     assert_eq!(redirected(ask(&mut world, |request| request.scope = Some("admin".into()))), "invalid_scope");
     assert!(ask(&mut world, |request| request.scope = Some("write".into())).is_ok(), "fewer is fine");
+    let client = world.authority.client(BOOKS.0).expect("it is registered");
+    assert_eq!(client.redirect_uris, [CALLBACK], "the first good request has settled it");
+    assert_eq!(client.scopes, ["read", "write"], "the first good request has settled it");
 }
 
 #[test]

@@ -308,6 +308,19 @@ fn with_siblings_each_use_within_the_window_gives_a_pair_of_its_own() {
 }
 
 #[test]
+fn a_use_within_the_window_does_not_prolong_it() {
+    for rotation in [GRACE, SIBLINGS] {
+        let mut world = World::with(rotation);
+        let connected = world.connected();
+        world.rotate(&connected.refresh);
+        world.wait(WINDOW - SECOND);
+        world.rotate(&connected.refresh);
+        world.wait(SECOND);
+        assert_eq!(world.state(&connected.refresh), TokenState::Superseded, "{rotation:?}");
+    }
+}
+
+#[test]
 fn siblings_do_not_outlive_a_change_to_strict() {
     let mut world = World::with(SIBLINGS);
     let connected = world.connected();
