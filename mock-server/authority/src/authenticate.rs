@@ -28,19 +28,5 @@ impl Authority {
     }
 }
 
-impl Client {
-    /// Whether it has no secret at all and is known by its id alone.
-    #[must_use]
-    pub fn is_public(&self) -> bool {
-        self.secrets.is_empty()
-    }
-
-    /// Whether `secret` proves this client at `now`. A public client has the empty secret.
-    #[must_use]
-    pub fn accepts(&self, now: Time, secret: &str) -> bool {
-        if secret.is_empty() {
-            return self.is_public();
-        }
-        self.secrets.iter().any(|known| known.value == secret && known.is_valid(now))
-    }
-}
+#[cfg(test)]
+mod tests;

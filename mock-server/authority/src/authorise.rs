@@ -100,3 +100,6 @@ fn scopes(client: &Client, asked: Option<&str>) -> Result<Vec<String>, Fault> {
 fn page(reason: &str) -> AuthorizeError {
     AuthorizeError::Page { reason: reason.to_owned() }
 }
+
+#[cfg(test)]
+mod tests;

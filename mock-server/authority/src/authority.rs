@@ -3,8 +3,8 @@
 use std::{collections::HashMap, time::Duration};
 
 use crate::{
-    AccessRefusal, AuthorizeError, AuthorizeRequest, Cause, Client, ClientAuth, ClientError, ClientId, Company, Consent, EndedBy, Grant,
-    GrantId, Introspection, Issued, Kind, Mint, Policy, Refusal, Secret, Time, TokenGrant, TokenRequest, TokenState, User, authorise,
+    AccessRefusal, AuthorizeError, AuthorizeRequest, Client, ClientError, ClientId, Company, Consent, EndedBy, Grant, GrantId, Issued,
+    Kind, Mint, Policy, Refusal, Secret, Time, TokenGrant, TokenRequest, TokenState, User, authorise,
     exchange::Presented,
     family::{AccessRecord, CodeFate, CodeRecord, Family, RefreshRecord},
     refresh::index,
@@ -155,9 +155,16 @@ impl Authority {
     /// The state of a token that is not active.
     pub fn access(&self, now: Time, token: &str) -> Result<&Grant, AccessRefusal> {
         let Some(record) = self.access.get(token) else { return Err(AccessRefusal(TokenState::Unknown)) };
-        match (self.access_state(now, record), self.family(record.grant)) {
-            (TokenState::Active, Some(family)) => Ok(&family.grant),
-            (state, _) => Err(AccessRefusal(state)),
+        let state = self.access_state(now, record);
+        match state {
+            TokenState::Active => self.family(record.grant).map(|family| &family.grant).ok_or(AccessRefusal(TokenState::Unknown)),
+            TokenState::Expired
+            | TokenState::Superseded
+            | TokenState::Revoked(_)
+            | TokenState::FamilyEnded
+            | TokenState::Rejected
+            | TokenState::Used
+            | TokenState::Unknown => Err(AccessRefusal(state)),
         }
     }
 
@@ -179,53 +186,6 @@ impl Authority {
         } else {
             TokenState::Unknown
         }
-    }
-
-    /// Introspects a token for a client that has authenticated itself; `None`: inactive.
-    ///
-    /// Another client's token is inactive, and so is a code. An access token that only the API was told to reject is active.
-    ///
-    /// # Errors
-    /// Failed client authentication; a public client cannot prove itself.
-    pub fn introspect(&self, now: Time, auth: &ClientAuth, token: &str) -> Result<Option<Introspection>, Refusal> {
-        let client = self.authenticate(now, auth)?;
-        if self.client(&client).is_none_or(Client::is_public) {
-            return Err(Refusal::invalid_client("A public client cannot introspect"));
-        }
-        Ok(self.describe(now, token).filter(|found| found.client_id == client))
-    }
-
-    /// Ends a grant on purpose; its refresh tokens and (by policy) access tokens die. Idempotent; false if there is no such live grant.
-    pub fn revoke(&mut self, now: Time, grant: GrantId, cause: Cause) -> bool {
-        self.end(now, grant, EndedBy::Revoked(cause))
-    }
-
-    /// Lets the current access token of a grant expire now, with any other that the policy kept alive.
-    ///
-    /// False if there is no such live grant with tokens.
-    pub fn expire_access(&mut self, now: Time, grant: GrantId) -> bool {
-        self.each_access(grant, |access| access.expires = access.expires.min(now))
-    }
-
-    /// Lets the current refresh token of a grant expire now, with any other that the policy keeps alive.
-    ///
-    /// False if there is no such live grant with tokens.
-    pub fn expire_refresh(&mut self, now: Time, grant: GrantId) -> bool {
-        let Some(family) = self.live(grant) else { return false };
-        let alive: Vec<String> = family.refresh.iter().filter(|token| self.state(now, token) == TokenState::Active).cloned().collect();
-        for token in alive {
-            if let Some(record) = self.refresh.get_mut(&token) {
-                record.expires = record.expires.min(now);
-            }
-        }
-        true
-    }
-
-    /// Makes the API reject the current access token (401) though it is good by the clock; a refresh gives a good one.
-    ///
-    /// Holds for any other access token that the policy kept alive too. False if there is no such live grant with tokens.
-    pub fn reject_access(&mut self, grant: GrantId) -> bool {
-        self.each_access(grant, |access| access.rejected = true)
     }
 
     /// All grants, oldest first.
@@ -251,6 +211,11 @@ impl Authority {
         self.families.get_mut(index(grant))
     }
 
+    /// A family that lives and has tokens.
+    pub(crate) fn live(&self, grant: GrantId) -> Option<&Family> {
+        self.family(grant).filter(|family| family.grant.ended.is_none() && family.newest.is_some())
+    }
+
     pub(crate) fn belongs(&self, grant: GrantId, client: &str) -> bool {
         self.family(grant).is_some_and(|family| family.grant.client_id == client)
     }
@@ -266,49 +231,5 @@ impl Authority {
             }
             None => false,
         }
-    }
-
-    /// A family that lives and has tokens.
-    fn live(&self, grant: GrantId) -> Option<&Family> {
-        self.family(grant).filter(|family| family.grant.ended.is_none() && family.newest.is_some())
-    }
-
-    fn each_access(&mut self, grant: GrantId, change: impl Fn(&mut AccessRecord)) -> bool {
-        let Some(tokens) = self.live(grant).map(|family| family.access.clone()) else { return false };
-        for token in tokens {
-            if let Some(record) = self.access.get_mut(&token) {
-                change(record);
-            }
-        }
-        true
-    }
-
-    fn describe(&self, now: Time, token: &str) -> Option<Introspection> {
-        let (grant, scopes, iat, exp, kind) = if let Some(access) = self.access.get(token) {
-            (access.grant, Some(&access.scopes), access.issued, access.expires, Kind::Access)
-        } else {
-            let refresh = self.refresh.get(token)?;
-            (refresh.grant, None, refresh.issued, refresh.expires, Kind::Refresh)
-        };
-        match self.state(now, token) {
-            TokenState::Active | TokenState::Rejected => {}
-            TokenState::Expired
-            | TokenState::Superseded
-            | TokenState::Revoked(_)
-            | TokenState::FamilyEnded
-            | TokenState::Used
-            | TokenState::Unknown => return None,
-        }
-        let grant = &self.family(grant)?.grant;
-        Some(Introspection {
-            grant: grant.id,
-            client_id: grant.client_id.clone(),
-            user: grant.user.clone(),
-            company: grant.company.clone(),
-            scopes: scopes.unwrap_or(&grant.scopes).clone(),
-            iat,
-            exp,
-            kind,
-        })
     }
 }

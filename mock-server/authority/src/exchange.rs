@@ -76,3 +76,6 @@ impl CodeRecord {
 fn met(challenge: &Challenge, verifier: &str) -> Result<(), &'static str> {
     if challenge.is_met_by(verifier) { Ok(()) } else { Err("The code_verifier does not match the code_challenge") }
 }
+
+#[cfg(test)]
+mod tests;

@@ -154,3 +154,6 @@ impl Authority {
 pub(crate) fn index(grant: GrantId) -> usize {
     usize::try_from(grant.0).unwrap_or(usize::MAX).wrapping_sub(1)
 }
+
+#[cfg(test)]
+mod tests;
