@@ -11,7 +11,7 @@ pub mod wire;
 
 pub use files::{Prepared, Scan, ScanPlan, scan_storage, scan_text};
 pub use logs::{Line, LogTail, log_event};
-pub use page::{Pattern, count_records, digest, page_seen, read_status, says, visible};
+pub use page::{Answer, Pattern, count_records, digest, page_found, page_seen, read_status, says, visible};
 pub use wire::WireCollector;
 
 use regrant_mock_server::{authority, vault};
