@@ -58,8 +58,9 @@ struct Followed {
 impl LogTail {
     /// `globs` are absolute, or relative to `root`, the sandbox; nothing has been read yet.
     #[must_use]
-    pub fn new(globs: Vec<String>, root: impl Into<PathBuf>) -> Self {
+    pub fn new(globs: impl IntoIterator<Item = String>, root: impl Into<PathBuf>) -> Self {
         let root = root.into();
+        let globs: Vec<String> = globs.into_iter().collect();
         Self { globs: Globs::new(&globs, &root), root, followed: HashMap::new(), count: 0 }
     }
 

@@ -47,7 +47,8 @@ impl Pattern {
 /// A manifest may say `"3"` or `"true"` where the answer has a number or a truth value.
 fn same(value: &Value, is: &Value) -> bool {
     match (value, is) {
-        (Value::Number(_) | Value::Bool(_), Value::String(text)) => value.to_string() == *text,
+        (Value::Number(number), Value::String(text)) => number.to_string() == *text,
+        (Value::Bool(truth), Value::String(text)) => text == if *truth { "true" } else { "false" },
         (value, is) => value == is,
     }
 }
