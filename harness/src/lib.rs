@@ -9,5 +9,4 @@ pub mod collect;
 pub mod evidence;
 pub mod judge;
 pub mod run;
-pub mod stage;
 pub mod subject;

@@ -41,7 +41,8 @@ fn judged(requirement: &Requirement, terms: &Terms, views: &[(View<'_>, Option<&
         }
     }
     let decisive = stories.iter().min_by_key(|s| rank(s.finding.verdict)).map(|s| s.finding.clone());
-    let decisive = decisive.unwrap_or_else(|| declared(requirement, terms).unwrap_or_else(|| Finding::undecided("no story that decides it was told")));
+    let decisive =
+        decisive.unwrap_or_else(|| declared(requirement, terms).unwrap_or_else(|| Finding::undecided("no story that decides it was told")));
     Judged {
         id: requirement.id,
         level: requirement.level,
@@ -75,7 +76,9 @@ fn in_story(requirement: &Requirement, terms: &Terms, view: &View<'_>) -> Findin
         return finding;
     }
     let fault = view.events().find_map(|(_, what)| match what {
-        What::HarnessFault { reason } => Some(Finding { verdict: Verdict::HarnessFault, reason: reason.clone(), evidence: Vec::new(), unlock: None }),
+        What::HarnessFault { reason } => {
+            Some(Finding { verdict: Verdict::HarnessFault, reason: reason.clone(), evidence: Vec::new(), unlock: None })
+        }
         _ => None,
     });
     if let Some(fault) = fault {

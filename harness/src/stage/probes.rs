@@ -120,7 +120,7 @@ impl Cast {
 }
 
 /// The text of an answer with success.
-fn good(answered: Result<&Answered, &SubjectError>) -> Option<&str> {
+fn good<'a>(answered: Result<&'a Answered, &'a SubjectError>) -> Option<&'a str> {
     match answered {
         Ok(Answered::Http(answer)) if answer.status / 100 == 2 => Some(answer.body.as_str()),
         Ok(Answered::Ran(ended)) if ended.code == Some(0) => Some(ended.stdout.as_str()),
