@@ -1,3 +1,10 @@
 //! The command line.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match std::env::args().nth(1).as_deref() {
+        Some("supervise") => regrant::subject::supervise_main(),
+        Some(_) | None => ExitCode::from(2),
+    }
+}
