@@ -1,1 +1,4 @@
 //! x
+
+#[cfg(feature = "reference")]
+pub mod reference;

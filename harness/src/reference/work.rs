@@ -1,0 +1,198 @@
+//! The queue and its workers: accepted work is done with a good connection and held without one.
+
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use serde_json::json;
+use tokio::sync::watch;
+
+use super::{
+    App,
+    api::CallError,
+    export,
+    flaw::Flaw,
+    log::{self, Level},
+    store::{Item, State, StoreError},
+    tokens::Unavailable,
+};
+
+/// How many pieces of work are done side by side.
+const WORKERS: usize = 4;
+
+/// Which queued work is being done, and which was tried before or comes from before a restart.
+pub(crate) struct Queue {
+    hands: Mutex<Hands>,
+}
+
+#[derive(Default)]
+struct Hands {
+    taken: HashSet<i64>,
+    backlog: HashSet<i64>,
+}
+
+impl Queue {
+    /// What an earlier run left is backlog.
+    pub(crate) fn new(left: &[Item]) -> Self {
+        Self { hands: Mutex::new(Hands { taken: HashSet::new(), backlog: left.iter().map(|item| item.id).collect() }) }
+    }
+
+    /// Takes the oldest new piece of work, and with it the whole backlog: one round serves them all.
+    fn take(&self, queued: Vec<Item>) -> Vec<Item> {
+        let mut hands = self.hands();
+        let mut fresh = false;
+        let mut taken = Vec::new();
+        for item in queued {
+            if hands.taken.contains(&item.id) {
+                continue;
+            }
+            let old = hands.backlog.contains(&item.id);
+            if old || !std::mem::replace(&mut fresh, true) {
+                taken.push(item);
+            }
+        }
+        hands.taken.extend(taken.iter().map(|item| item.id));
+        taken
+    }
+
+    /// Puts work back that could not be done.
+    fn put_back(&self, items: &[Item]) {
+        let mut hands = self.hands();
+        for item in items {
+            hands.taken.remove(&item.id);
+            hands.backlog.insert(item.id);
+        }
+    }
+
+    fn finish(&self, items: &[Item]) {
+        let mut hands = self.hands();
+        for item in items {
+            hands.taken.remove(&item.id);
+            hands.backlog.remove(&item.id);
+        }
+    }
+
+    fn hands(&self) -> MutexGuard<'_, Hands> {
+        self.hands.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Accepts a piece of work: once this returns it is not lost.
+pub(crate) fn accept(app: &App, source: &str) -> Result<(), StoreError> {
+    if app.flaws.has(Flaw::DropsQueue) && app.store.snapshot()?.state == State::NeedsReauth {
+        app.store.set_note("skip", "yes")?;
+        return Ok(());
+    }
+    app.store.enqueue(source)?;
+    app.tokens.stimulate();
+    Ok(())
+}
+
+/// Starts the workers; they begin with what an earlier run left.
+pub(crate) fn start(app: &Arc<App>) {
+    for _ in 0..WORKERS {
+        let stimuli = app.tokens.stimuli();
+        tokio::spawn(work(Arc::clone(app), stimuli));
+    }
+}
+
+async fn work(app: Arc<App>, mut stimuli: watch::Receiver<u64>) {
+    loop {
+        let stimulus = *stimuli.borrow_and_update();
+        while round(&app, stimulus).await {}
+        if stimuli.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// One round of work; `false`: there is none, or none can be done now.
+async fn round(app: &App, stimulus: u64) -> bool {
+    if app.tokens.memory.paused() {
+        return false;
+    }
+    let items = match app.store.queued() {
+        Ok(queued) => app.queue.take(queued),
+        Err(error) => return trouble(&error.to_string()),
+    };
+    if items.is_empty() {
+        return false;
+    }
+    match serve(app, stimulus).await {
+        Ok(()) => {
+            app.set_problem(None);
+            strike_off(app, &items)
+        }
+        Err(CallError::Unavailable(Unavailable::GaveUpWaiting)) => {
+            drop(app.store.set_note("skip", "yes"));
+            strike_off(app, &items)
+        }
+        Err(error) => {
+            app.queue.put_back(&items);
+            held(app, &error, &items).await;
+            false
+        }
+    }
+}
+
+/// Reads who works there, then does the export jobs.
+async fn serve(app: &App, stimulus: u64) -> Result<(), CallError> {
+    app.api.list("/v2/employees", &[], stimulus, |page| Ok(app.store.keep("employee", &page)?)).await?;
+    export::run(app, stimulus).await
+}
+
+fn strike_off(app: &App, items: &[Item]) -> bool {
+    let done = app.store.done(items);
+    app.queue.finish(items);
+    match done {
+        Ok(()) => true,
+        Err(error) => trouble(&error.to_string()),
+    }
+}
+
+async fn held(app: &App, error: &CallError, items: &[Item]) {
+    match error {
+        CallError::Unavailable(Unavailable::NotConnected | Unavailable::ClientRefused) => {
+            if app.flaws.has(Flaw::WebhookIgnoresMark) && items.iter().any(|item| item.source == "webhook") {
+                app.api.bare().await;
+            }
+        }
+        CallError::Unavailable(_) | CallError::Denied(_) | CallError::Refused { .. } | CallError::Trouble(_) | CallError::Lost => {
+            app.set_problem(Some(error.to_string()));
+        }
+    }
+    log::line(Level::Warn, "work_held", &format!("work waits in the queue: {error}"), json!({ "items": items.len() }));
+}
+
+fn trouble(error: &str) -> bool {
+    log::line(Level::Error, "store_failed", error, serde_json::Value::Null);
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn items(ids: &[i64]) -> Vec<Item> {
+        ids.iter().map(|&id| Item { id, source: "sync".into() }).collect()
+    }
+
+    #[test]
+    fn new_work_is_taken_piece_by_piece() {
+        let queue = Queue::new(&[]);
+        assert_eq!(queue.take(items(&[1, 2])), items(&[1]));
+        assert_eq!(queue.take(items(&[1, 2])), items(&[2]));
+        assert_eq!(queue.take(items(&[1, 2])), items(&[]));
+    }
+
+    #[test]
+    fn what_could_not_be_done_goes_with_the_next_round() {
+        let queue = Queue::new(&items(&[1]));
+        assert_eq!(queue.take(items(&[1])), items(&[1]));
+        queue.put_back(&items(&[1]));
+        assert_eq!(queue.take(items(&[1, 2, 3])), items(&[1, 2]));
+        queue.finish(&items(&[1, 2]));
+        assert_eq!(queue.take(items(&[3])), items(&[3]));
+    }
+}
