@@ -122,13 +122,14 @@ impl Api {
                 self.introspect(&access).await;
             }
             let (status, body) = self.once(&call, Some(&access)).await?;
-            let refused = match status {
-                StatusCode::UNAUTHORIZED => Need::Rejected(access.generation),
-                StatusCode::FORBIDDEN => Need::Forbidden(access.generation),
+            // A token may die early; a right that is missing is news.
+            let (refused, level) = match status {
+                StatusCode::UNAUTHORIZED => (Need::Rejected(access.generation), Level::Info),
+                StatusCode::FORBIDDEN => (Need::Forbidden(access.generation), Level::Warn),
                 _ => return result(status, &body),
             };
             let line = json!({ "status": status.as_u16(), "path": call.path });
-            log::line(Level::Warn, "api_call_denied", "Pleo's API did not accept the access token for a call", line);
+            log::line(level, "api_call_denied", "Pleo's API did not accept the access token for a call", line);
             let helpless = matches!(refused, Need::Forbidden(generation) if self.forbidden.load(Ordering::SeqCst) == generation);
             if turns == 0 || helpless {
                 return Err(CallError::Denied(status.as_u16()));

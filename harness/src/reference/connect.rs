@@ -71,6 +71,10 @@ pub(crate) async fn callback(
         app.notices.login_failed("no code");
         return refused("Pleo sent no code. Nothing has changed.");
     };
+    if app.flaws.has(Flaw::KeepsVerifier) {
+        let verifier = begun.verifier.as_ref().map(|verifier| verifier.secret().as_str());
+        drop(app.store.set_note("login", &json!({ "verifier": verifier, "code": code, "state": query.get("state") }).to_string()));
+    }
     exchange(&app, begun, code).await
 }
 

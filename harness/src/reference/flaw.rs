@@ -217,6 +217,22 @@ flaws! {
         breaks ["SECRET-03"] may ["PROMPT-03"]
     WorldReadable "world-readable" "lets every user of the machine read its store"
         breaks ["SECRET-05"] may []
+    OpensAnotherWay "opens-another-way" "asks for tokens with its own credentials once the user's grant is over"
+        breaks ["STOP-06"] may ["ROTATE-01"]
+    LeavesResidue "leaves-residue" "does not overwrite what it deletes"
+        breaks ["PURGE-05"] may []
+    LogsNoAttempts "logs-no-attempts" "logs no refresh that it begins and none that succeeds"
+        breaks ["LOG-05"] may []
+    Chatters "chatters" "logs a hundred lines whenever work is held"
+        breaks ["LOG-06"] may []
+    Whispers "whispers" "logs a refused refresh as information, like any other"
+        breaks ["LOG-07"] may ["LOG-04"]
+    RefreshesEachCall "refreshes-each-call" "refreshes before every call but the first"
+        breaks ["REFRESH-09"] may ["RACE-11" "DETECT-05" "LOG-06" "RETRY-02"]
+    NeedsALifetime "needs-a-lifetime" "takes a token answer without a lifetime for none"
+        breaks ["REFRESH-06"] may ["PROMPT-03" "MARK-01"]
+    KeepsVerifier "keeps-verifier" "writes verifier and code of a login down and leaves them there"
+        breaks ["SECRET-06"] may []
     LogsCode "logs-code" "logs the query of the callback"
         breaks ["SECRET-07"] may []
 }

@@ -161,6 +161,9 @@ impl App {
             use std::os::unix::fs::PermissionsExt;
             drop(std::fs::set_permissions(config.state_dir.join("app.db"), std::fs::Permissions::from_mode(0o644)));
         }
+        if flaws.has(Flaw::LeavesResidue) {
+            store.overwrite_nothing()?;
+        }
         let http = http_client(config, flaws)?;
         let pleo = Arc::new(Pleo::new(config, http.clone(), flaws)?);
         let tokens = Arc::new(Tokens::new(Arc::clone(&store), Arc::clone(&pleo), config.state_dir.clone(), flaws));

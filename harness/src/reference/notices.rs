@@ -21,19 +21,26 @@ impl Notices {
     }
 
     pub(crate) fn refreshing(self, attempt: u32) {
-        if !self.flaws.has(Flaw::Silent) {
+        if !self.flaws.has(Flaw::Silent) && !self.flaws.has(Flaw::LogsNoAttempts) {
             log::line(Level::Info, "token_refresh_attempt", "refreshing the access token", json!({ "attempt": attempt }));
         }
     }
 
     pub(crate) fn refreshed(self, lasts: Option<Duration>) {
+        if self.flaws.has(Flaw::LogsNoAttempts) {
+            return;
+        }
         let more = json!({ "expires_in": lasts.map(|lasts| lasts.as_secs()) });
         log::line(Level::Info, "token_refresh_succeeded", "the access token was refreshed", more);
     }
 
     pub(crate) fn refused(self, code: &str, status: u16) {
         let code = log::code(code);
-        self.failure(Level::Error, "token_refresh_refused", code, json!({ "status": status }));
+        if self.flaws.has(Flaw::Whispers) {
+            self.failure(Level::Info, "token_refresh_unavailable", code, json!({ "status": status }));
+        } else {
+            self.failure(Level::Error, "token_refresh_refused", code, json!({ "status": status }));
+        }
     }
 
     pub(crate) fn unavailable(self, what: &str, attempt: u32) {
@@ -63,13 +70,14 @@ impl Notices {
     pub(crate) fn ended(self, cause: &str) {
         let cause = log::code(cause);
         let more = if self.flaws.has(Flaw::LogsNoReason) { Value::Null } else { json!({ "cause": cause }) };
+        let (grave, remarkable) = if self.flaws.has(Flaw::Whispers) { (Level::Info, Level::Info) } else { (Level::Error, Level::Warn) };
         if !self.flaws.has(Flaw::Silent) && !self.flaws.has(Flaw::NoDetectionLine) {
             let message =
                 "detected that the refresh token is expired or revoked: the connection is unauthenticated, its tokens were discarded";
-            log::line(Level::Error, "authorization_lost", message, more.clone());
+            log::line(grave, "authorization_lost", message, more.clone());
         }
         if self.speaks_of_reauthentication() {
-            log::line(Level::Warn, "reauthentication_required", "reauthentication required: the user is asked to reconnect", more);
+            log::line(remarkable, "reauthentication_required", "reauthentication required: the user is asked to reconnect", more);
         }
     }
 

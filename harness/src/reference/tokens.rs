@@ -104,6 +104,8 @@ pub(crate) struct Tokens {
     gate: tokio::sync::Mutex<()>,
     /// The generation whose refresh is in flight; 0: none.
     in_flight: AtomicU64,
+    /// The generation that the API rejected and that could not be refreshed since: no call is made with it. 0: none.
+    rejected: AtomicU64,
     /// Counts work that was asked for; see [`Failure::stimulus`].
     stimuli: watch::Sender<u64>,
     /// Counts changes of the connection.
@@ -123,6 +125,7 @@ impl Tokens {
             flaws,
             gate: tokio::sync::Mutex::new(()),
             in_flight: AtomicU64::new(0),
+            rejected: AtomicU64::new(0),
             stimuli: watch::Sender::new(0),
             changes: watch::Sender::new(0),
             failure: Mutex::new(Failure::default()),
@@ -146,7 +149,13 @@ impl Tokens {
             return Err(Unavailable::Passing);
         }
         if self.memory.jumps_to_the_end(self.flaws, need) {
-            self.end(&self.store.snapshot()?, "unauthorized")?;
+            let now = self.store.snapshot()?;
+            if need.refuses(now.generation) {
+                self.end(&now, "unauthorized")?;
+            }
+        }
+        if self.flaws.has(Flaw::OpensAnotherWay) && self.store.snapshot()?.state == State::NeedsReauth {
+            self.pleo.another_way().await;
         }
         let found = self.find(need, stimulus).await;
         if matches!(found, Err(Unavailable::NotConnected))
@@ -225,10 +234,14 @@ impl Tokens {
             }
             State::Error => Standing::Stale(Box::new(now)),
             State::Connected => {
-                let refused = need.refuses(now.generation);
+                let refused = need.refuses(now.generation) || self.rejected.load(Ordering::SeqCst) == now.generation;
                 let due = now.life.is_some_and(|life| life.due(log::unix_millis()));
                 match &now.access {
-                    Some(token) if !refused && (!due || self.flaws.has(Flaw::IgnoresExpiry)) => {
+                    Some(token)
+                        if !refused
+                            && (!due || self.flaws.has(Flaw::IgnoresExpiry))
+                            && !self.memory.renews(self.flaws, need, now.generation) =>
+                    {
                         Standing::Usable(Access { token: token.clone(), generation: now.generation })
                     }
                     Some(_) | None => Standing::Stale(Box::new(now)),
@@ -241,6 +254,7 @@ impl Tokens {
     async fn refreshed(&self, need: Need, stimulus: u64) -> Result<Access, Unavailable> {
         let mut pause = FIRST_PAUSE;
         let mut attempt = 0;
+        let limit = self.memory.attempts(self.flaws, ATTEMPTS);
         let now = loop {
             let now = match self.standing(need)? {
                 Standing::Usable(access) => return Ok(access),
@@ -250,7 +264,7 @@ impl Tokens {
             if attempt == 0 {
                 self.patience(stimulus).await?;
             }
-            if attempt == self.memory.attempts(self.flaws, ATTEMPTS) {
+            if attempt == limit {
                 break now;
             }
             attempt += 1;
@@ -258,7 +272,7 @@ impl Tokens {
                 Settled::Done => {}
                 Settled::Passing { retry_after, repeat, lost } => {
                     let wait = retry_after.unwrap_or(pause);
-                    if !repeat || wait > LONGEST_WAIT || self.memory.enough(self.flaws, attempt, ATTEMPTS, lost) {
+                    if !repeat || wait > LONGEST_WAIT || attempt == limit || self.memory.enough(self.flaws, attempt, ATTEMPTS, lost) {
                         break now;
                     }
                     tokio::time::sleep(self.memory.pause(self.flaws, wait)).await;
@@ -267,6 +281,9 @@ impl Tokens {
             }
         };
         self.memory.came_to_nothing(self.flaws);
+        if need == Need::Rejected(now.generation) {
+            self.rejected.store(now.generation, Ordering::SeqCst);
+        }
         // A login may have succeeded in the last moment.
         match self.standing(need)? {
             Standing::Usable(access) if access.generation != now.generation => Ok(access),
@@ -325,7 +342,8 @@ impl Tokens {
             }
             Outcome::Refused { code, status } => {
                 self.notices.refused(&code, status);
-                if self.memory.shrugs(self.flaws, self.pleo.fingerprint(), sent, need, &code) {
+                let caused = need != Need::Call || self.rejected.load(Ordering::SeqCst) == sent.generation;
+                if self.memory.shrugs(self.flaws, self.pleo.fingerprint(), sent, caused, &code) {
                     return Ok(Settled::Passing { retry_after: None, repeat: false, lost: false });
                 }
                 self.end(sent, &code)?;

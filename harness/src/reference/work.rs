@@ -1,7 +1,7 @@
 //! The queue and its workers: accepted work is done with a good connection and held without one.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -26,29 +26,29 @@ pub(crate) struct Queue {
     hands: Mutex<Hands>,
 }
 
-#[derive(Default)]
 struct Hands {
     taken: HashSet<i64>,
-    backlog: HashSet<i64>,
+    /// Work that could not be done, with the stimulus for which it was tried.
+    backlog: HashMap<i64, Option<u64>>,
 }
 
 impl Queue {
     /// What an earlier run left is backlog.
     pub(crate) fn new(left: &[Item]) -> Self {
-        Self { hands: Mutex::new(Hands { taken: HashSet::new(), backlog: left.iter().map(|item| item.id).collect() }) }
+        Self { hands: Mutex::new(Hands { taken: HashSet::new(), backlog: left.iter().map(|item| (item.id, None)).collect() }) }
     }
 
-    /// Takes the oldest new piece of work, and with it the whole backlog: one round serves them all.
-    fn take(&self, queued: Vec<Item>) -> Vec<Item> {
+    /// Takes the oldest new piece of work, and with it the backlog that was not tried for this stimulus: one round serves them all.
+    fn take(&self, queued: Vec<Item>, stimulus: u64) -> Vec<Item> {
         let mut hands = self.hands();
         let mut fresh = false;
         let mut taken = Vec::new();
-        for item in queued {
-            if hands.taken.contains(&item.id) {
-                continue;
-            }
-            let old = hands.backlog.contains(&item.id);
-            if old || !std::mem::replace(&mut fresh, true) {
+        for item in queued.into_iter().filter(|item| !hands.taken.contains(&item.id)) {
+            let due = match hands.backlog.get(&item.id) {
+                Some(tried) => tried.is_none_or(|tried| tried < stimulus),
+                None => !std::mem::replace(&mut fresh, true),
+            };
+            if due {
                 taken.push(item);
             }
         }
@@ -57,11 +57,11 @@ impl Queue {
     }
 
     /// Puts work back that could not be done.
-    fn put_back(&self, items: &[Item]) {
+    fn put_back(&self, items: &[Item], stimulus: u64) {
         let mut hands = self.hands();
         for item in items {
             hands.taken.remove(&item.id);
-            hands.backlog.insert(item.id);
+            hands.backlog.insert(item.id, Some(stimulus));
         }
     }
 
@@ -113,7 +113,7 @@ async fn round(app: &App, stimulus: u64) -> bool {
         return false;
     }
     let items = match app.store.queued() {
-        Ok(queued) => app.queue.take(queued),
+        Ok(queued) => app.queue.take(queued, stimulus),
         Err(error) => return trouble(&error.to_string()),
     };
     if items.is_empty() {
@@ -129,7 +129,7 @@ async fn round(app: &App, stimulus: u64) -> bool {
             strike_off(app, &items)
         }
         Err(error) => {
-            app.queue.put_back(&items);
+            app.queue.put_back(&items, stimulus);
             held(app, &error, &items).await;
             false
         }
@@ -152,17 +152,23 @@ fn strike_off(app: &App, items: &[Item]) -> bool {
 }
 
 async fn held(app: &App, error: &CallError, items: &[Item]) {
-    match error {
+    // Waiting for the user is as it should be; anything else is worth a look.
+    let level = match error {
         CallError::Unavailable(Unavailable::NotConnected | Unavailable::ClientRefused) => {
             if app.flaws.has(Flaw::WebhookIgnoresMark) && items.iter().any(|item| item.source == "webhook") {
                 app.api.bare().await;
             }
+            Level::Info
         }
         CallError::Unavailable(_) | CallError::Denied(_) | CallError::Refused { .. } | CallError::Trouble(_) | CallError::Lost => {
             app.set_problem(Some(error.to_string()));
+            Level::Warn
         }
+    };
+    for poll in 0..if app.flaws.has(Flaw::Chatters) { 100 } else { 0 } {
+        log::line(Level::Info, "worker_idle", "nothing to do yet", json!({ "poll": poll }));
     }
-    log::line(Level::Warn, "work_held", &format!("work waits in the queue: {error}"), json!({ "items": items.len() }));
+    log::line(level, "work_held", &format!("work waits in the queue: {error}"), json!({ "items": items.len() }));
 }
 
 fn trouble(error: &str) -> bool {
@@ -181,18 +187,19 @@ mod tests {
     #[test]
     fn new_work_is_taken_piece_by_piece() {
         let queue = Queue::new(&[]);
-        assert_eq!(queue.take(items(&[1, 2])), items(&[1]));
-        assert_eq!(queue.take(items(&[1, 2])), items(&[2]));
-        assert_eq!(queue.take(items(&[1, 2])), items(&[]));
+        assert_eq!(queue.take(items(&[1, 2]), 2), items(&[1]));
+        assert_eq!(queue.take(items(&[1, 2]), 2), items(&[2]));
+        assert_eq!(queue.take(items(&[1, 2]), 2), items(&[]));
     }
 
     #[test]
-    fn what_could_not_be_done_goes_with_the_next_round() {
+    fn what_could_not_be_done_goes_with_the_next_round_and_waits_for_its_stimulus() {
         let queue = Queue::new(&items(&[1]));
-        assert_eq!(queue.take(items(&[1])), items(&[1]));
-        queue.put_back(&items(&[1]));
-        assert_eq!(queue.take(items(&[1, 2, 3])), items(&[1, 2]));
+        assert_eq!(queue.take(items(&[1]), 0), items(&[1]));
+        queue.put_back(&items(&[1]), 0);
+        assert_eq!(queue.take(items(&[1]), 0), items(&[]));
+        assert_eq!(queue.take(items(&[1, 2, 3]), 1), items(&[1, 2]));
         queue.finish(&items(&[1, 2]));
-        assert_eq!(queue.take(items(&[3])), items(&[3]));
+        assert_eq!(queue.take(items(&[3]), 1), items(&[3]));
     }
 }

@@ -35,6 +35,7 @@ struct Kept {
     /// A login happened since.
     stale: bool,
     gave_up: bool,
+    renewed: Option<u64>,
     blip: bool,
     paused: bool,
     hung: bool,
@@ -76,6 +77,11 @@ impl Memory {
             Need::Rejected(_) => flaws.has(Flaw::GivesUpOnApi401),
             Need::Forbidden(_) => flaws.has(Flaw::PurgesOn403),
         }
+    }
+
+    /// Refreshes though the token is good: before every call.
+    pub(crate) fn renews(&self, flaws: Flaws, need: Need, generation: u64) -> bool {
+        flaws.has(Flaw::RefreshesEachCall) && need == Need::Call && self.kept().renewed.replace(generation) == Some(generation)
     }
 
     /// A refused refresh token to be presented once more.
@@ -133,12 +139,12 @@ impl Memory {
     }
 
     /// A refusal that is not taken for one.
-    pub(crate) fn shrugs(&self, flaws: Flaws, fingerprint: &str, sent: &Snapshot, need: Need, code: &str) -> bool {
+    pub(crate) fn shrugs(&self, flaws: Flaws, fingerprint: &str, sent: &Snapshot, caused_by_api: bool, code: &str) -> bool {
         if flaws.has(Flaw::BlamesTheSecret) && code == "invalid_grant" && sent.client.as_deref() != Some(fingerprint) {
             log::line(Level::Error, "configuration_suspect", "check the configured client secret", json!({}));
             return true;
         }
-        (flaws.has(Flaw::IgnoresInvalidGrant) && code == "invalid_grant") || (flaws.has(Flaw::LeavesConnected) && need != Need::Call)
+        (flaws.has(Flaw::IgnoresInvalidGrant) && code == "invalid_grant") || (flaws.has(Flaw::LeavesConnected) && caused_by_api)
     }
 
     /// What a refresh makes of the stored pair.

@@ -111,6 +111,9 @@ pub(crate) fn outcome(flaws: Flaws, outcome: Outcome) -> Outcome {
         Outcome::Passing { what, .. } if flaws.has(Flaw::StoresUnusableAnswers) && what == "unusable token answer" => {
             Outcome::Granted(Granted { access: "undefined".into(), refresh: None, lasts: None })
         }
+        Outcome::Granted(Granted { lasts: None, .. }) if flaws.has(Flaw::NeedsALifetime) => {
+            Outcome::Passing { what: "unusable token answer".into(), retry_after: None, repeat: false, lost: false }
+        }
         Outcome::Granted(Granted { access, refresh, lasts }) if flaws.has(Flaw::TrimsTokens) => {
             Outcome::Granted(Granted { access: trimmed(&access), refresh: refresh.as_deref().map(trimmed), lasts })
         }

@@ -60,6 +60,11 @@ impl Store {
         Ok(Self { db: Mutex::new(db), shadow: Mutex::new(None) })
     }
 
+    /// Planted: leaves what is deleted where it stood.
+    pub(crate) fn overwrite_nothing(&self) -> Result<(), StoreError> {
+        Ok(self.db().execute_batch("PRAGMA secure_delete = OFF")?)
+    }
+
     fn db(&self) -> MutexGuard<'_, Connection> {
         self.db.lock().unwrap_or_else(PoisonError::into_inner)
     }
