@@ -36,7 +36,7 @@ pub(crate) async fn run(app: &App, stimulus: u64) -> Result<(), CallError> {
                 let line = json!({ "job": job.id, "status": status, "type": kind });
                 log::line(Level::Warn, "export_job_refused", "Pleo refused a step of an export job", line);
             }
-            Err(error @ (CallError::Unavailable(_) | CallError::Denied(_) | CallError::Trouble(_) | CallError::Lost)) => return Err(error),
+            Err(error) => return Err(error),
         }
     }
     // Set by planted defects only.
@@ -135,7 +135,7 @@ async fn report_again(app: &App, stimulus: u64) -> Result<(), CallError> {
         let job = entry.job.clone();
         match report(app, &job, &[entry], stimulus).await {
             Ok(()) | Err(CallError::Refused { .. }) => {}
-            Err(error @ (CallError::Unavailable(_) | CallError::Denied(_) | CallError::Trouble(_) | CallError::Lost)) => return Err(error),
+            Err(error) => return Err(error),
         }
     }
     Ok(app.store.drop_note("again")?)

@@ -148,7 +148,7 @@ flaws! {
         breaks ["REFRESH-02"] may ["PURGE-08" "DETECT-04" "DETECT-05" "PURGE-01" "REFRESH-03" "REFRESH-04" "REFRESH-06" "REFRESH-13" "RETRY-04" "RACE-03" "RACE-11" "RECOVER-02" "RECOVER-01" "REFRESH-07" "MARK-01"]
     SavesLate "saves-late" "writes a refreshed pair to the store only at an orderly stop"
         breaks ["REFRESH-03"] may ["PURGE-08" "PURGE-02" "REFRESH-13" "RACE-07" "RECOVER-02" "PROMPT-03" "STOP-02" "SECRET-04"]
-    TokenInQuery "token-in-query" "sends the access token in the query of API calls as well"
+    TokenInQuery "token-in-query" "sends the access token in the query of one of its API calls as well"
         breaks ["REFRESH-08" "SECRET-02"] may []
     NoSingleFlight "no-single-flight" "lets every caller refresh for itself"
         breaks ["RACE-01"] may ["RACE-03" "RACE-04" "RACE-11" "PROMPT-03" "STOP-02" "DETECT-05" "REFRESH-09" "RETRY-02" "LOG-04" "RECOVER-02"]
@@ -233,6 +233,10 @@ flaws! {
         breaks ["REFRESH-06"] may ["PROMPT-03" "MARK-01"]
     KeepsVerifier "keeps-verifier" "writes verifier and code of a login down and leaves them there"
         breaks ["SECRET-06"] may []
+    AddsConnection "adds-connection" "makes a second connection of a reconnection"
+        breaks ["REAUTH-11"] may []
+    GraftsCompany "grafts-company" "goes on with whatever company a reconnection was for"
+        breaks ["REAUTH-10"] may []
     LogsCode "logs-code" "logs the query of the callback"
         breaks ["SECRET-07"] may []
 }

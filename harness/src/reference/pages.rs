@@ -22,6 +22,9 @@ use super::{
     work,
 };
 
+/// Why access ends as a rule.
+const EXPIRED: &str = "your authorisation expired or was revoked";
+
 /// All routes.
 pub(crate) fn router(app: Arc<App>) -> Router {
     Router::new()
@@ -85,7 +88,17 @@ async fn status(Shared(app): Shared<Arc<App>>) -> Response {
     };
     let sticky = app.flaws.has(Flaw::StickyMark) && app.store.note("marked").is_ok_and(|note| note.is_some());
     let state = if sticky { State::NeedsReauth } else { shown(&app, &now) };
-    Json(json!({ "state": state.word(), "cause": now.cause, "queued": queued, "problem": app.problem() })).into_response()
+    let more = app.store.note("extra_connections").ok().flatten().map_or(0, |extra| extra.len());
+    let connections = if now.state == State::NotConnected { 0 } else { 1 + more };
+    let connections = vec![json!({ "name": "pleo" }); connections];
+    let status = json!({
+        "state": state.word(),
+        "cause": now.cause,
+        "queued": queued,
+        "problem": app.problem(),
+        "connections": connections,
+    });
+    Json(status).into_response()
 }
 
 async fn settings(Shared(app): Shared<Arc<App>>) -> Response {
@@ -120,6 +133,10 @@ async fn disconnect(Shared(app): Shared<Arc<App>>) -> Response {
     if app.flaws.has(Flaw::LeavesWithoutGoodbye) {
         return Json(json!({ "state": State::NotConnected.word() })).into_response();
     }
+    // The next login may be for another company.
+    if let Err(error) = app.store.drop_note("company") {
+        return failed(&error);
+    }
     let token = match app.tokens.disconnect() {
         Ok(token) => token,
         Err(error) => return failed(&error),
@@ -146,16 +163,18 @@ fn page(app: &App, place: &str, content: &str) -> Response {
     };
     let link: String = form_urlencoded::byte_serialize(place.as_bytes()).collect();
     let link = format!("/connect?return_to={link}");
-    let notice = if app.tokens.memory.blip() { lost(app, &link) } else { notice(app, shown(app, &now), &link) };
+    let notice =
+        if app.tokens.memory.blip() { lost(app, &link, EXPIRED) } else { notice(app, shown(app, &now), now.cause.as_deref(), &link) };
     let token = if app.flaws.has(Flaw::ShowsToken) { now.access.unwrap_or_default() } else { String::new() };
     Html(plain(&format!("{content}</p>\n{notice}\n<p>{token}"))).into_response()
 }
 
-fn notice(app: &App, state: State, link: &str) -> String {
+fn notice(app: &App, state: State, cause: Option<&str>, link: &str) -> String {
     match state {
         State::Connected => "<p>Connected to Pleo.</p>".to_owned(),
         State::NotConnected => format!("<p>Not connected to Pleo yet. <a href=\"{link}\">Connect Pleo</a></p>"),
-        State::NeedsReauth => lost(app, link),
+        State::NeedsReauth if cause == Some("other_company") => lost(app, link, "the last login was for another company"),
+        State::NeedsReauth => lost(app, link, EXPIRED),
         State::Error => format!(
             "<p role=\"alert\">Access to Pleo has ended: Pleo refuses this application's own credentials. \
             An operator must configure the right client secret; if that is not enough, <a href=\"{link}\">reconnect Pleo</a>.</p>"
@@ -163,7 +182,7 @@ fn notice(app: &App, state: State, link: &str) -> String {
     }
 }
 
-fn lost(app: &App, link: &str) -> String {
+fn lost(app: &App, link: &str, why: &str) -> String {
     if app.flaws.has(Flaw::SilentPage) {
         return format!("<p><a href=\"{link}\">Pleo</a></p>");
     }
@@ -173,7 +192,7 @@ fn lost(app: &App, link: &str) -> String {
         format!("<a href=\"{link}\">Reconnect Pleo</a>")
     };
     format!(
-        "<p role=\"alert\">Access to Pleo has ended and must be restored: your authorisation expired or was revoked. {way} \
+        "<p role=\"alert\">Access to Pleo has ended and must be restored: {why}. {way} \
         Your settings are kept, and waiting work is done once you are connected again.</p>"
     )
 }

@@ -225,6 +225,13 @@ impl Tokens {
         Ok(access)
     }
 
+    /// Forgets tokens that are good, but not for us: the user has to log in again.
+    pub(crate) fn discard(&self, cause: &str) -> Result<(), StoreError> {
+        self.store.transit(|now| Some((now.without_tokens(State::NeedsReauth, cause), Disk::Same)))?;
+        self.changed();
+        Ok(())
+    }
+
     fn standing(&self, need: Need) -> Result<Standing, StoreError> {
         let now = self.store.snapshot()?;
         Ok(match now.state {

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::{
@@ -122,6 +122,7 @@ async fn round(app: &App, stimulus: u64) -> bool {
     match serve(app, stimulus).await {
         Ok(()) => {
             app.set_problem(None);
+            log::line(Level::Info, "work_done", "the ledger is up to date", json!({ "items": items.len() }));
             strike_off(app, &items)
         }
         Err(CallError::Unavailable(Unavailable::GaveUpWaiting)) => {
@@ -138,8 +139,26 @@ async fn round(app: &App, stimulus: u64) -> bool {
 
 /// Reads who works there, then does the export jobs.
 async fn serve(app: &App, stimulus: u64) -> Result<(), CallError> {
-    app.api.list("/v2/employees", &[], stimulus, |page| Ok(app.store.keep("employee", &page)?)).await?;
+    if app.flaws.has(Flaw::TokenInQuery) {
+        app.api.revealing(stimulus).await?;
+    }
+    let keep = |page: Vec<Value>| {
+        for company in page.iter().filter_map(|employee| employee.get("companyId")?.as_str()) {
+            same_company(app, company)?;
+        }
+        Ok(app.store.keep("employee", &page)?)
+    };
+    app.api.list("/v2/employees", &[], stimulus, keep).await?;
     export::run(app, stimulus).await
+}
+
+/// A connection belongs to the company it was made for: the ledger of one must not get the entries of another.
+fn same_company(app: &App, company: &str) -> Result<(), CallError> {
+    match app.store.note("company")? {
+        None => Ok(app.store.set_note("company", company)?),
+        Some(known) if known == company || app.flaws.has(Flaw::GraftsCompany) => Ok(()),
+        Some(_) => Err(CallError::OtherCompany),
+    }
 }
 
 fn strike_off(app: &App, items: &[Item]) -> bool {
@@ -163,6 +182,10 @@ async fn held(app: &App, error: &CallError, items: &[Item]) {
         CallError::Unavailable(_) | CallError::Denied(_) | CallError::Refused { .. } | CallError::Trouble(_) | CallError::Lost => {
             app.set_problem(Some(error.to_string()));
             Level::Warn
+        }
+        CallError::OtherCompany => {
+            drop(app.tokens.discard("other_company"));
+            Level::Error
         }
     };
     for poll in 0..if app.flaws.has(Flaw::Chatters) { 100 } else { 0 } {

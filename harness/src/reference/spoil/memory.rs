@@ -246,6 +246,10 @@ impl Memory {
         if again && flaws.has(Flaw::ReportsAgain) {
             store.set_note("again", "yes")?;
         }
+        if again && flaws.has(Flaw::AddsConnection) {
+            let extra = store.note("extra_connections")?.unwrap_or_default();
+            store.set_note("extra_connections", &(extra + "+"))?;
+        }
         if again && flaws.has(Flaw::CursorToNow) {
             store.set_note("baseline", "yes")?;
         }
