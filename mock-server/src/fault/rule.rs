@@ -35,7 +35,7 @@ pub struct Match {
     pub path: Option<String>,
     /// Method.
     pub method: Option<String>,
-    /// Only the nth matching request, from 1, counted from the end of the prologue (or from installation).
+    /// Only the nth matching request, from 1, counted from the end of the prologue (or from installation); with `times`, so many from the nth on.
     pub nth: Option<u32>,
     /// Only the first so many matching requests.
     pub times: Option<u32>,
@@ -65,7 +65,11 @@ pub enum Fate {
     /// Nothing.
     Pass,
     /// Waits that long, then goes on.
-    Delay(#[serde(deserialize_with = "super::scenario::duration")] #[schemars(with = "String")] Duration),
+    Delay(
+        #[serde(deserialize_with = "super::scenario::duration")]
+        #[schemars(with = "String")]
+        Duration,
+    ),
     /// Waits at a gate until it is released.
     Hold(String),
     /// Answers with a status, and an OAuth or API error body where `error` is given.
@@ -94,4 +98,21 @@ pub enum Fate {
     Reset,
     /// Never answers; the connection stays open until the subject ends it.
     Hang,
+}
+
+impl Fate {
+    /// The fate in a word or two, e.g. `status 503`.
+    #[must_use]
+    pub fn word(&self) -> String {
+        match self {
+            Self::Pass => "pass".into(),
+            Self::Delay(span) => format!("delay {}ms", span.as_millis()),
+            Self::Hold(gate) => format!("hold {gate}"),
+            Self::Status { code, .. } => format!("status {code}"),
+            Self::Replace { status, .. } => format!("replace {}", status.unwrap_or(200)),
+            Self::Drop => "drop".into(),
+            Self::Reset => "reset".into(),
+            Self::Hang => "hang".into(),
+        }
+    }
 }

@@ -163,7 +163,11 @@ pub enum Act {
     /// The client gets a new secret.
     RotateSecret(RotateSecret),
     /// The provider's clock moves.
-    Advance(#[serde(deserialize_with = "duration")] #[schemars(with = "String")] Duration),
+    Advance(
+        #[serde(deserialize_with = "duration")]
+        #[schemars(with = "String")]
+        Duration,
+    ),
     /// Units of work come into being at the provider.
     AddWork(Times),
     /// A gate lets go.
@@ -312,7 +316,8 @@ fn once() -> u32 {
 /// Anything else.
 pub fn duration<'de, D: Deserializer<'de>>(d: D) -> Result<Duration, D::Error> {
     let text = String::deserialize(d)?;
-    parse_duration(&text).ok_or_else(|| serde::de::Error::custom(format!("{text:?} is no duration: write a number with ms, s, m, h or d, such as \"2s\"")))
+    parse_duration(&text)
+        .ok_or_else(|| serde::de::Error::custom(format!("{text:?} is no duration: write a number with ms, s, m, h or d, such as \"2s\"")))
 }
 
 fn maybe_duration<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Duration>, D::Error> {
@@ -350,6 +355,8 @@ fn maybe_rotation<'de, D: Deserializer<'de>>(d: D) -> Result<Option<regrant_auth
         }),
     };
     rotation.map(Some).ok_or_else(|| {
-        serde::de::Error::custom(format!("{text:?} is no rotation: one of strict+revoke-family, strict, grace:5s, grace:5s:sibling, lenient, off"))
+        serde::de::Error::custom(format!(
+            "{text:?} is no rotation: one of strict+revoke-family, strict, grace:5s, grace:5s:sibling, lenient, off"
+        ))
     })
 }
