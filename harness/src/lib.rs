@@ -6,4 +6,5 @@
 pub mod catalogue;
 pub mod evidence;
 pub mod judge;
+pub mod report;
 pub mod run;
