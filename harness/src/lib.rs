@@ -4,7 +4,9 @@
 //! mock Pleo, observes its traffic, logs, storage and pages, and judges it against a register of requirements.
 
 pub mod catalogue;
+pub mod cli;
 pub mod evidence;
 pub mod judge;
 pub mod report;
 pub mod run;
+pub mod steps;

@@ -9,6 +9,9 @@ pub struct Paint {
 }
 
 impl Paint {
+    /// Leaves words as they are.
+    pub const PLAIN: Self = Self { on: false };
+
     /// Paints if `on`.
     #[must_use]
     pub fn new(on: bool) -> Self {
