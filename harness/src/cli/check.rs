@@ -7,7 +7,7 @@ use super::{
     error::CliError,
     meant::{self, Check, Look},
     out, progress, seams,
-    select::Selectable,
+    select::{Selectable, hint},
     wait,
 };
 use crate::{
@@ -23,6 +23,7 @@ pub(super) fn check(typed: args::Check) -> Result<ExitStatus, CliError> {
     let stories = seams::stories();
     let selectable = Selectable::new(register, &stories, &meant.options);
     selectable.check(&meant.options)?;
+    known_defect(&meant.subject)?;
     let run = tell(&meant).map_err(|error| with_existing(error, &selectable))?;
     let faults = disagreements(&run);
     let labels = labels(&stories);
@@ -48,6 +49,16 @@ pub(super) fn with_progress<T, F: Future<Output = T>>(
         let (output, ()) = tokio::join!(work(sender, cancel), progress::show(receiver, look.verbosity));
         output
     })
+}
+
+fn known_defect(subject: &seams::Subject) -> Result<(), CliError> {
+    let seams::Subject::Reference { defect: Some(defect) } = subject else { return Ok(()) };
+    let defects = seams::defects();
+    if defects.iter().any(|known| known.name == *defect) {
+        return Ok(());
+    }
+    let hint = hint(defect, defects.iter().map(|known| known.name.as_str()));
+    Err(CliError::Usage(format!("the reference subject has no defect {defect:?}{hint} `regrant list --defects` names them.")))
 }
 
 /// An empty selection is told what there is to select from.

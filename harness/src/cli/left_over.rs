@@ -29,11 +29,12 @@ pub(super) fn policy(told: &ProviderPolicy) -> Policy {
 /// The story's steps, each with where a person does it.
 pub(super) fn instructions(scenario: &Scenario) -> String {
     let mut out = format!("{}\n{}\n\n", scenario.title, scenario.about.trim());
-    let _ = writeln!(
-        out,
-        "Its policy and {} traffic rules are in force. The steps are left to you, after a first connection:",
-        scenario.rules.len()
-    );
+    let rules = match scenario.rules.len() {
+        0 => "Its policy is in force.".into(),
+        1 => "Its policy and its traffic rule are in force.".into(),
+        many => format!("Its policy and its {many} traffic rules are in force."),
+    };
+    let _ = writeln!(out, "{rules} The steps are left to you, after a first connection:");
     let steps: Vec<String> = scenario.steps.iter().flat_map(lines).collect();
     for (line, number) in steps.iter().zip(1..) {
         let _ = writeln!(out, "  {number}. {line}");
@@ -60,7 +61,7 @@ fn awaited(wait: &Await) -> String {
 }
 
 fn act(act: &Act) -> String {
-    const HERE: &str = "at the management address: ";
+    const HERE: &str = "At the management address: ";
     match act {
         Act::Reconnect(_) => "Connect the integration again".into(),
         Act::Deny(times) => often("Start to connect and deny", times.get()),

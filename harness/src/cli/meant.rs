@@ -196,7 +196,7 @@ mod tests {
     #[test]
     fn text_goes_to_stdout_unless_another_format_does() {
         let text = Output { format: Format::Text, path: None };
-        assert_eq!(outputs(&[]).expect("valid"), [text.clone()]);
+        assert_eq!(outputs(&[]).expect("valid"), std::slice::from_ref(&text));
         let file = Output { format: Format::Junit, path: Some("a.xml".into()) };
         assert_eq!(outputs(&typed(&["junit=a.xml"])).expect("valid"), [text, file]);
         assert_eq!(outputs(&typed(&["json"])).expect("valid"), [Output { format: Format::Json, path: None }]);

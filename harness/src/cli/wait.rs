@@ -30,12 +30,12 @@ async fn watch_keys(cancel: watch::Sender<bool>) {
     if tokio::signal::ctrl_c().await.is_ok() {
         process::exit(ExitStatus::Cancelled.code().into());
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// Waits until the user cancels.
 pub(super) async fn cancelled(cancel: &mut Cancel) {
     if cancel.wait_for(|cancelled| *cancelled).await.is_err() {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }

@@ -162,11 +162,15 @@ pub(super) fn carried(carried: Carried, token: Option<&Presentation>) -> String 
 }
 
 pub(super) fn units(handed_out: &[String], delivered: &[String]) -> String {
-    match (handed_out.len(), delivered.len()) {
-        (0, 0) => String::new(),
-        (out, 0) => format!(" ({out} units handed out)"),
-        (0, done) => format!(" ({done} units delivered)"),
-        (out, done) => format!(" ({out} units handed out, {done} delivered)"),
+    let counted = |units: &[String], word: &str| match units.len() {
+        0 => None,
+        1 => Some(format!("1 unit {word}")),
+        many => Some(format!("{many} units {word}")),
+    };
+    match (counted(handed_out, "handed out"), counted(delivered, "delivered")) {
+        (None, None) => String::new(),
+        (Some(one), None) | (None, Some(one)) => format!(" ({one})"),
+        (Some(out), Some(done)) => format!(" ({out}, {done})"),
     }
 }
 

@@ -1,6 +1,9 @@
 //! The cucumber world: a witness to stories that were told, and the two steps it knows.
 
-use std::{convert::Infallible, sync::Arc, sync::LazyLock};
+use std::{
+    convert::Infallible,
+    sync::{Arc, LazyLock},
+};
 
 use cucumber::{World, gherkin, step};
 use futures::{FutureExt, future::LocalBoxFuture};
@@ -40,6 +43,7 @@ pub(super) fn pair(scenario: &gherkin::Scenario) -> Option<Pair> {
     Some(Pair { requirement: find(&REQUIREMENT)?, story: find(&STORY)? })
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "cucumber's signature")]
 fn told(witness: &mut Witness, context: step::Context) -> LocalBoxFuture<'_, ()> {
     let story = word(&context);
     let known = witness.judgement.iter().any(|judgement| judgement.stories.iter().any(|told| told.name == story));
@@ -50,6 +54,7 @@ fn told(witness: &mut Witness, context: step::Context) -> LocalBoxFuture<'_, ()>
     async {}.boxed_local()
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "cucumber's signature")]
 fn holds(witness: &mut Witness, context: step::Context) -> LocalBoxFuture<'_, ()> {
     let id = word(&context);
     match (&witness.judgement, &witness.story) {
