@@ -3,10 +3,13 @@
 //! What happens when the refresh token dies? The harness drives an integration in any language as a black box against a
 //! mock Pleo, observes its traffic, logs, storage and pages, and judges it against a register of requirements.
 
+pub mod canary;
 pub mod catalogue;
 pub mod cli;
+pub mod collect;
 pub mod evidence;
 pub mod judge;
 pub mod report;
 pub mod run;
 pub mod steps;
+pub mod subject;

@@ -1,7 +1,52 @@
 //! The register of requirements: one file per group; each requirement is data beside its check.
+//!
+//! Checks see a [`View`](crate::judge::View) of one story and nothing else.
 
 mod finding;
 mod requirement;
+mod shared;
+
+mod detect;
+mod log;
+mod mark;
+mod prompt;
+mod purge;
+mod race;
+mod reauth;
+mod recover;
+mod refresh;
+mod retry;
+mod rotate;
+mod secret;
+mod stop;
 
 pub use finding::{Finding, Verdict};
 pub use requirement::{Level, Requirement, Severity};
+
+/// The groups, in the order of the register.
+const GROUPS: &[&[Requirement]] = &[
+    detect::ALL,
+    stop::ALL,
+    purge::ALL,
+    mark::ALL,
+    prompt::ALL,
+    reauth::ALL,
+    recover::ALL,
+    log::ALL,
+    retry::ALL,
+    refresh::ALL,
+    race::ALL,
+    rotate::ALL,
+    secret::ALL,
+];
+
+/// Every requirement, in the order of the register.
+pub fn all() -> impl Iterator<Item = &'static Requirement> {
+    GROUPS.iter().copied().flatten()
+}
+
+/// One requirement by its id.
+#[must_use]
+pub fn find(id: &str) -> Option<&'static Requirement> {
+    all().find(|r| r.id.eq_ignore_ascii_case(id))
+}

@@ -19,6 +19,9 @@ pub enum Reply {
     Final {
         /// `error`.
         error: String,
+        /// `error_description`: the provider's words, not the subject's.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        description: Option<String>,
     },
     /// A fault that says nothing of the grant.
     Transient,
@@ -45,12 +48,13 @@ const FINAL: [&str; 5] = ["invalid_grant", "invalid_token", "invalid_refresh_tok
 /// Reads a reply of the token endpoint. `name` tells the name of a token by its value.
 pub fn classify(status: u16, body: &[u8], name: impl Fn(&str) -> Option<String>) -> Reply {
     let json: Option<serde_json::Map<String, serde_json::Value>> = serde_json::from_slice(body).ok();
-    let error = json.as_ref().and_then(|map| map.get("error")).and_then(|e| e.as_str()).map(str::to_owned);
+    let text = |key: &str| json.as_ref().and_then(|map| map.get(key)).and_then(|v| v.as_str()).map(str::to_owned);
+    let error = text("error");
     let known = error.as_deref().is_some_and(|e| FINAL.contains(&e));
     match (status, error) {
         (408 | 429 | 500..=599, Some(error)) if known => Reply::Open { error: Some(error) },
         (408 | 429 | 500..=599, _) => Reply::Transient,
-        (_, Some(error)) if known => Reply::Final { error },
+        (_, Some(error)) if known => Reply::Final { error, description: text("error_description") },
         (200..=299, None) => tokens(json.as_ref(), name).unwrap_or(Reply::Transient),
         (200..=299, Some(_)) => Reply::Transient,
         (_, error) => Reply::Open { error },

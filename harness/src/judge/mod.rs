@@ -1,12 +1,15 @@
 //! From histories to verdicts: pure, so that a saved run can be judged again.
 
+pub mod control;
+mod death;
 mod terms;
 mod view;
 
 use serde::{Deserialize, Serialize};
 
+pub use death::{Death, Ended};
 pub use terms::{Terms, WorkKind};
-pub use view::View;
+pub use view::{Call, Callback, Exchange, Mark, View};
 
 use crate::catalogue::{Finding, Level, Severity, Verdict};
 

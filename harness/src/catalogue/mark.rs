@@ -1,0 +1,154 @@
+//! MARK: what the subject says of its connection.
+
+use regrant_mock_server::fault::scenario::Status;
+
+use super::{Finding, Level::*, Requirement, Severity::*, shared::*};
+use crate::judge::{Death, Ended, Mark, View, control};
+
+/// The group.
+pub const ALL: &[Requirement] = &[
+    Requirement {
+        id: "MARK-01",
+        level: Must,
+        severity: Error,
+        sentence: "shows the connection as unauthenticated, in agreement with the wire",
+        sources: &["Pleo, How to handle token expiry or revocation, step 2: mark the connection as unauthenticated"],
+        why: "Status is computed from \"there is a row\" or \"there is a token string\": connected, says the page, while nothing has worked for two days.",
+        observed: "`status` while connected, and after the refusal once the subject has settled.",
+        undecided: "No `[status]`; or it never read connected; or its answer matches none of the manifest's patterns.",
+        remedy: "Keep the state as a fact of its own, written when a refresh is refused; never derive it from the presence of a token.",
+        declarable: false,
+        check: mark_01,
+    },
+    Requirement {
+        id: "MARK-02",
+        level: Must,
+        severity: Error,
+        sentence: "still shows it after a restart",
+        sources: &["Pleo, How to handle token expiry or revocation, step 2: mark the connection as unauthenticated"],
+        why: "The mark lived in memory; after the restart the row in the database says connected again.",
+        observed: "`status` after a restart while the connection is still dead.",
+        undecided: "No `[status]`, no restart, or the trigger was not answered twice after it.",
+        remedy: "Store the mark in the same row as the connection.",
+        declarable: true,
+        check: mark_02,
+    },
+    Requirement {
+        id: "MARK-03",
+        level: Must,
+        severity: Error,
+        sentence: "clears the mark after reconnection, and it stays cleared",
+        sources: &["Pleo, How to handle token expiry or revocation, step 4: a clear recovery path"],
+        why: "A latch that nobody resets, or a health check that was under way during the reconnection, shows a working connection as dead.",
+        observed: "`status` after the user reconnected, as long as nothing else ends the connection.",
+        undecided: "No `[status]`, the mark was never seen, or the user's reconnection did not succeed on the wire.",
+        remedy: "Clear the mark in the transaction that stores the new pair.",
+        declarable: true,
+        check: mark_03,
+    },
+];
+
+/// The manifest must tell how to read the state.
+fn readable(view: &View<'_>) -> Option<Finding> {
+    if !view.terms.status {
+        return Some(Finding::locked("the subject's status is not known", "[status]"));
+    }
+    if !view.terms.status_disconnected {
+        return Some(Finding::locked("it is not known how the status reads when the user must reauthenticate", "status.disconnected"));
+    }
+    None
+}
+
+fn was_connected(view: &View<'_>, death: &Death) -> bool {
+    view.statuses().any(|(mark, state, _)| mark < death.asked && state == Some(Status::Connected))
+}
+
+fn shown(view: &View<'_>, from: Mark, until: Mark, refused: Mark, when: &str) -> Finding {
+    let Some((mark, state, raw)) = view.statuses().filter(|(mark, ..)| *mark > from && *mark < until).last() else {
+        return Finding::undecided(format!("the status was not read {when}"));
+    };
+    let cited = vec![refused.n, mark.n];
+    match state {
+        Some(Status::Disconnected) => Finding::pass(format!("the status says so {when}"), cited),
+        Some(Status::Connected) => Finding::fail(format!("the status still says connected {when}"), cited),
+        Some(Status::Broken) => Finding::fail(format!("the status says broken {when}, not that the user must reauthenticate"), cited),
+        None => Finding::undecided(format!("the status {when} matches none of the patterns: {raw}")),
+    }
+}
+
+fn mark_01(view: &View<'_>) -> Finding {
+    if let Some(finding) = readable(view) {
+        return finding;
+    }
+    each_death(view, Ended::Grant, |death| {
+        let Some(settled) = death.settled else { return not_at_rest() };
+        if !was_connected(view, death) {
+            return Finding::undecided("the status never said connected before the refusal");
+        }
+        shown(view, settled, death.same_process_until(), death.refused, "after the refusal")
+    })
+}
+
+fn mark_02(view: &View<'_>) -> Finding {
+    if let Some(finding) = readable(view) {
+        return finding;
+    }
+    each_death(view, Ended::Grant, |death| {
+        let Some(restarted) = death.restarted else { return not_restarted(view) };
+        if !was_connected(view, death) {
+            return Finding::undecided("the status never said connected before the refusal");
+        }
+        let finding = shown(view, restarted, death.until, death.refused, "after the restart");
+        if finding.verdict != super::Verdict::Pass {
+            return finding;
+        }
+        let alive =
+            control::delivered(view, control::MAIN, restarted, death.until, 2).and_then(|_| control::again(view, death, control::MAIN));
+        alive.map_or_else(Finding::undecided, |()| finding)
+    })
+}
+
+fn mark_03(view: &View<'_>) -> Finding {
+    if let Some(finding) = readable(view) {
+        return finding;
+    }
+    each_death(view, Ended::Grant, |death| {
+        if death.until == Mark::END {
+            return Finding::undecided("the user did not reconnect");
+        }
+        let marked = view.statuses().any(|(mark, state, _)| mark > death.knew && mark < death.until && state == Some(Status::Disconnected));
+        if !marked {
+            return Finding::undecided("the mark was not seen before the reconnection");
+        }
+        let exchanged = view.exchanges.iter().find(|x| x.is_code_exchange() && x.arrived > death.until && x.pair().is_some());
+        let Some(back) = exchanged.and_then(|x| x.replied).map(|(mark, ..)| mark) else {
+            return Finding::undecided("the reconnection did not succeed on the wire");
+        };
+        let Some(settled) = view.settled_after(back) else { return not_at_rest() };
+        let next = view.deaths.iter().find(|d| d.asked > back).map_or(Mark::END, |d| d.asked);
+        let next = next.min(unsettling(view, back));
+        let readings: Vec<_> = view.statuses().filter(|(mark, ..)| *mark > settled && *mark < next).collect();
+        let wrong = readings.iter().find(|(_, state, _)| matches!(state, Some(Status::Disconnected | Status::Broken)));
+        match (wrong, readings.last()) {
+            (Some((mark, ..)), _) => {
+                Finding::fail("the status still says that it does not work after the reconnection", vec![back.n, mark.n])
+            }
+            (None, Some((mark, Some(Status::Connected), _))) => {
+                Finding::pass("the status says connected after the reconnection", vec![back.n, mark.n])
+            }
+            (None, Some((_, _, raw))) => {
+                Finding::undecided(format!("the status after the reconnection matches none of the patterns: {raw}"))
+            }
+            (None, None) => Finding::undecided("the status was not read after the reconnection"),
+        }
+    })
+}
+
+/// The next thing that the provider or the user does to the connection.
+fn unsettling(view: &View<'_>, from: Mark) -> Mark {
+    use crate::evidence::What;
+    let done = |what: &What| {
+        matches!(what, What::Revoked { .. } | What::Expired { .. } | What::AccessRejected { .. } | What::SecretRotated { .. })
+    };
+    view.marks(done).into_iter().find(|mark| *mark > from).unwrap_or(Mark::END)
+}

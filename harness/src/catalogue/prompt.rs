@@ -1,0 +1,127 @@
+//! PROMPT: what the user is shown. A prompt is what differs from the page of a connected subject.
+
+use super::{Finding, Level::*, Requirement, Severity::*, Verdict, shared::*};
+use crate::{
+    evidence::{PageSeen, Says},
+    judge::{Ended, Mark, View},
+};
+
+/// The group.
+pub const ALL: &[Requirement] = &[
+    Requirement {
+        id: "PROMPT-01",
+        level: Must,
+        severity: Error,
+        sentence: "requires the user to reauthenticate: what the user sees leads to the authorise endpoint",
+        sources: &["Pleo, How to handle token expiry or revocation, steps 2 and 3"],
+        why: "Some integrations offer no way back at all: the connection must be deleted and made anew, settings and history with it.",
+        observed: "The page of `prompt` while connected and after the refusal; every link, form and redirect that looks like a way to connect is walked up to the consent page.",
+        undecided: "No `[prompt]`, or the page does not differ from that of a connected subject: a permanent link proves nothing.",
+        remedy: "When the connection is marked, show a notice with a link to the route that starts the authorisation flow.",
+        declarable: false,
+        check: prompt_01,
+    },
+    Requirement {
+        id: "PROMPT-02",
+        level: Should,
+        severity: Error,
+        sentence: "is explicit: the user is told that access must be restored",
+        sources: &[
+            "Pleo, How to handle token expiry or revocation, step 4: explicit",
+            "Pleo, Handling Refresh Token Expiry or Revocation: a friendly message prompting the user to reconnect",
+        ],
+        why: "\"Something went wrong\" makes users wait or write to support; the connection stays dead meanwhile.",
+        observed: "Whether what differs on the page matches `prompt.says`, by default a list of English words.",
+        undecided: "The words were not recognised and the manifest does not give them.",
+        remedy: "Say what happened and what to do, next to the link.",
+        declarable: true,
+        check: prompt_02,
+    },
+    Requirement {
+        id: "PROMPT-03",
+        level: Must,
+        severity: Error,
+        sentence: "does not prompt while a refresh would still work, nor for a transient fault",
+        sources: &[
+            "Pleo, Tokens overview: no prompt while a refresh would work",
+            "Pleo, Centralised token refresh: reauthentication only when strictly needed",
+        ],
+        why: "After a minute of 503 all users of a service were sent through consent again.",
+        observed: "The page of `prompt` during a transient fault, against the same page when the grant is really dead.",
+        undecided: "No `[prompt]`; the fault was answered fewer than twice; or the same page showed no prompt when one was due.",
+        remedy: "Prompt from the mark, and set the mark only for a definitive refusal.",
+        declarable: true,
+        check: prompt_03,
+    },
+];
+
+/// The page that was read at the end of the prologue, when all was well.
+fn healthy<'h>(view: &View<'h>, before: Mark) -> Option<&'h PageSeen> {
+    let trouble = view.prologue_end()?.min(before);
+    view.prompts().filter(|(mark, _)| *mark < trouble).last().map(|(_, page)| page)
+}
+
+fn differs(a: &PageSeen, b: &PageSeen) -> bool {
+    a.status != b.status || a.text != b.text
+}
+
+/// The page after a refusal, with the page of the connected subject before it.
+fn pages<'h>(view: &View<'h>, check: impl Fn(&'h PageSeen, &'h PageSeen, Vec<u32>) -> Finding) -> Finding {
+    if !view.terms.prompt {
+        return Finding::locked("it is not known where a person would see that access must be restored", "[prompt]");
+    }
+    each_death(view, Ended::Grant, |death| {
+        let Some(settled) = death.settled else { return not_at_rest() };
+        let Some(before) = healthy(view, death.asked) else { return Finding::undecided("the page was not read while connected") };
+        let seen = view.prompts().find(|(mark, _)| *mark > settled && *mark < death.until);
+        let Some((mark, after)) = seen else { return Finding::undecided("the page was not read after the refusal") };
+        check(before, after, vec![death.refused.n, mark.n])
+    })
+}
+
+fn prompt_01(view: &View<'_>) -> Finding {
+    pages(view, |before, after, cited| match (after.leads_to_authorize, differs(before, after)) {
+        (true, true) => Finding::pass("a way to the authorise endpoint appeared after the refusal", cited),
+        (true, false) => Finding::undecided("the page leads to the authorise endpoint, but it is the same as while connected"),
+        (false, _) => Finding::fail("nothing on the page leads to the authorise endpoint after the refusal", cited),
+    })
+}
+
+fn prompt_02(view: &View<'_>) -> Finding {
+    pages(view, |before, after, cited| match (before.says, after.says) {
+        (Says::No, Says::Yes) => Finding::pass("the page says that access must be restored", cited),
+        (Says::Yes, Says::Yes) if differs(before, after) => {
+            Finding::undecided("the page says so while connected, too, though it differs now")
+        }
+        (_, _) if view.terms.prompt_says => Finding::fail("what differs on the page does not say that access must be restored", cited),
+        (_, _) => Finding::locked("no words were recognised that say that access must be restored", "prompt.says = \"regex\""),
+    })
+}
+
+fn prompt_03(view: &View<'_>) -> Finding {
+    if !view.terms.prompt {
+        return Finding::locked("it is not known where a person would see that access must be restored", "[prompt]");
+    }
+    let faults: Vec<_> = view.exchanges.iter().filter(|x| x.is_refresh() && x.met_transient_fault()).collect();
+    let (Some(first), Some(death)) = (faults.first(), view.deaths.iter().find(|d| d.ended == Ended::Grant)) else {
+        return Finding::undecided(view.unrealised().unwrap_or("no transient fault was met before a real refusal in this story"));
+    };
+    let Some(calm) = healthy(view, first.arrived) else { return Finding::undecided("the page was not read while connected") };
+    let prompts = |page: &PageSeen| differs(calm, page) && page.leads_to_authorize;
+    let due = view.prompts().find(|(mark, page)| death.settled.is_some_and(|s| *mark > s) && *mark < death.until && prompts(page));
+    let during: Vec<_> = view.prompts().filter(|(mark, _)| *mark > first.arrived && *mark < death.asked).collect();
+    if let Some((mark, _)) = during.iter().find(|(_, page)| prompts(page) && (page.says == Says::Yes || !calm.leads_to_authorize)) {
+        return Finding::fail("the user was asked to reauthenticate for a fault that would have passed", vec![first.arrived.n, mark.n]);
+    }
+    let enough = if faults.len() < 2 {
+        Finding::undecided("the transient fault was met fewer than twice")
+    } else if during.is_empty() {
+        Finding::undecided("the page was not read during the transient fault")
+    } else if due.is_none() {
+        Finding::undecided("the same page showed no prompt when one was due")
+    } else {
+        Finding::pass("no prompt during the transient fault, and one when the grant was dead", vec![first.arrived.n])
+    };
+    debug_assert!(enough.verdict != Verdict::Fail);
+    enough
+}

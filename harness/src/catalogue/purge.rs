@@ -1,0 +1,165 @@
+//! PURGE: what must be gone once the grant is finished.
+
+use super::{Finding, Level::*, Requirement, Severity::*, shared::*, stop};
+use crate::{
+    evidence::{CanaryForm, Found, Place, What},
+    judge::{Death, Ended, Mark, View, control},
+};
+
+/// The group.
+pub const ALL: &[Requirement] = &[
+    Requirement {
+        id: "PURGE-01",
+        level: Must,
+        severity: Error,
+        sentence: "never presents the invalidated access token again, restart included",
+        sources: &["Pleo, How to handle token expiry or revocation, step 2: invalidate stored access and refresh tokens"],
+        why: "Pleo kills the access token together with the grant. A client that keeps it because its clock still runs sends requests that can only fail.",
+        observed: "API requests that carry the access token of the dead pair, from the moment the subject has settled to the end of the story, over restarts and reconnection.",
+        undecided: "The sandwich is incomplete: no calls before, no stimulus answered after, or no life shown after reconnection.",
+        remedy: "Remove both tokens in one transaction; also from caches, default headers and clients that were built with them.",
+        declarable: false,
+        check: purge_01,
+    },
+    Requirement {
+        id: "PURGE-02",
+        level: Must,
+        severity: Error,
+        sentence: "never presents the invalidated refresh token again, restart included",
+        sources: &[
+            "Pleo, Handling Refresh Token Expiry or Revocation: secure cleanup",
+            "Pleo, How to handle token expiry or revocation, step 2",
+        ],
+        why: "What is forgotten in memory but not on disk comes back with the next start, and at Pleo a replayed token can end the sessions that still work.",
+        observed: "Presentations of the refused refresh token beyond the declared attempts, or after a restart, or after the reconnection.",
+        undecided: "The sandwich is incomplete, or there was no restart.",
+        remedy: "Delete the token from every store in the step that records the refusal, before answering anybody.",
+        declarable: false,
+        check: purge_02,
+    },
+    Requirement {
+        id: "PURGE-03",
+        level: Must,
+        severity: Error,
+        sentence: "keeps no readable copy of the dead refresh token in storage",
+        sources: &["Pleo, Handling Refresh Token Expiry or Revocation: ensure no copies remain in storage or memory"],
+        why: "Users were told to delete a file by hand before they could log in again; copies in backups and second stores came back to life after a restore.",
+        observed: "Every file of the sandbox and every row of its databases is searched for the token in all common encodings, while it is alive and after it is dead and the subject has settled.",
+        undecided: "The token was not found while it was alive: the store is elsewhere or encrypted.",
+        remedy: "Overwrite or delete the value wherever it was written, backups and temporary files included; with SQLite set secure_delete.",
+        declarable: false,
+        check: |view| gone(view, |death| Some(death.refresh.clone())),
+    },
+    Requirement {
+        id: "PURGE-04",
+        level: Must,
+        severity: Error,
+        sentence: "keeps no readable copy of the invalidated access token in storage",
+        sources: &["Pleo, How to handle token expiry or revocation, step 2: invalidate stored access and refresh tokens"],
+        why: "The refresh token is removed and the access token stays, because nobody thought of it as a secret that outlives its clock.",
+        observed: "As for PURGE-03, for the access token of the dead pair.",
+        undecided: "The token was not found while it was alive: the store is elsewhere or encrypted, or it is kept in memory only.",
+        remedy: "Delete the pair, not half of it.",
+        declarable: false,
+        check: |view| gone(view, |death| death.access.clone()),
+    },
+];
+
+fn purge_01(view: &View<'_>) -> Finding {
+    each_death(view, Ended::Grant, |death| {
+        let Some(settled) = death.settled else { return not_at_rest() };
+        let dead = view.api_calls(settled, Mark::END).filter(|x| x.token_name().is_some() && x.token_name() == death.access.as_deref());
+        let offenders = control::convicting(view, settled, dead);
+        if !offenders.is_empty() {
+            let reason = format!("{}, which died with the refusal of {}", stop::calls_with(&offenders), death.refresh);
+            return Finding::fail(reason, control::cite(view, death.refused, &offenders));
+        }
+        silence(whole(view, death), death, "the dead access token was not seen again")
+    })
+}
+
+fn purge_02(view: &View<'_>) -> Finding {
+    each_death(view, Ended::Grant, |death| {
+        let Some(settled) = death.settled else { return not_at_rest() };
+        let all: Vec<_> = stop::presentations(view, death).collect();
+        let elsewhere = death.restarted.unwrap_or(death.until).min(death.until);
+        let budget = view.terms.refresh_attempts as usize;
+        let here = all.iter().filter(|x| x.arrived < elsewhere).count();
+        let late = all.iter().copied().filter(|x| x.arrived > elsewhere || (here > budget && x.began > settled.at));
+        let offenders = control::convicting(view, settled, late);
+        if !offenders.is_empty() {
+            let when = if offenders[0].arrived > elsewhere { "after a restart or reconnection" } else { "after the refusal" };
+            let reason = format!("{} was presented again {when}", death.refresh);
+            return Finding::fail(reason, control::cite(view, death.refused, &offenders));
+        }
+        silence(whole(view, death), death, "the dead refresh token was not seen again")
+    })
+}
+
+/// The sandwich, and a restart with a stimulus after it where the subject can be restarted.
+fn whole(view: &View<'_>, death: &Death) -> Result<Vec<u32>, String> {
+    let stimuli = control::sandwich(view, death)?;
+    if !view.terms.restartable {
+        return Ok(stimuli);
+    }
+    let restarted = death.restarted.ok_or("the subject was not restarted while the connection was dead")?;
+    control::delivered(view, control::MAIN, restarted, death.until, 1)?;
+    Ok(stimuli)
+}
+
+fn gone(view: &View<'_>, token: impl Fn(&Death) -> Option<String>) -> Finding {
+    each_death(view, Ended::Grant, |death| {
+        let Some(token) = token(death) else { return Finding::undecided("the subject never had such a token") };
+        let Some(settled) = death.settled else { return not_at_rest() };
+        let next = view.triggers(settled, Mark::END).next().map_or(death.until, |c| c.called).min(death.until);
+        let scans = scans(view);
+        let before = scans.iter().rfind(|(mark, _)| *mark < death.asked);
+        let after = scans.iter().find(|(mark, _)| *mark > settled && *mark < next);
+        let Some((after_at, after)) = after else {
+            return Finding::undecided("storage was not searched between the refusal and the next stimulus");
+        };
+        if let Some(found) = after.iter().find(|f| is_copy(f, &token)) {
+            let reason = format!("{token} is still in {} after it was refused", place(&found.place));
+            return Finding::fail(reason, vec![death.refused.n, after_at.n]);
+        }
+        match before {
+            Some((before_at, found)) if found.iter().any(|f| is_copy(f, &token)) => {
+                Finding::pass(format!("{token} was in storage while it lived and is gone"), vec![before_at.n, death.refused.n, after_at.n])
+            }
+            _ => Finding::locked(
+                format!("{token} was not found in storage while it was alive, so that its absence proves nothing"),
+                "storage.paths, storage.dump or storage.urls",
+            ),
+        }
+    })
+}
+
+fn scans<'h>(view: &View<'h>) -> Vec<(Mark, &'h [Found])> {
+    let scans = view.events().filter_map(|(mark, what)| match what {
+        What::StorageScanned { found, .. } => Some((mark, found.as_slice())),
+        _ => None,
+    });
+    scans.collect()
+}
+
+/// A whole copy in a live place. Free pages and journals are another requirement; part of a token is no copy.
+fn is_copy(found: &Found, token: &str) -> bool {
+    let live = match found.place {
+        Place::File(_) | Place::Row(_) | Place::Dump(_) => true,
+        Place::Residue(_) | Place::Log(_) | Place::Page(_) | Place::Url | Place::Referer => false,
+    };
+    live && found.canary == token && found.form != CanaryForm::Prefix
+}
+
+fn place(place: &Place) -> String {
+    match place {
+        Place::File(path) => format!("the file {path}"),
+        Place::Row(row) => format!("the database, {row}"),
+        Place::Dump(command) => format!("the output of `{command}`"),
+        Place::Residue(path) => format!("free space of {path}"),
+        Place::Log(_) => "a log".into(),
+        Place::Page(page) => format!("the page {page}"),
+        Place::Url => "a URL".into(),
+        Place::Referer => "a Referer".into(),
+    }
+}

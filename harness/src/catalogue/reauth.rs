@@ -1,0 +1,301 @@
+//! REAUTH: the way back through the user.
+
+use std::collections::HashSet;
+
+use super::{Finding, Level::*, Requirement, Severity::*, shared::*};
+use crate::{
+    evidence::{Authorized, What},
+    judge::{Ended, Exchange, Mark, View, control},
+};
+
+/// The group.
+pub const ALL: &[Requirement] = &[
+    Requirement {
+        id: "REAUTH-01",
+        level: Must,
+        severity: Error,
+        sentence: "sends a well-formed authorise request: exact redirect URI, `code`, S256 challenge unless `provider.pkce` is declared optional",
+        sources: &["Pleo, How to direct users to the authorisation endpoint", "RFC 7636 section 4.3"],
+        why: "The way to reconnect is a second piece of code, written later: it forgets PKCE or spells the redirect URI differently, and the user meets an error page.",
+        observed: "Every authorise request of the story, above all those of a reconnection.",
+        undecided: "The user's browser was never sent to the authorise endpoint again.",
+        remedy: "Use one function for connecting and reconnecting.",
+        declarable: false,
+        check: reauth_01,
+    },
+    Requirement {
+        id: "REAUTH-02",
+        level: Should,
+        severity: Error,
+        sentence: "asks for the required scopes again: the set of the first authorisation, in any order",
+        sources: &["Pleo, How to handle token expiry or revocation, step 3: request the required scopes again"],
+        why: "A reconnection with fewer scopes gives a connection that looks healthy and fails with 403 at the next export.",
+        observed: "The scopes of the authorise requests before and after the refusal.",
+        undecided: "There was no authorise request after the refusal.",
+        remedy: "Keep the scopes in one constant.",
+        declarable: true,
+        check: reauth_02,
+    },
+    Requirement {
+        id: "REAUTH-03",
+        level: Must,
+        severity: Error,
+        sentence: "uses a fresh, unguessable `state` and a fresh verifier per attempt",
+        sources: &[
+            "Pleo, How to direct users to the authorisation endpoint: a fresh random verifier per attempt",
+            "RFC 6749 section 10.12",
+            "RFC 7636 section 7.1",
+        ],
+        why: "A fixed or guessable state lets an attacker graft his own authorisation onto the user's session.",
+        observed: "The states and challenges of at least five attempts: all differ, each state has at least 64 bits by its length and alphabet.",
+        undecided: "There were fewer than five attempts.",
+        remedy: "Draw both from the system's random source at each attempt.",
+        declarable: true,
+        check: reauth_03,
+    },
+    Requirement {
+        id: "REAUTH-04",
+        level: Must,
+        severity: Error,
+        sentence: "exchanges the code once, with the verifier",
+        sources: &["Pleo, How to handle redirects and exchange authorisation code", "RFC 6749 section 4.1.2"],
+        why: "A second exchange of the same code makes the provider end the tokens of the first one.",
+        observed: "How often each code came to the token endpoint, and whether with a verifier.",
+        undecided: "No callback was delivered.",
+        remedy: "Exchange in the callback handler only, after taking the login out of the store.",
+        declarable: false,
+        check: reauth_04,
+    },
+    Requirement {
+        id: "REAUTH-05",
+        level: Must,
+        severity: Error,
+        sentence: "refuses a callback whose `state` it did not issue: no exchange",
+        sources: &[
+            "Pleo, How to handle redirects and exchange authorisation code: check that the returned state equals the one sent",
+            "RFC 6749 section 10.12",
+        ],
+        why: "`undefined === undefined`: after a reset the check compares two missing values and lets every callback through.",
+        observed: "Callbacks with a made-up state, and with none, are delivered before the genuine one.",
+        undecided: "The genuine callback of the same login was not exchanged either.",
+        remedy: "Refuse when nothing is stored for the state, before anything else.",
+        declarable: false,
+        check: reauth_05,
+    },
+    Requirement {
+        id: "REAUTH-08",
+        level: Should,
+        severity: Error,
+        sentence: "stores and uses the new pair at once, the old one never again, without a restart; and the pair survives a restart",
+        sources: &["Pleo, How to handle token expiry or revocation, step 3: store the newly issued access and refresh tokens"],
+        why: "The new tokens are on disk, the running process keeps its old client until somebody restarts it; or the other way round.",
+        observed: "The tokens of API calls and refreshes after the reconnection, and after a restart that follows it.",
+        undecided: "No call followed the reconnection, or no restart followed it.",
+        remedy: "Store first, then hand out from the store; never keep a client object that holds tokens.",
+        declarable: false,
+        check: reauth_08,
+    },
+];
+
+struct Attempt<'h> {
+    mark: Mark,
+    response_type: Option<&'h str>,
+    redirect_uri: &'h str,
+    scopes: &'h [String],
+    state: Option<&'h str>,
+    bits: u32,
+    challenge: Option<&'h str>,
+    method: Option<&'h str>,
+    result: &'h Authorized,
+}
+
+fn attempts<'h>(view: &View<'h>) -> Vec<Attempt<'h>> {
+    let all = view.events().filter_map(|(mark, what)| match what {
+        What::Authorize { response_type, redirect_uri, scopes, state, state_bits, challenge, method, result, .. } => Some(Attempt {
+            mark,
+            response_type: response_type.as_deref(),
+            redirect_uri,
+            scopes,
+            state: state.as_deref(),
+            bits: *state_bits,
+            challenge: challenge.as_deref(),
+            method: method.as_deref(),
+            result,
+        }),
+        _ => None,
+    });
+    all.collect()
+}
+
+fn reauth_01(view: &View<'_>) -> Finding {
+    let all = attempts(view);
+    let Some(first) = all.first() else { return Finding::undecided("no authorise request was seen") };
+    for it in &all {
+        let wrong = if it.response_type != Some("code") {
+            Some("its response_type is not `code`".to_owned())
+        } else if it.redirect_uri != first.redirect_uri {
+            Some("its redirect URI is not the one of the first authorise request".to_owned())
+        } else if !view.terms.pkce_optional && (it.challenge.is_none() || it.method != Some("S256")) {
+            Some("it carries no S256 challenge".to_owned())
+        } else if let Authorized::Shown(error) = it.result {
+            Some(format!("the provider showed an error to the user: {error}"))
+        } else {
+            match it.result {
+                Authorized::Sent(error) if error != "access_denied" => Some(format!("the provider sent back {error}")),
+                _ => None,
+            }
+        };
+        if let Some(wrong) = wrong {
+            return Finding::fail(format!("an authorise request is not well-formed: {wrong}"), vec![it.mark.n]);
+        }
+    }
+    if all.len() < 2 {
+        return Finding::undecided("the user's browser was not sent to the authorise endpoint a second time");
+    }
+    Finding::pass("every authorise request is well-formed", all.iter().map(|a| a.mark.n).collect())
+}
+
+fn reauth_02(view: &View<'_>) -> Finding {
+    let all = attempts(view);
+    let (Some(first), Some(death)) = (all.first(), view.deaths.iter().find(|d| d.until != Mark::END)) else {
+        return Finding::undecided(view.unrealised().unwrap_or("no reconnection followed a refusal in this story"));
+    };
+    let set = |a: &Attempt<'_>| a.scopes.iter().cloned().collect::<HashSet<_>>();
+    let Some(again) = all.iter().find(|a| a.mark > death.until) else {
+        return Finding::undecided("there was no authorise request after the refusal");
+    };
+    let missing: Vec<_> = set(first).difference(&set(again)).cloned().collect();
+    if missing.is_empty() {
+        Finding::pass("the same scopes were asked for again", vec![first.mark.n, again.mark.n])
+    } else {
+        Finding::fail(format!("the reconnection did not ask for {}", missing.join(" ")), vec![first.mark.n, again.mark.n])
+    }
+}
+
+fn reauth_03(view: &View<'_>) -> Finding {
+    let all = attempts(view);
+    let cited: Vec<u32> = all.iter().map(|a| a.mark.n).collect();
+    for (index, a) in all.iter().enumerate() {
+        let earlier = &all[..index];
+        let Some(state) = a.state else { return Finding::fail("an authorise request carries no state", vec![a.mark.n]) };
+        if let Some(twin) = earlier.iter().find(|b| b.state == Some(state)) {
+            return Finding::fail("the same state was used for two attempts", vec![twin.mark.n, a.mark.n]);
+        }
+        if a.bits < 64 {
+            return Finding::fail(format!("a state has at most {} bits by its length and alphabet, 64 are needed", a.bits), vec![a.mark.n]);
+        }
+        if let Some(twin) = earlier.iter().find(|b| a.challenge.is_some() && b.challenge == a.challenge) {
+            return Finding::fail("the same verifier was used for two attempts", vec![twin.mark.n, a.mark.n]);
+        }
+    }
+    if all.len() < 5 {
+        return Finding::undecided(format!("{} attempts were seen, five are needed", all.len()));
+    }
+    Finding::pass(format!("{} attempts, all with a fresh state and verifier", all.len()), cited)
+}
+
+fn reauth_04(view: &View<'_>) -> Finding {
+    let genuine: Vec<_> = view.callbacks.iter().filter(|c| !c.forged).filter_map(|c| c.code.map(|code| (c.at, code))).collect();
+    let mut cited = Vec::new();
+    for (at, code) in &genuine {
+        let uses: Vec<&Exchange<'_>> = view.exchanges.iter().filter(|x| x.is_code_exchange() && x.token_name() == Some(*code)).collect();
+        let uses: Vec<_> = uses.iter().enumerate().filter(|(i, x)| *i == 0 || !same_attempt(uses[i - 1], x)).map(|(_, x)| *x).collect();
+        match uses.as_slice() {
+            [] => return Finding::fail(format!("{code} was delivered and never exchanged"), vec![at.n]),
+            [once] => {
+                let pkce = attempts(view).iter().any(|a| a.challenge.is_some());
+                if pkce && once.token.as_ref().is_some_and(|t| !t.verifier) {
+                    return Finding::fail(format!("{code} was exchanged without the verifier"), vec![at.n, once.arrived.n]);
+                }
+                cited.extend([at.n, once.arrived.n]);
+            }
+            [first, second, ..] => {
+                return Finding::fail(format!("{code} was exchanged {} times", uses.len()), vec![at.n, first.arrived.n, second.arrived.n]);
+            }
+        }
+    }
+    seen(cited, "every code was exchanged once, with its verifier", view.unrealised().unwrap_or("no callback with a code was delivered"))
+}
+
+/// A library that tries the other client authentication style after a refusal.
+fn same_attempt(first: &Exchange<'_>, second: &Exchange<'_>) -> bool {
+    let style = |x: &Exchange<'_>| x.token.as_ref().map(|t| t.auth);
+    style(first) != style(second) && first.answered(4) && first.replied.is_some_and(|(mark, ..)| mark.at <= second.began)
+}
+
+fn reauth_05(view: &View<'_>) -> Finding {
+    let forged: Vec<_> = view.callbacks.iter().filter(|c| c.forged).collect();
+    let Some(first) = forged.first() else {
+        return Finding::undecided(view.unrealised().unwrap_or("no forged callback was delivered in this story"));
+    };
+    let genuine = view.callbacks.iter().find(|c| !c.forged && c.call == first.call && c.at > first.at);
+    let until = genuine.map_or(Mark::END, |c| c.at);
+    let exchanged = |x: &&Exchange<'_>| x.is_code_exchange() && x.arrived > first.at && x.arrived < until;
+    if let Some(x) = view.exchanges.iter().find(exchanged) {
+        return Finding::fail("a callback with a state that the subject did not issue was exchanged", vec![first.at.n, x.arrived.n]);
+    }
+    // The made-up code cannot have come from anywhere else, however late it is exchanged.
+    let late = |x: &&Exchange<'_>| {
+        x.is_code_exchange() && x.arrived > first.at && x.token.as_ref().is_some_and(|t| t.presented.is_some()) && x.token_name().is_none()
+    };
+    if let Some(x) = view.exchanges.iter().find(late) {
+        return Finding::fail("the code of a forged callback was exchanged", vec![first.at.n, x.arrived.n]);
+    }
+    let answered =
+        genuine.and_then(|g| view.exchanges.iter().find(|x| x.is_code_exchange() && x.token_name() == g.code && g.code.is_some()));
+    match answered {
+        Some(x) => Finding::pass(
+            "forged callbacks were not exchanged, the genuine one was",
+            forged.iter().map(|c| c.at.n).chain([x.arrived.n]).collect(),
+        ),
+        None => Finding::undecided("the genuine callback of the same login was not exchanged either"),
+    }
+}
+
+fn reauth_08(view: &View<'_>) -> Finding {
+    each_death(view, Ended::Grant, |death| {
+        let Some(back) = view.exchanges.iter().find(|x| x.is_code_exchange() && x.arrived > death.until && x.pair().is_some()) else {
+            return Finding::undecided("the user did not reconnect successfully after the refusal");
+        };
+        let Some((stored, ..)) = back.replied else { return Finding::undecided("the exchange was not answered") };
+        let old = |x: &&Exchange<'_>| {
+            x.token_name().is_some_and(|name| name == death.refresh || Some(name) == death.access.as_deref())
+                && x.began > stored.at
+                && !x.by_agent
+        };
+        if let Some(x) = view.exchanges.iter().find(old) {
+            let reason = format!("{} was used again after the user had reconnected", x.token_name().unwrap_or("an old token"));
+            return Finding::fail(reason, vec![stored.n, x.arrived.n]);
+        }
+        let restart = view.restart_after(stored).unwrap_or(Mark::END);
+        let Some(first) = view.api_calls(stored, restart).find(|x| x.answered(2)) else {
+            let asked = control::delivered(view, control::MAIN, stored, restart, 2);
+            return match asked {
+                Ok(stimuli) => {
+                    Finding::fail("after the reconnection no call succeeded without a restart", [vec![stored.n], stimuli].concat())
+                }
+                Err(_) => {
+                    Finding::undecided("no call succeeded between the reconnection and a restart, and work was asked for fewer than twice")
+                }
+            };
+        };
+        if restart == Mark::END {
+            return if view.terms.restartable { Finding::undecided("no restart followed the reconnection") } else { not_restarted(view) };
+        }
+        let end = view.reconnection_after(restart).map_or(Mark::END, |c| c.called);
+        let after = view.api_calls(restart, end).find(|x| x.answered(2));
+        match after {
+            Some(x) => Finding::pass(
+                "the new pair was used at once and survived a restart",
+                vec![stored.n, first.arrived.n, restart.n, x.arrived.n],
+            ),
+            None => match control::delivered(view, control::MAIN, restart, end, 1) {
+                Ok(stimuli) => Finding::fail(
+                    "the new pair did not survive a restart: no call succeeded",
+                    [vec![stored.n, restart.n], stimuli].concat(),
+                ),
+                Err(reason) => Finding::undecided(reason),
+            },
+        }
+    })
+}

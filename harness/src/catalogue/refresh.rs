@@ -1,0 +1,199 @@
+//! REFRESH: how tokens are swapped.
+
+use regrant_mock_server::journal::{AuthStyle, Carried};
+
+use super::{Finding, Level::*, Requirement, Severity::*, shared::*};
+use crate::{
+    evidence::What,
+    judge::{Exchange, Mark, View, control},
+};
+
+/// The group.
+pub const ALL: &[Requirement] = &[
+    Requirement {
+        id: "REFRESH-01",
+        level: Must,
+        severity: Error,
+        sentence: "sends a correct refresh: form-encoded, current token, the secret sent by one method only",
+        sources: &["Pleo, How to refresh tokens", "RFC 6749 sections 2.3.1 and 6"],
+        why: "A JSON body or doubled credentials work with one provider's leniency and fail with the next release of the server.",
+        observed: "Every refresh request: its content type, its client authentication, and whether the token is the newest that the subject had read.",
+        undecided: "No refresh was seen.",
+        remedy: "Leave the request to an OAuth library, and choose one client authentication method explicitly.",
+        declarable: true,
+        check: refresh_01,
+    },
+    Requirement {
+        id: "REFRESH-02",
+        level: Must,
+        severity: Error,
+        sentence: "replaces both tokens with the new ones",
+        sources: &["Pleo, How to refresh tokens: replace the stored access token and refresh token"],
+        why: "The first refresh works, the second presents the spent token, and Pleo ends the whole family.",
+        observed: "Two refreshes in a row: the calls after each carry the new access token, the second presents the token that the first one gave.",
+        undecided: "Fewer than two refreshes succeeded.",
+        remedy: "Write both members of the answer; treat the refresh token as changing every time.",
+        declarable: true,
+        check: refresh_02,
+    },
+    Requirement {
+        id: "REFRESH-03",
+        level: Must,
+        severity: Error,
+        sentence: "persists both before relying on them",
+        sources: &["Pleo, How to refresh tokens: persist both tokens after each success", "Pleo, Race condition prevention: atomic update"],
+        why: "The new pair lives in memory until the next orderly shutdown. A crash later, the spent token is presented, and the user has to consent again.",
+        observed: "The subject is killed with -9 as soon as it calls the API with a new token; after the restart the next refresh must present the newest refresh token.",
+        undecided: "The kill did not fall after a refresh, or nothing happened after the restart.",
+        remedy: "Commit the pair to storage, in one transaction, before the first request uses it.",
+        declarable: true,
+        check: refresh_03,
+    },
+    Requirement {
+        id: "REFRESH-08",
+        level: Must,
+        severity: Error,
+        sentence: "sends the access token only as Bearer in the Authorization header",
+        sources: &["Pleo, How to call Pleo APIs using access tokens", "RFC 6750 section 2.1"],
+        why: "A token in a query ends up in access logs and proxies on the way.",
+        observed: "How each API request carries its token.",
+        undecided: "No API request carried a token.",
+        remedy: "Set the header in the one place that sends requests.",
+        declarable: true,
+        check: refresh_08,
+    },
+];
+
+fn refresh_01(view: &View<'_>) -> Finding {
+    let mut cited = Vec::new();
+    for x in view
+        .exchanges
+        .iter()
+        .filter(|x| !x.by_agent && x.endpoint == regrant_mock_server::journal::Endpoint::Token && !x.is_code_exchange())
+    {
+        let Some(token) = &x.token else { continue };
+        let newest = view.pair_before(x.began).and_then(|(_, _, refresh)| refresh);
+        let wrong = if x.content_type.is_none_or(|t| !t.eq_ignore_ascii_case("application/x-www-form-urlencoded")) {
+            Some(format!("its content type is {}, not application/x-www-form-urlencoded", x.content_type.unwrap_or("absent")))
+        } else if token.grant_type != Some("refresh_token") {
+            Some(format!("its grant_type is {}", token.grant_type.unwrap_or("absent")))
+        } else {
+            match token.auth {
+                AuthStyle::Both => Some("it sends the client's secret by two methods at once".into()),
+                AuthStyle::Malformed => Some("its client authentication is not readable".into()),
+                AuthStyle::None if view.terms.confidential != Some(false) => Some("it does not send the client's secret".into()),
+                AuthStyle::Basic | AuthStyle::BasicRaw | AuthStyle::Body | AuthStyle::None => stale(view, x, newest),
+            }
+        };
+        if let Some(wrong) = wrong {
+            return Finding::fail(format!("a refresh is not correct: {wrong}"), vec![x.arrived.n]);
+        }
+        cited.push(x.arrived.n);
+    }
+    seen(cited, "every refresh was correct", view.unrealised().unwrap_or("no refresh was seen in this story"))
+}
+
+/// It presents another token than the newest one that it had certainly read; a refresh under way at the same time is a race, not this.
+fn stale(view: &View<'_>, x: &Exchange<'_>, newest: Option<&str>) -> Option<String> {
+    let newest = newest?;
+    let (from, ..) = view.pair_before(x.began)?;
+    let known = from.read.is_some_and(|read| view.settled_after(read).is_some_and(|rest| rest.at < x.began));
+    match x.token_name() {
+        None => Some("it carries no refresh token that was ever issued".into()),
+        Some(name) if name != newest && known && !superseded_by_refusal(view, x) => {
+            Some(format!("it presents {name}, but the subject had long read {newest}"))
+        }
+        Some(_) => None,
+    }
+}
+
+/// The token was refused before: presenting it again is STOP-02's and PURGE-02's matter.
+fn superseded_by_refusal(view: &View<'_>, x: &Exchange<'_>) -> bool {
+    view.deaths.iter().any(|d| Some(d.refresh.as_str()) == x.token_name() && d.asked < x.arrived)
+}
+
+fn refresh_02(view: &View<'_>) -> Finding {
+    let good: Vec<_> = view.exchanges.iter().filter(|x| x.is_refresh() && x.pair().is_some()).collect();
+    for x in &good {
+        let Some(read) = x.read else { continue };
+        let Some((access, refresh)) = x.pair() else { continue };
+        let Some(rest) = view.settled_after(read) else { continue };
+        let next = view.exchanges.iter().find(|y| y.pair().is_some() && y.arrived > x.arrived).map_or(Mark::END, |y| y.arrived);
+        let disturbed = view.restart_after(x.arrived).unwrap_or(Mark::END);
+        let until = next.min(disturbed);
+        if let Some(old) = view.api_calls(rest, until).find(|y| y.token_name().is_some_and(|name| name != access)) {
+            let reason = format!("{} was used long after the refresh had given {access}", old.token_name().unwrap_or("an old token"));
+            return Finding::fail(reason, vec![x.arrived.n, read.n, old.arrived.n]);
+        }
+        let Some(refresh) = refresh else { continue };
+        let stale =
+            view.refreshes(rest, disturbed).find(|y| Some(y.arrived) <= Some(until) && y.token_name().is_some_and(|name| name != refresh));
+        if let Some(stale) = stale {
+            let reason =
+                format!("{} was presented although the refresh before had given {refresh}", stale.token_name().unwrap_or("an old token"));
+            return Finding::fail(reason, vec![x.arrived.n, read.n, stale.arrived.n]);
+        }
+    }
+    let used = good
+        .iter()
+        .filter(|x| view.api_calls(x.arrived, Mark::END).any(|y| y.answered(2) && y.token_name() == x.pair().map(|(a, _)| a)))
+        .count();
+    if good.len() < 2 || used < 2 {
+        return Finding::undecided(
+            view.unrealised()
+                .map_or_else(|| format!("{} refreshes succeeded and {used} were used, two are needed", good.len()), str::to_owned),
+        );
+    }
+    Finding::pass("both tokens were replaced each time", good.iter().map(|x| x.arrived.n).collect())
+}
+
+fn refresh_03(view: &View<'_>) -> Finding {
+    let Some(killed) = view.marks(|w| matches!(w, What::ProcessStopping { kill: true, .. })).first().copied() else {
+        return Finding::undecided(view.unrealised().unwrap_or("the subject was not killed in this story"));
+    };
+    let newest =
+        view.exchanges.iter().filter(|x| x.is_refresh() && x.arrived < killed).filter_map(|x| x.pair().map(|p| (x, p))).next_back();
+    let Some((x, (access, Some(refresh)))) = newest else { return Finding::undecided("no refresh succeeded before the kill") };
+    let relied = view.api_calls(x.arrived, killed).find(|y| y.token_name() == Some(access));
+    let Some(relied) = relied else { return Finding::undecided("the subject was killed before it used the new token") };
+    let Some(restart) = view.restart_after(killed) else { return Finding::undecided("the subject was not started again") };
+    let end = view.reconnection_after(restart).map_or(Mark::END, |c| c.called);
+    let cited = |n: u32| vec![x.arrived.n, relied.arrived.n, killed.n, restart.n, n];
+    if let Some(next) = view.refreshes(restart, end).next() {
+        return if next.token_name() == Some(refresh) {
+            Finding::pass(format!("after the kill it went on with {refresh}"), cited(next.arrived.n))
+        } else {
+            let name = next.token_name().unwrap_or("no token that was ever issued");
+            Finding::fail(
+                format!("after the kill it presented {name}; it had relied on {access}, which came with {refresh}"),
+                cited(next.arrived.n),
+            )
+        };
+    }
+    if let Some(old) = view.api_calls(restart, end).find(|y| y.token_name().is_some_and(|name| name != access)) {
+        return Finding::fail(
+            format!("after the kill it went back to {}", old.token_name().unwrap_or("an old token")),
+            cited(old.arrived.n),
+        );
+    }
+    match control::delivered(view, control::MAIN, restart, end, 2) {
+        Ok(stimuli) if view.api_calls(restart, end).next().is_none() => Finding::fail(
+            "after the kill it has no tokens left: work was asked for and no request came",
+            [vec![killed.n, restart.n], stimuli].concat(),
+        ),
+        Ok(_) => Finding::undecided("after the kill no refresh was needed"),
+        Err(reason) => Finding::undecided(reason),
+    }
+}
+
+fn refresh_08(view: &View<'_>) -> Finding {
+    let calls: Vec<_> = view.api_calls(START, Mark::END).filter_map(|x| x.api.as_ref().map(|api| (x, api.carried))).collect();
+    if let Some((x, _)) = calls.iter().find(|(_, carried)| *carried == Carried::Elsewhere) {
+        return Finding::fail("an access token was sent in the query or in the body", vec![x.arrived.n]);
+    }
+    if let Some((x, _)) = calls.iter().find(|(x, carried)| *carried == Carried::OtherScheme && x.token_name().is_some()) {
+        return Finding::fail("an access token was sent under another scheme than Bearer", vec![x.arrived.n]);
+    }
+    let cited: Vec<u32> = calls.iter().filter(|(_, carried)| *carried == Carried::Bearer).take(3).map(|(x, _)| x.arrived.n).collect();
+    seen(cited, "every API request carried its token as Bearer in the header", "no API request carried a token")
+}

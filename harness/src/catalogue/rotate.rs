@@ -1,0 +1,89 @@
+//! ROTATE: what the client's own credentials do to its connections.
+
+use super::{Finding, Level::*, Requirement, Severity::*, Verdict, detect, log, mark, purge, shared::*, stop};
+use crate::{
+    evidence::What,
+    judge::{Ended, Mark, View, control},
+};
+
+/// The group.
+pub const ALL: &[Requirement] = &[
+    Requirement {
+        id: "ROTATE-01",
+        level: Must,
+        severity: Error,
+        sentence: "on `invalid_client` stops and stays within its declared attempts",
+        sources: &[
+            "Pleo, How to refresh tokens: invalid client credentials",
+            "Pleo, How to handle token expiry or revocation: client credential rotation",
+        ],
+        why: "The wrong secret is tried for ever with every user's refresh token.",
+        observed: "API calls and refreshes after the token endpoint answered invalid_client, until the subject is restarted.",
+        undecided: "invalid_client was never answered, or the subject was not asked to work afterwards.",
+        remedy: "Stop all connections of the client, tell the operator, and wait for new credentials.",
+        declarable: true,
+        check: rotate_01,
+    },
+    Requirement {
+        id: "ROTATE-07",
+        level: Must,
+        severity: Error,
+        sentence: "takes `invalid_grant` under a new, correct secret as the end of the grant: stop, mark, purge, log, recover",
+        sources: &["Pleo, How to handle token expiry or revocation: common causes include client credential rotation"],
+        why: "After a rotation every refusal is blamed on the configuration; the grants that died with the old secret are never asked for again.",
+        observed: "What STOP-01, STOP-02, PURGE-02, MARK-01, LOG-01 and DETECT-01 observe, after the subject was given the new secret.",
+        undecided: "One of these is undecided.",
+        remedy: "Trust the error code: invalid_client speaks of your credentials, invalid_grant of the user's grant.",
+        declarable: true,
+        check: rotate_07,
+    },
+];
+
+fn rotate_01(view: &View<'_>) -> Finding {
+    each_death(view, Ended::Client, |death| {
+        let Some(settled) = death.settled else { return not_at_rest() };
+        let handed = view.marks(|w| matches!(w, What::SecretHanded)).into_iter().find(|m| *m > death.knew).unwrap_or(Mark::END);
+        let until = death.same_process_until().min(handed);
+        let again: Vec<_> = stop::presentations(view, death).filter(|x| x.arrived > death.asked && x.arrived < until).collect();
+        let late = control::convicting(view, settled, again.iter().copied());
+        if !late.is_empty() && again.len() + 1 > view.terms.refresh_attempts as usize {
+            let reason = format!("{} was presented {} times more after the client's credentials were refused", death.refresh, late.len());
+            return Finding::fail(reason, control::cite(view, death.refused, &late));
+        }
+        let calls = control::convicting(view, settled, view.api_calls(settled, until));
+        if !calls.is_empty() {
+            let reason = format!("{} after the client's credentials were refused", stop::calls_with(&calls));
+            return Finding::fail(reason, control::cite(view, death.refused, &calls));
+        }
+        let controls = control::before(view, death, control::MAIN)
+            .and_then(|()| control::delivered(view, control::MAIN, settled, until, 2))
+            .and_then(|stimuli| control::again(view, death, control::MAIN).map(|()| stimuli));
+        silence(controls, death, "nothing was sent after the client's credentials were refused, though the work was asked for")
+    })
+}
+
+fn rotate_07(view: &View<'_>) -> Finding {
+    let handed = view.marks(|w| matches!(w, What::SecretHanded)).first().copied();
+    let dead = view.deaths.iter().any(|d| d.ended == Ended::Grant && handed.is_some_and(|h| d.asked > h));
+    if !dead {
+        return Finding::undecided(
+            view.unrealised().unwrap_or("no refresh was refused with invalid_grant under a new secret in this story"),
+        );
+    }
+    let parts: Vec<(&str, Finding)> = [detect::ALL, stop::ALL, purge::ALL, mark::ALL, log::ALL]
+        .into_iter()
+        .flatten()
+        .filter(|r| ["DETECT-01", "STOP-01", "STOP-02", "PURGE-02", "MARK-01", "LOG-01"].contains(&r.id))
+        .map(|r| (r.id, (r.check)(view)))
+        .filter(|(_, f)| f.verdict != Verdict::NotApplicable)
+        .collect();
+    let decided =
+        parts.iter().find(|(_, f)| f.verdict == Verdict::Fail).or_else(|| parts.iter().find(|(_, f)| f.verdict == Verdict::Undecided));
+    match decided {
+        Some((id, finding)) => Finding { reason: format!("under the new secret, as {id}: {}", finding.reason), ..finding.clone() },
+        None => {
+            let cited = parts.iter().flat_map(|(_, f)| f.evidence.iter().copied()).take(6).collect();
+            Finding::pass("the refusal under the new secret ended the connection like any other", cited)
+        }
+    }
+}

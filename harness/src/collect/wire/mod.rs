@@ -1,0 +1,282 @@
+//! From the provider's journal to evidence.
+//!
+//! Facts that depend on exact bytes (a token in a URL, which secret was presented) are established here, since the saved history
+//! is redacted.
+
+mod request;
+mod strength;
+#[cfg(test)]
+mod tests;
+
+use std::{collections::BTreeMap, time::Duration};
+
+use aho_corasick::AhoCorasick;
+use regrant_mock_server::{
+    authority::GrantId,
+    control::Action,
+    journal::{self, Arrived, AuthorizeOutcome, Decision, Endpoint, Entry, Exchange, Presented, Side, TokenOutcome},
+};
+
+use self::request::Parameters;
+use super::{page::digest, shorten};
+use crate::{
+    canary::{CanarySet, Kind},
+    evidence::{self, Authorized, Grant, Micros, Place, Presentation, Reply, TokenResult, What},
+};
+
+/// The header by which the harness's own agent shows itself to the provider.
+pub const AGENT_HEADER: &str = "x-regrant-agent";
+
+/// Requests without an end that are remembered; more are open only in a flood.
+const OPEN: usize = 10_000;
+/// Text that a subject chose (a grant type, a scope) is shortened to so many bytes.
+const WORDS: usize = 200;
+/// A path is shortened to so many bytes.
+const PATH: usize = 2_048;
+/// A weaker `state` or verifier may be any word, and is not searched for.
+const SEARCHABLE_BITS: u32 = 64;
+
+/// Turns journal entries into events, in order, with the byte-exact facts found in them. One per provider.
+pub struct WireCollector {
+    agent_token: String,
+    canaries: CanarySet,
+    units: Vec<String>,
+    finder: Option<AhoCorasick>,
+    open: BTreeMap<Exchange, Open>,
+    page: Option<Parameters>,
+}
+
+/// What must be remembered of a request until its end.
+struct Open {
+    endpoint: Endpoint,
+    parameters: Parameters,
+    secret: Option<String>,
+    decided: bool,
+}
+
+impl WireCollector {
+    /// `agent_token`: the value of [`AGENT_HEADER`] in requests of the harness's own agent.
+    #[must_use]
+    pub fn new(agent_token: impl Into<String>, canaries: CanarySet) -> Self {
+        Self { agent_token: agent_token.into(), canaries, units: Vec::new(), finder: None, open: BTreeMap::new(), page: None }
+    }
+
+    /// From now on these ids of units of work are recognised in requests. Those of `WorkAdded` are known by themselves.
+    pub fn know_units<S: Into<String>>(&mut self, units: impl IntoIterator<Item = S>) {
+        for unit in units.into_iter().map(Into::into) {
+            if !unit.is_empty() && !self.units.contains(&unit) {
+                self.units.push(unit);
+                self.finder = None;
+            }
+        }
+    }
+
+    /// The events of one entry, each with its time since the provider's epoch (`began` counts from there too). Entries must
+    /// come in order. In a `CanarySeen`, `seen` is 0: the caller puts the number of the first event of this batch there.
+    pub fn translate(&mut self, entry: &Entry) -> Vec<(Duration, What)> {
+        self.events(&entry.what).into_iter().map(|what| (entry.at, what)).collect()
+    }
+
+    fn events(&mut self, what: &journal::What) -> Vec<What> {
+        match what {
+            journal::What::Opened { .. } | journal::What::Closed { .. } | journal::What::Minted { .. } => Vec::new(),
+            journal::What::Arrived(arrived) => self.arrived(arrived),
+            journal::What::Decided { exchange, decision } => self.decided(*exchange, decision),
+            journal::What::Held { exchange, gate, at: _ } => vec![What::Held { exchange: *exchange, gate: gate.clone() }],
+            journal::What::Released { exchange, gate: _, dropped } => vec![What::Released { exchange: *exchange, dropped: *dropped }],
+            journal::What::Faulted { exchange, rule: _, fate } => {
+                let committed = self.open.get(exchange).is_some_and(|open| open.decided);
+                vec![What::Faulted { exchange: *exchange, fate: self.words(fate), committed }]
+            }
+            journal::What::Replied(replied) => {
+                let of_token = self.open.remove(&replied.exchange).is_some_and(|open| open.endpoint == Endpoint::Token);
+                let reply = if of_token {
+                    evidence::classify(replied.status, &replied.body, |value| self.canaries.name_of(value))
+                } else {
+                    Reply::Plain
+                };
+                vec![What::Replied { exchange: replied.exchange, status: replied.status, reply }]
+            }
+            journal::What::Read { exchange } => vec![What::Read { exchange: *exchange }],
+            journal::What::ReadUnknown { exchange } => vec![What::ReadUnknown { exchange: *exchange }],
+            journal::What::Aborted { exchange, by, written: _ } => {
+                self.open.remove(exchange);
+                vec![What::Aborted { exchange: *exchange, by_subject: *by == Side::Peer }]
+            }
+            journal::What::Controlled(action) => self.controlled(action),
+        }
+    }
+
+    fn arrived(&mut self, arrived: &Arrived) -> Vec<What> {
+        let parameters = request::parameters(arrived);
+        self.learn(arrived.endpoint, &parameters);
+        let mut events = vec![What::Requested {
+            exchange: arrived.exchange,
+            conn: arrived.conn,
+            began: micros(arrived.began),
+            endpoint: arrived.endpoint,
+            method: self.words(&arrived.method),
+            path: shorten(self.canaries.redact(&request::path_and_names(arrived)), PATH),
+            content_type: request::content_type(arrived).map(|t| self.words(&t)),
+            units: self.units_in(arrived),
+            by_agent: request::header(arrived, AGENT_HEADER) == Some(self.agent_token.as_str()),
+        }];
+        events.extend(self.seen(arrived));
+        let secret = request::secrets(arrived, &parameters).iter().find_map(|value| self.canaries.name_of(value));
+        self.open.insert(arrived.exchange, Open { endpoint: arrived.endpoint, parameters, secret, decided: false });
+        if self.open.len() > OPEN {
+            self.open.pop_first();
+        }
+        events
+    }
+
+    /// The subject's own secrets are canaries from the moment the provider sees them.
+    fn learn(&self, endpoint: Endpoint, parameters: &Parameters) {
+        let own = match endpoint {
+            Endpoint::Token => parameters.get("code_verifier").map(|value| (Kind::Verifier, value)),
+            Endpoint::Authorize => parameters.get("state").map(|value| (Kind::State, value)),
+            Endpoint::Introspect | Endpoint::Api | Endpoint::Unknown => None,
+        };
+        if let Some((kind, value)) = own.filter(|(_, value)| strength::bits(value) >= SEARCHABLE_BITS) {
+            self.canaries.add_own(kind, value);
+        }
+    }
+
+    /// Codes and states belong into URLs; a code does not belong into a `Referer`.
+    fn seen(&self, arrived: &Arrived) -> Vec<What> {
+        let url = super::found_of(&self.canaries.find(&request::searched_url(arrived)), &Place::Url, |kind| match kind {
+            Kind::Access | Kind::Refresh | Kind::Secret | Kind::Verifier => true,
+            Kind::Code | Kind::State => false,
+        });
+        let referer = request::header(arrived, "referer").unwrap_or_default();
+        let referer = super::found_of(&self.canaries.find(referer.as_bytes()), &Place::Referer, |kind| match kind {
+            Kind::Access | Kind::Refresh | Kind::Secret | Kind::Verifier | Kind::Code => true,
+            Kind::State => false,
+        });
+        url.into_iter().chain(referer).map(|found| What::CanarySeen { found, seen: 0 }).collect()
+    }
+
+    fn units_in(&mut self, arrived: &Arrived) -> Vec<String> {
+        if self.finder.is_none() && !self.units.is_empty() {
+            self.finder = AhoCorasick::new(&self.units).ok();
+        }
+        let Some(finder) = &self.finder else { return Vec::new() };
+        let mut units = Vec::new();
+        for part in [arrived.path.as_bytes(), arrived.query.as_deref().unwrap_or_default().as_bytes(), &arrived.body] {
+            for hit in finder.find_overlapping_iter(part) {
+                let unit = &self.units[hit.pattern().as_usize()];
+                if !units.contains(unit) {
+                    units.push(unit.clone());
+                }
+            }
+        }
+        units
+    }
+
+    fn decided(&mut self, exchange: Exchange, decision: &Decision) -> Vec<What> {
+        if let Some(open) = self.open.get_mut(&exchange) {
+            open.decided = true;
+        }
+        match decision {
+            Decision::Token { grant_type, auth, presented, outcome } => {
+                let open = self.open.get(&exchange);
+                vec![What::Token {
+                    exchange,
+                    grant_type: grant_type.as_deref().map(|g| self.words(g)),
+                    auth: *auth,
+                    secret: open.and_then(|o| o.secret.clone()),
+                    presented: presented.as_ref().map(presentation),
+                    verifier: open.is_some_and(|o| o.parameters.get("code_verifier").is_some()),
+                    result: token_result(outcome),
+                }]
+            }
+            Decision::Authorize { outcome } => vec![self.authorize(exchange, outcome)],
+            Decision::Introspect { presented: _, active: _ } => vec![What::Introspected { exchange }],
+            Decision::Api { presented, carried, status, handed_out, delivered, documented } => {
+                self.know_units(handed_out.iter().chain(delivered));
+                let mut events = vec![What::Api {
+                    exchange,
+                    presented: presented.as_ref().map(presentation),
+                    carried: *carried,
+                    status: *status,
+                    handed_out: handed_out.clone(),
+                    delivered: delivered.clone(),
+                }];
+                if !documented {
+                    events.push(What::Undocumented { exchange });
+                }
+                events
+            }
+            Decision::Unknown => vec![What::Undocumented { exchange }],
+        }
+    }
+
+    /// A consent that was given on the page stands for the authorise request that led to the page.
+    fn authorize(&mut self, exchange: Exchange, outcome: &AuthorizeOutcome) -> What {
+        let own = self.open.get(&exchange).map(|open| open.parameters.clone()).unwrap_or_default();
+        let asks = own.get("response_type").is_some() || own.get("redirect_uri").is_some() || own.get("state").is_some();
+        let parameters = if asks { own } else { self.page.clone().unwrap_or(own) };
+        let text = |name: &str| parameters.get(name).map(|value| shorten(self.canaries.redact(value), PATH));
+        let event = What::Authorize {
+            exchange,
+            response_type: text("response_type"),
+            redirect_uri: text("redirect_uri").unwrap_or_default(),
+            scopes: text("scope").map(|s| s.split_whitespace().map(str::to_owned).collect()).unwrap_or_default(),
+            state: parameters.get("state").map(|value| digest(value.as_bytes())),
+            state_bits: parameters.get("state").map_or(0, strength::bits),
+            challenge: parameters.get("code_challenge").map(|value| digest(value.as_bytes())),
+            method: text("code_challenge_method"),
+            result: match outcome {
+                AuthorizeOutcome::Page => Authorized::Page,
+                AuthorizeOutcome::Code { name, grant } => Authorized::Code { code: name.clone(), grant: grant.0 },
+                AuthorizeOutcome::Sent(error) => Authorized::Sent(self.words(error)),
+                AuthorizeOutcome::Shown(error) => Authorized::Shown(self.words(error)),
+            },
+        };
+        if *outcome == AuthorizeOutcome::Page {
+            self.page = Some(parameters);
+        }
+        event
+    }
+
+    fn controlled(&mut self, action: &Action) -> Vec<What> {
+        match action {
+            Action::Revoked { grants, cause } => vec![What::Revoked { grants: numbers(grants), cause: *cause }],
+            Action::AccessExpired { grants } => vec![What::Expired { grants: numbers(grants), refresh: false }],
+            Action::RefreshExpired { grants } => vec![What::Expired { grants: numbers(grants), refresh: true }],
+            Action::AccessRejected { grants } => vec![What::AccessRejected { grants: numbers(grants) }],
+            Action::SecretRotated { client: _, secret } => vec![What::SecretRotated { secret: self.words(secret) }],
+            Action::ClockMoved { by } => vec![What::ClockMoved { by: micros(*by) }],
+            Action::WorkAdded { units } => {
+                self.know_units(units);
+                vec![What::WorkAdded { units: units.clone() }]
+            }
+            Action::ConsentSet { .. } | Action::RuleInstalled { .. } | Action::RuleRemoved { .. } | Action::PolicyChanged => Vec::new(),
+        }
+    }
+
+    fn words(&self, text: &str) -> String {
+        shorten(self.canaries.redact(text), WORDS)
+    }
+}
+
+fn presentation(presented: &Presented) -> Presentation {
+    Presentation { token: presented.name.clone(), grant: presented.grant.map(|g| g.0), state: presented.state }
+}
+
+fn token_result(outcome: &TokenOutcome) -> TokenResult {
+    match outcome {
+        TokenOutcome::Issued { grant, access, refresh } => {
+            TokenResult::Issued { grant: grant.0, access: access.clone(), refresh: refresh.clone() }
+        }
+        TokenOutcome::Refused { error, status } => TokenResult::Refused { error: error.clone(), status: *status },
+    }
+}
+
+fn numbers(grants: &[GrantId]) -> Vec<Grant> {
+    grants.iter().map(|g| g.0).collect()
+}
+
+fn micros(time: Duration) -> Micros {
+    Micros::try_from(time.as_micros()).unwrap_or(Micros::MAX)
+}

@@ -1,0 +1,26 @@
+//! The subject: who the integration under test is, and how it is driven.
+//!
+//! In: a [`Manifest`], placeholder [`Bindings`], commands to drive it. Out: [`SupervisorEvent`]s, answers of pages and
+//! programs, and [`SubjectError`]s that say who is to blame. Nothing in here judges.
+
+pub mod agent;
+mod driver;
+mod error;
+pub mod manifest;
+mod placeholder;
+mod ports;
+mod process;
+mod ready;
+mod sandbox;
+mod supervise;
+
+pub use agent::{Agent, AgentError, AgentSetup, Answer, AuthorizeUrl, CallbackUrl, Consent, Consented, Follow, Look, visible_text};
+pub use driver::{Answered, Driver, Outcome};
+pub use error::{Blame, SubjectError};
+pub use manifest::{Manifest, ManifestError};
+pub use placeholder::{Bindings, UnknownPlaceholder};
+pub use ports::{PortError, PortLease, lease_port};
+pub use process::{Ended, ProcId, Signal, SpawnError, SpawnRequest, Stdin, Stream, Supervisor, SupervisorEvent};
+pub use ready::{start_and_wait, wait_ready};
+pub use sandbox::Sandbox;
+pub use supervise::supervise_main;
