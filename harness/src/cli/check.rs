@@ -11,7 +11,6 @@ use super::{
     wait,
 };
 use crate::{
-    catalogue::Requirement,
     report::{ExitStatus, Report, StoryLabel},
     run::Run,
     steps,
@@ -21,13 +20,13 @@ pub(super) fn check(typed: args::Check) -> Result<ExitStatus, CliError> {
     let meant = meant::check(typed)?;
     let register = seams::register();
     let stories = seams::stories();
-    let selectable = Selectable::new(register, &stories, &meant.options);
+    let selectable = Selectable::new(&register, &stories, &meant.options);
     selectable.check(&meant.options)?;
     known_defect(&meant.subject)?;
     let run = tell(&meant).map_err(|error| with_existing(error, &selectable))?;
     let faults = disagreements(&run);
     let labels = labels(&stories);
-    let report = Report::new(&run, register, &labels, meant.rules, &faults, &meant.command);
+    let report = Report::new(&run, &register, &labels, meant.rules, &faults, &meant.command);
     out::keep(&meant.out, &run, &report)?;
     out::send(&meant.outputs, &report, meant.look)?;
     Ok(report.exit)
@@ -86,9 +85,4 @@ fn disagreements(run: &Run) -> Vec<String> {
 /// Titles for the report.
 pub(super) fn labels(stories: &[seams::StoryInfo]) -> Vec<StoryLabel> {
     stories.iter().map(|story| StoryLabel { name: story.name.clone(), title: story.title.clone() }).collect()
-}
-
-/// The register's line by its ID, in any case.
-pub(super) fn line<'r>(register: &'r [Requirement], id: &str) -> Option<&'r Requirement> {
-    register.iter().find(|requirement| requirement.id.eq_ignore_ascii_case(id))
 }

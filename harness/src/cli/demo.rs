@@ -18,8 +18,9 @@ pub(super) fn demo(typed: &args::Demo) -> Result<ExitStatus, CliError> {
     let look = meant::look(&typed.look);
     let options = meant::options(&typed.telling)?;
     let demo = with_progress(look, |progress, cancel| seams::demo(options, progress, cancel))??;
+    let register = seams::register();
     let labels = labels(&seams::stories());
-    let report = |run, command| Report::new(run, seams::register(), &labels, Rules::default(), &[], command);
+    let report = |run, command| Report::new(run, &register, &labels, Rules::default(), &[], command);
     let again = format!("check --reference {}", demo.defect.name);
     let (upright, faulty) = (report(&demo.upright, "check --reference"), report(&demo.faulty, &again));
     out::say(&format!("The reference subject as it should be:\n\n{}", text(&upright, look.paint, look.verbosity)))?;

@@ -3,7 +3,6 @@
 use std::fmt::Write;
 
 use super::{
-    check::line,
     error::CliError,
     list::{severity, told_in},
     out,
@@ -17,14 +16,15 @@ use crate::{
 
 pub(super) fn explain(id: &str) -> Result<ExitStatus, CliError> {
     let (register, stories) = (seams::register(), seams::stories());
-    let explained = match (line(register, id), stories.iter().find(|story| story.name == id)) {
-        (Some(requirement), _) => of_requirement(requirement, &stories),
-        (None, Some(story)) => of_story(story),
-        (None, None) => {
-            let names = register.iter().map(|requirement| requirement.id).chain(stories.iter().map(|story| story.name.as_str()));
-            return Err(CliError::Usage(format!("there is no requirement or story {id:?}{}", hint(id, names))));
-        }
-    };
+    let explained =
+        match (register.iter().copied().find(|line| line.id.eq_ignore_ascii_case(id)), stories.iter().find(|story| story.name == id)) {
+            (Some(requirement), _) => of_requirement(requirement, &stories),
+            (None, Some(story)) => of_story(story),
+            (None, None) => {
+                let names = register.iter().map(|requirement| requirement.id).chain(stories.iter().map(|story| story.name.as_str()));
+                return Err(CliError::Usage(format!("there is no requirement or story {id:?}{}", hint(id, names))));
+            }
+        };
     out::say(&explained)?;
     Ok(ExitStatus::Clean)
 }

@@ -12,8 +12,9 @@ use crate::{
 pub(super) fn judge(typed: &args::Judge) -> Result<ExitStatus, CliError> {
     let outputs = meant::outputs(&typed.judging.format)?;
     let run = saved(&typed.run)?;
+    let register = seams::register();
     let labels = labels(&seams::stories());
-    let report = Report::new(&run, seams::register(), &labels, meant::rules(&typed.judging), &[], "check");
+    let report = Report::new(&run, &register, &labels, meant::rules(&typed.judging), &[], "check");
     out::send(&outputs, &report, meant::look(&typed.look))?;
     Ok(report.exit)
 }

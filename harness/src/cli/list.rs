@@ -30,13 +30,13 @@ pub(super) fn list(typed: &args::List) -> Result<ExitStatus, CliError> {
     let listed = match (typed.format, typed.stories, typed.defects) {
         (ListFormat::Json, true, _) => json(&stories)?,
         (ListFormat::Json, _, true) => json(&defects)?,
-        (ListFormat::Json, _, _) => json(&lines(register, &stories))?,
+        (ListFormat::Json, _, _) => json(&lines(&register, &stories))?,
         (ListFormat::Text, true, _) => stories_text(&stories),
         (ListFormat::Text, _, true) => defects.iter().fold(String::new(), |mut out, defect| {
             let _ = writeln!(out, "{}\n    {}\n    convicted of {}", defect.name, defect.about, defect.convicts.join(" "));
             out
         }),
-        (ListFormat::Text, _, _) => register_text(&lines(register, &stories)),
+        (ListFormat::Text, _, _) => register_text(&lines(&register, &stories)),
     };
     out::say(&listed)?;
     Ok(ExitStatus::Clean)
@@ -46,7 +46,7 @@ fn json(value: &impl Serialize) -> Result<String, CliError> {
     serde_json::to_string_pretty(value).map(|json| json + "\n").map_err(|source| CliError::Harness(source.to_string()))
 }
 
-fn lines<'r>(register: &'r [Requirement], stories: &'r [StoryInfo]) -> Vec<Line<'r>> {
+fn lines<'r>(register: &[&'r Requirement], stories: &'r [StoryInfo]) -> Vec<Line<'r>> {
     let line = |requirement: &'r Requirement| Line {
         id: requirement.id,
         level: requirement.level,
@@ -55,7 +55,7 @@ fn lines<'r>(register: &'r [Requirement], stories: &'r [StoryInfo]) -> Vec<Line<
         sources: requirement.sources,
         stories: told_in(requirement.id, stories),
     };
-    register.iter().map(line).collect()
+    register.iter().copied().map(line).collect()
 }
 
 /// Stories in which a requirement is decided.

@@ -5,7 +5,7 @@ use std::{ffi::OsString, process::ExitCode};
 use tokio::sync::{mpsc::UnboundedSender, watch};
 
 use crate::{
-    catalogue::Requirement,
+    catalogue::{self, Requirement},
     evidence::{Header, History},
     judge::Judgement,
     run::{Options, Progress, Run},
@@ -87,8 +87,8 @@ pub struct Demo {
 
 /// The register of requirements.
 #[must_use]
-pub fn register() -> &'static [Requirement] {
-    &[]
+pub fn register() -> Vec<&'static Requirement> {
+    catalogue::all().collect()
 }
 
 /// The built-in stories, in the order told.

@@ -12,7 +12,7 @@ pub(super) struct Selectable {
 
 impl Selectable {
     /// From the register, the built-in stories and the user's own.
-    pub(super) fn new(register: &[Requirement], stories: &[StoryInfo], options: &Options) -> Self {
+    pub(super) fn new(register: &[&Requirement], stories: &[StoryInfo], options: &Options) -> Self {
         let ids: Vec<String> = register.iter().map(|requirement| requirement.id.to_owned()).collect();
         let mut groups: Vec<String> = ids.iter().filter_map(|id| Some(id.split_once('-')?.0.to_owned())).collect();
         groups.dedup();

@@ -131,7 +131,10 @@ fn revoked() -> History {
     events.push((2_130, What::Log { stream: crate::evidence::LogStream::Stdout, text: "refreshing".into() }));
     events.push((2_135, request(12, Endpoint::Token, "POST", "/oauth/token")));
     events.push((2_136, refused_refresh(12, dead)));
-    events.push((2_137, What::Replied { exchange: 12, status: 400, reply: Reply::Final { error: "invalid_grant".into() } }));
+    events.push((
+        2_137,
+        What::Replied { exchange: 12, status: 400, reply: Reply::Final { error: "invalid_grant".into(), description: None } },
+    ));
     events.push((2_139, What::Read { exchange: 12 }));
     events.push((2_500, What::Settled { quiet: true, window: 300_000 }));
     events.push((

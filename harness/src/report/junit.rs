@@ -224,6 +224,7 @@ mod tests {
 
     fn rendered(run: &crate::run::Run, rules: Rules) -> String {
         let (register, labels) = (fixture::register(), fixture::labels());
+        let register: Vec<_> = register.iter().collect();
         junit(&Report::new(run, &register, &labels, rules, &[], "check")).expect("writes")
     }
 

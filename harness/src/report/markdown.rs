@@ -62,7 +62,7 @@ fn section(out: &mut String, heading: &str, judged: &[&Judged], line: impl Fn(&J
 }
 
 fn failed(report: &Report<'_>, judged: &Judged) -> String {
-    let sentence = report.requirement(judged.id).map_or(String::new(), |line| format!("The subject {}. ", plain(line.sentence)));
+    let sentence = report.requirement(judged.id).map_or(String::new(), |line| format!("The subject {}. ", line.sentence));
     let stories: Vec<_> = judged.stories.iter().filter(|s| s.finding.verdict == Verdict::Fail).map(|s| format!("`{}`", s.name)).collect();
     format!("**{}** ({}): {sentence}Seen in {}: {}.", judged.id, severity_word(judged.severity), stories.join(", "), plain(&judged.reason))
 }
@@ -112,6 +112,7 @@ mod tests {
     fn a_summary_reads_like_this() {
         let run = fixture::run();
         let (register, labels) = (fixture::register(), fixture::labels());
+        let register: Vec<_> = register.iter().collect();
         insta::assert_snapshot!(summary(&Report::new(&run, &register, &labels, Rules::default(), &[], "check")));
     }
 

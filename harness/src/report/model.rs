@@ -40,7 +40,7 @@ pub struct Report<'r> {
     /// Faults of the harness that belong to no story.
     pub faults: &'r [String],
     pub(super) rules: Rules,
-    register: &'r [Requirement],
+    register: &'r [&'r Requirement],
     labels: &'r [StoryLabel],
     /// The word that starts the same run again: `check`, `demo`.
     pub(super) command: &'r str,
@@ -51,7 +51,7 @@ impl<'r> Report<'r> {
     #[must_use]
     pub fn new(
         run: &'r Run,
-        register: &'r [Requirement],
+        register: &'r [&'r Requirement],
         labels: &'r [StoryLabel],
         rules: Rules,
         faults: &'r [String],
@@ -63,7 +63,7 @@ impl<'r> Report<'r> {
 
     /// The register's line, if this edition has it.
     pub(super) fn requirement(&self, id: &str) -> Option<&'r Requirement> {
-        self.register.iter().find(|requirement| requirement.id == id)
+        self.register.iter().copied().find(|requirement| requirement.id == id)
     }
 
     /// A story's title, or its name where no title is known (a story of another edition).

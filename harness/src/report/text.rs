@@ -298,6 +298,7 @@ mod tests {
 
     fn rendered(run: &crate::run::Run, paint: bool, verbosity: Verbosity) -> String {
         let (register, labels) = (fixture::register(), fixture::labels());
+        let register: Vec<_> = register.iter().collect();
         text(&Report::new(run, &register, &labels, Rules::default(), &[], "check"), Paint::new(paint), verbosity)
     }
 

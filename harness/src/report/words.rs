@@ -181,7 +181,8 @@ pub(super) fn reply(reply: &Reply) -> String {
             let life = expires_in.map_or(String::new(), |seconds| format!(", good for {seconds} s"));
             format!(", {access}{refresh}{life}")
         }
-        Reply::Final { error } => format!(" {error}, which is final"),
+        Reply::Final { error, description: Some(words) } => format!(" {error} ({words}), which is final"),
+        Reply::Final { error, description: None } => format!(" {error}, which is final"),
         Reply::Transient => ", a fault that says nothing of the grant".into(),
         Reply::Open { error: Some(error) } => format!(" {error}"),
         Reply::Open { error: None } | Reply::Plain => String::new(),
