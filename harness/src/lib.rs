@@ -8,5 +8,8 @@ pub mod catalogue;
 pub mod collect;
 pub mod evidence;
 pub mod judge;
+#[cfg(feature = "reference")]
+pub mod reference;
 pub mod run;
+pub mod stage;
 pub mod subject;

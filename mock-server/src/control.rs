@@ -245,8 +245,19 @@ impl Control {
         self.shared.gates.until_held(gate, count).await;
     }
 
-    /// Lets go of all that a gate holds, in order of arrival, and opens it for good. Returns how many.
+    /// How many requests or replies all gates hold now.
+    #[must_use]
+    pub fn held_anywhere(&self) -> usize {
+        self.shared.gates.all().iter().map(|gate| gate.held.len()).sum()
+    }
+
+    /// Ends the rules that are in force until this name; lets go of all that a gate of this name holds, in order of arrival, and opens it for
+    /// good. Returns how many were held.
     pub fn release(&self, gate: &str) -> usize {
+        let ended = self.shared.state().rules.until(gate);
+        for rule in ended {
+            self.remove(rule);
+        }
         self.shared.gates.open(gate, false)
     }
 

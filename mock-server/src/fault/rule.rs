@@ -21,6 +21,9 @@ pub struct Rule {
     pub at: Point,
     /// What becomes of them.
     pub fate: Fate,
+    /// In force until this name is released; without it, until the end of the story.
+    #[serde(default)]
+    pub until: Option<String>,
 }
 
 /// Which requests a rule is for; what is absent matches everything.

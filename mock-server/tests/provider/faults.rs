@@ -66,7 +66,7 @@ async fn requests_released_together_take_effect_in_order_of_arrival() {
     let control = provider.control();
     let first = connect(&provider).await;
     let on = Match { endpoint: Some(Endpoint::Token), ..Match::default() };
-    control.install(Rule { on, at: Point::Arrived, fate: Fate::Hold("g".into()) });
+    control.install(Rule { on, at: Point::Arrived, fate: Fate::Hold("g".into()), until: None });
     let mut waiting = Vec::new();
     for count in 1..=4 {
         let mut raw = Raw::open(&provider).await;
@@ -100,7 +100,7 @@ async fn a_subject_that_gives_up_frees_its_place_at_the_gate() {
 #[tokio::test]
 async fn a_reset_is_a_reset() {
     let provider = provider().await;
-    provider.control().install(Rule { on: Match::default(), at: Point::Arrived, fate: Fate::Reset });
+    provider.control().install(Rule { on: Match::default(), at: Point::Arrived, fate: Fate::Reset, until: None });
     let mut raw = Raw::open(&provider).await;
     raw.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
     let error = raw.tcp.read_u8().await.expect_err("no byte");
@@ -114,7 +114,7 @@ async fn a_reply_can_stop_half_way() {
     let control = provider.control();
     let token = connect(&provider).await.access;
     let on = Match { endpoint: Some(Endpoint::Api), nth: Some(1), ..Match::default() };
-    control.install(Rule { on: on.clone(), at: Point::Replying, fate: Fate::Drop });
+    control.install(Rule { on: on.clone(), at: Point::Replying, fate: Fate::Drop, until: None });
     let mut raw = Raw::open(&provider).await;
     raw.send(&get("/v2/employees", &token)).await;
     let mut half = Vec::new();
@@ -123,7 +123,7 @@ async fn a_reply_can_stop_half_way() {
     assert!(matches!(aborted.what, What::Aborted { written, .. } if written == half.len() as u64 && written > 100), "{aborted:?}");
     assert!(half.starts_with(b"HTTP/1.1 200"));
 
-    control.install(Rule { on, at: Point::Replying, fate: Fate::Hold("half".into()) });
+    control.install(Rule { on, at: Point::Replying, fate: Fate::Hold("half".into()), until: None });
     raw = Raw::open(&provider).await;
     raw.send(&get("/v2/employees", &token)).await;
     control.until_held("half", 1).await;
@@ -135,7 +135,7 @@ async fn a_reply_can_stop_half_way() {
 async fn a_request_that_hangs_stays_open_until_the_subject_ends_it() {
     let provider = provider().await;
     let control = provider.control();
-    control.install(Rule { on: Match::default(), at: Point::Arrived, fate: Fate::Hang });
+    control.install(Rule { on: Match::default(), at: Point::Arrived, fate: Fate::Hang, until: None });
     let mut raw = Raw::open(&provider).await;
     raw.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
     until(control, |entry| matches!(entry.what, What::Faulted { .. })).await;
@@ -195,7 +195,7 @@ async fn a_subject_killed_before_it_read_has_not_read() {
 async fn stopping_ends_what_is_open_and_says_so() {
     let provider = provider().await;
     let control = provider.control().clone();
-    control.install(Rule { on: Match::default(), at: Point::Arrived, fate: Fate::Hold("g".into()) });
+    control.install(Rule { on: Match::default(), at: Point::Arrived, fate: Fate::Hold("g".into()), until: None });
     let mut raw = Raw::open(&provider).await;
     raw.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
     control.until_held("g", 1).await;
