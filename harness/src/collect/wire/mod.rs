@@ -252,7 +252,6 @@ impl WireCollector {
                 vec![What::WorkAdded { units: units.clone() }]
             }
             Action::ConsentSet { .. }
-            | Action::CompanyChosen { .. }
             | Action::RuleInstalled { .. }
             | Action::RuleRemoved { .. }
             | Action::PolicyChanged => Vec::new(),
