@@ -176,7 +176,8 @@ def _lifetime(value) -> float | None:
         seconds = float(value)
     except (TypeError, ValueError):
         return None
-    return max(seconds, 0) if math.isfinite(seconds) else None
+    # Nobody issues a token that is dead at birth: zero and less say as little as nothing does.
+    return seconds if math.isfinite(seconds) and seconds > 0 else None
 
 
 def retry_after(response: requests.Response) -> float | None:

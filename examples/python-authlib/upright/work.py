@@ -124,7 +124,7 @@ class _Run:
             self._fruitless += refreshed
             response = self._pleo.get(token, path, params)
             if response.status_code not in (401, 403):
-                if response.ok:
+                if 200 <= response.status_code < 300:
                     self._fruitless = 0
                     self._set_problem(None)
                 return response
