@@ -34,9 +34,9 @@ export class Tokens {
     return { token: await this.#flight, refreshed: true };
   }
 
-  /** Resolves once no refresh is under way: the process should not end in the middle of one. */
-  async settled() {
-    await this.#flight?.catch(() => {});
+  /** Waits for a refresh that is under way: its answer should be stored before the process ends. */
+  async settle(patience) {
+    await Promise.race([this.#flight?.catch(() => {}), pause(patience)]);
   }
 
   // Inside.

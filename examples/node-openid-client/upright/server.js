@@ -168,6 +168,6 @@ const server = app.listen(Number(env.PORT), "127.0.0.1", (failure) => {
 process.once("SIGTERM", async () => {
   server.close();
   server.closeIdleConnections();
-  await tokens.settled();
+  await tokens.settle(2000);
   process.exit(0);
 });

@@ -98,7 +98,7 @@ def sync_employees():
     params = {"limit": 100}
     count = 0
     while True:
-        response = oauth.pleo.get(f"{API_URL}/v2/employees", params=params)
+        response = oauth.pleo.get(f"{API_URL}/v2/employees", params=params, token=fetch_token("pleo"))
         response.raise_for_status()
         page = response.json()
         with db() as con:

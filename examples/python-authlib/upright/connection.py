@@ -39,6 +39,13 @@ class Tokens:
         usable = self._usable(self._connection(), rejected)
         return (usable, False) if usable else (self._refreshed(rejected), True)
 
+    def settle(self, patience: float) -> None:
+        """Waits for a refresh that is under way: its answer should be stored before the process ends."""
+        flight = self._flight
+        if flight is not None:
+            with contextlib.suppress(Exception):
+                flight.result(timeout=patience)
+
     # Inside.
 
     def _connection(self) -> Connection:

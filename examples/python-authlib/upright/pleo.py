@@ -16,6 +16,8 @@ from store import Pair
 
 # Connecting and each read. A hung token endpoint must not hold up work, users and the next attempt for long.
 TIMEOUT = (3, 5)
+WHOLE_ANSWER = 8  # seconds until a token answer that only trickles in is given up
+LONGEST_ANSWER = 65536  # bytes; a page of a proxy, perhaps, but no token answer
 
 # The refresh token (or the client) is refused for good. `invalid_grant` and `invalid_token` are in Pleo's pages,
 # `invalid_refresh_token` was seen in the field, the others are RFC 6749's.
@@ -23,6 +25,10 @@ FINAL = {"invalid_grant", "invalid_token", "invalid_refresh_token", "unauthorize
 
 # Errors by name that say "later", whatever status they come with.
 PASSING = {"temporarily_unavailable", "server_error", "slow_down"}
+
+
+# A redirected token request would carry secrets to wherever the redirect points.
+HTTP = {"timeout": TIMEOUT, "allow_redirects": False, "stream": True}
 
 
 class Refused(Exception):
@@ -67,15 +73,14 @@ class Pleo:
     def exchange(self, code: str, verifier: str) -> Pair:
         with self._session(redirect_uri=self._at.redirect) as session:
             return self._ask(lambda: session.fetch_token(
-                self._at.token, grant_type="authorization_code", code=code, code_verifier=verifier,
-                timeout=TIMEOUT, allow_redirects=False,
+                self._at.token, grant_type="authorization_code", code=code, code_verifier=verifier, **HTTP,
             ))  # fmt: skip
 
     def refresh(self, refresh_token: str) -> Pair:
         # A session without scopes: Authlib would repeat them here, and if the user granted fewer, that is refused.
         with self._session() as session:
             return self._ask(lambda: session.refresh_token(
-                self._at.token, refresh_token=refresh_token, timeout=TIMEOUT, allow_redirects=False,
+                self._at.token, refresh_token=refresh_token, **HTTP,
             ))  # fmt: skip
 
     # The resource API.
@@ -139,6 +144,7 @@ class _Bearer(requests.auth.AuthBase):
 
 def _readable(response: requests.Response) -> requests.Response:
     """Raises unless this is a token answer; then hands Authlib one without the oddities that it stumbles over."""
+    response._content = _whole(response)
     body = _object(response)
     error = body.get("error")
     if isinstance(error, str) and _is_final(response.status_code, error):
@@ -154,6 +160,16 @@ def _readable(response: requests.Response) -> requests.Response:
         clean["refresh_token"] = refresh  # without one, the stored one stays valid (RFC 6749, section 6)
     response._content = json.dumps(clean).encode()
     return response
+
+
+def _whole(response: requests.Response) -> bytes:
+    until, whole = time.monotonic() + WHOLE_ANSWER, bytearray()
+    for byte in response.iter_content(1):  # larger pieces would be waited for
+        whole += byte
+        if time.monotonic() > until or len(whole) > LONGEST_ANSWER:
+            response.close()
+            raise Unavailable("answer_too_slow_or_too_long")
+    return bytes(whole)
 
 
 def _is_final(status: int, error: str) -> bool:
