@@ -20,6 +20,9 @@ export class ApiRefuses extends Error {
   }
 }
 
+/** Pleo no longer takes anything for this job: it expired, was cancelled or is unknown. */
+class JobGone extends Error {}
+
 export class Work {
   #store;
   #tokens;
@@ -109,7 +112,14 @@ class Run {
   async exportJobs() {
     // Those in progress are ours, left by an interruption: they go on where they stopped.
     const jobs = await this.#list("/v3/export-jobs?statuses=in_progress&statuses=pending");
-    for (const job of jobs) await this.#exportJob(job);
+    for (const job of jobs) {
+      try {
+        await this.#exportJob(job);
+      } catch (failure) {
+        if (!(failure instanceof JobGone)) throw failure;
+        log.warn("job_gone", "Pleo ended this job meanwhile, the next ones go on", { job: job.id });
+      }
+    }
     return jobs.length;
   }
 
@@ -166,7 +176,7 @@ class Run {
       const { token, refreshed } = await this.#tokens.current(rejected);
       if (refreshed) this.#fruitless += 1;
       const answer = await this.#pleo.call(token, method, path, body);
-      if (answer.status !== 401 && answer.status !== 403) return this.#accepted(answer, expected);
+      if (answer.status !== 401 && answer.status !== 403) return this.#accepted(path, answer, expected);
       if (this.#isSettled(answer.status)) throw new ApiRefuses(answer.status);
       // The clock may say that the token is good: Pleo's word counts. Pleo did not act on the call, so it is repeated.
       log.info("access_token_rejected", "the API rejected the access token", { status: answer.status });
@@ -174,8 +184,9 @@ class Run {
     }
   }
 
-  #accepted(answer, expected) {
+  #accepted(path, answer, expected) {
     const good = answer.status >= 200 && answer.status < 300;
+    if (!good && path.startsWith("/v3/export-jobs/") && [404, 422].includes(answer.status)) throw new JobGone();
     if (!good && !expected.includes(answer.status)) throw new Unavailable(`api_status_${answer.status}`, answer.retryAfter);
     this.#fruitless = 0;
     this.#store.setProblem(null);
