@@ -15,26 +15,30 @@ const wanted = `${process.version}\n${fs.readFileSync(path.join(here, "package-l
 
 const isMade = () => fs.existsSync(stamp) && fs.readFileSync(stamp, "utf8") === wanted;
 
-function isAlive(pid) {
+/** Whether the lock's owner still runs; a lock that is gone by now has none. */
+function isOwned() {
   try {
-    return process.kill(pid, 0);
+    return process.kill(Number(fs.readlinkSync(lock)), 0);
   } catch {
     return false;
   }
 }
 
+function take() {
+  try {
+    fs.symlinkSync(String(process.pid), lock); // made and filled in one step, unlike a file
+    return true;
+  } catch (error) {
+    if (error.code !== "EEXIST") throw error;
+    if (!isOwned()) fs.rmSync(lock, { force: true }); // left behind by a run that was killed
+    return false;
+  }
+}
+
 async function locked(action) {
-  for (let waited = 0; waited < 300; waited++) {
-    try {
-      fs.symlinkSync(String(process.pid), lock); // made and filled in one step, unlike a file
-      break;
-    } catch (error) {
-      if (error.code !== "EEXIST") throw error;
-    }
-    // Left behind by a killed run: its owner is gone.
-    const owner = fs.readlinkSync(lock, { encoding: "utf8" });
-    if (!isAlive(Number(owner))) fs.rmSync(lock, { force: true });
-    else await pause(1000);
+  for (let tries = 0; !take(); tries++) {
+    if (tries === 300) throw new Error(`${lock} is held by another run`);
+    await pause(1000);
   }
   try {
     return action();
