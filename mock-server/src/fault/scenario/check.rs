@@ -79,6 +79,7 @@ fn wait_fault(scenario: &Scenario, index: usize, wait: &Await) -> Option<Fault> 
 
 fn act_fault(scenario: &Scenario, step: usize, index: usize, act: &Act) -> Option<Fault> {
     match act {
+        Act::Release(name) if scenario.rules.iter().any(|rule| rule.until.as_ref() == Some(name)) => None,
         Act::Release(gate) | Act::Drop(gate) => {
             gate_fault(scenario, vec![Part::Key("step"), Part::Index(step), Part::Key("do"), Part::Index(index)], gate)
         }
@@ -111,7 +112,7 @@ fn gate_fault(scenario: &Scenario, place: Vec<Part>, gate: &str) -> Option<Fault
     let nearest = gates.iter().max_by(|a, b| strsim::jaro_winkler(gate, a).total_cmp(&strsim::jaro_winkler(gate, b)));
     let advice = match nearest {
         Some(name) => format!("did you mean {name:?}?"),
-        None => format!("add a [[rule]] with fate = {{ hold = {gate:?} }}"),
+        None => format!("add a [[rule]] with fate = {{ hold = {gate:?} }}, or with until = {gate:?}"),
     };
     Some(fault(place, &format!("no rule holds anything at {gate:?}"), &advice))
 }
