@@ -183,6 +183,15 @@ mod tests {
         (provider, subject)
     }
 
+    /// A subject that speaks IPv4 through an IPv6 socket, as the JVM does.
+    fn mapped_pair() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = listener.local_addr().expect("bound").port();
+        let subject = TcpStream::connect(format!("[::ffff:127.0.0.1]:{port}")).expect("connected");
+        let (provider, _) = listener.accept().expect("accepted");
+        (provider, subject)
+    }
+
     fn ends(provider: &TcpStream) -> Ends {
         Ends { local: provider.local_addr().expect("local"), peer: provider.peer_addr().expect("peer") }
     }
@@ -192,9 +201,11 @@ mod tests {
 
     #[test]
     fn both_ways_of_asking_see_what_was_not_read_yet() {
-        for address in ["127.0.0.1:0", "[::1]:0"] {
+        let makers: [(&str, fn() -> (TcpStream, TcpStream)); 3] =
+            [("IPv4", || pair("127.0.0.1:0")), ("IPv6", || pair("[::1]:0")), ("IPv4 in IPv6", mapped_pair)];
+        for (address, make) in makers {
             for ask in [diag::depth as Ask, proc::depth as Ask] {
-                let (mut provider, mut subject) = pair(address);
+                let (mut provider, mut subject) = make();
                 let Ends { local, peer } = ends(&provider);
                 provider.write_all(b"twelve bytes").expect("written");
                 assert_eq!(ask(peer, local), Some(Some(Depth { unread: 12, unsent: 0 })), "{address}");
