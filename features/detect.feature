@@ -11,10 +11,10 @@ Feature: Detecting that the refresh token is dead
 
       Examples:
         | story                          | what happens                       |
-        | user_revokes_access            | The user revokes access            |
-        | refresh_token_expires          | The refresh token expires          |
         | policy_ends_the_grant          | A policy ends the grant            |
+        | refresh_token_expires          | The refresh token expires          |
         | secret_rotation_ends_the_grant | Credential rotation ends the grant |
+        | user_revokes_access            | The user revokes access            |
 
   @DETECT-02 @must @error
   Rule: invalid_token means the same, whatever the status

@@ -65,5 +65,5 @@ Feature: Recovering
 
       Examples:
         | story                      | what happens                                  |
-        | user_revokes_access        | The user revokes access                       |
         | token_endpoint_unavailable | The token endpoint is unavailable for a while |
+        | user_revokes_access        | The user revokes access                       |

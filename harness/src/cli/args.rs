@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// A conformance harness for integrations with Pleo's API: what happens when the refresh token dies?
 #[derive(Debug, Parser)]
-#[command(name = "regrant", version, arg_required_else_help = true, max_term_width = 100)]
+#[command(name = "regrant", bin_name = "regrant", version, arg_required_else_help = true, max_term_width = 100)]
 #[command(after_help = "Exit status: 0 nothing that counts failed, 1 requirements failed, 2 usage or manifest error,
 3 the surroundings failed, 4 requirements stayed undecided, 5 the harness failed, 130 cancelled.")]
 pub(super) struct Typed {
