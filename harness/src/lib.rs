@@ -9,7 +9,10 @@ pub mod cli;
 pub mod collect;
 pub mod evidence;
 pub mod judge;
+#[cfg(feature = "reference")]
+pub mod reference;
 pub mod report;
 pub mod run;
+pub mod stage;
 pub mod steps;
 pub mod subject;

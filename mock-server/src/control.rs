@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use regrant_authority::{Cause, GrantId};
+use regrant_authority::{Authority, Cause, ClientError, Grant, GrantId, Policy, Time};
+use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::{
-    ConsentMode,
-    fault::{Rule, RuleId},
-    journal::Entry,
+    ConsentMode, TokenShape,
+    fault::{Fate, Rule, RuleId},
+    journal::{At, Entry, What},
+    state::{Shared, State},
     vault::Canary,
 };
 
@@ -49,12 +51,14 @@ pub enum Action {
     RuleRemoved { rule: RuleId },
     /// The policy was changed.
     PolicyChanged,
+    /// Consents are for another company from now on, by index.
+    CompanyChosen { company: usize },
 }
 
 /// A handle on a running provider. Cheap to clone. Every change is in the journal before the call returns.
 #[derive(Clone)]
 pub struct Control {
-    pub(crate) shared: std::sync::Arc<crate::provider::Shared>,
+    pub(crate) shared: std::sync::Arc<Shared>,
 }
 
 /// A unit of work at the provider.
@@ -76,90 +80,223 @@ pub enum UnitKind {
     Employee,
 }
 
-#[allow(clippy::todo, unused_variables, missing_docs, reason = "filled in by the next commits")]
 impl Control {
     /// Ends grants; returns those that were live.
     pub fn revoke(&self, target: Target, cause: Cause) -> Vec<GrantId> {
-        todo!()
+        let done = |grants| Action::Revoked { grants, cause };
+        self.each(target, |authority, now, grant| authority.revoke(now, grant, cause), done)
     }
+
     /// Lets current access tokens expire (refused by the API as expired; a refresh works).
     pub fn expire_access(&self, target: Target) -> Vec<GrantId> {
-        todo!()
+        self.each(target, Authority::expire_access, |grants| Action::AccessExpired { grants })
     }
+
     /// Lets current refresh tokens expire. The access tokens die too if `also_access`.
     pub fn expire_refresh(&self, target: Target, also_access: bool) -> Vec<GrantId> {
-        todo!()
+        let expire = |authority: &mut Authority, now, grant| {
+            let expired = authority.expire_refresh(now, grant);
+            if also_access {
+                authority.expire_access(now, grant);
+            }
+            expired
+        };
+        self.each(target, expire, |grants| Action::RefreshExpired { grants })
     }
+
     /// Makes the API reject current access tokens with 401; a refresh gives good ones.
     pub fn reject_access(&self, target: Target) -> Vec<GrantId> {
-        todo!()
+        self.each(target, |authority, _, grant| authority.reject_access(grant), |grants| Action::AccessRejected { grants })
     }
-    /// Gives the (only or named) client a new secret; the old ones end after `overlap`. Returns the new canary.
-    pub fn rotate_secret(&self, client: Option<&str>, overlap: Duration) -> Result<Canary, regrant_authority::ClientError> {
-        todo!()
+
+    /// Gives the (first or named) client a new secret; the old ones end after `overlap`. Returns the new canary.
+    ///
+    /// # Errors
+    /// An unknown or a public client.
+    pub fn rotate_secret(&self, client: Option<&str>, overlap: Duration) -> Result<Canary, ClientError> {
+        let mut state = self.shared.state();
+        let id = client.map(str::to_owned).or_else(|| state.clients.first().cloned()).unwrap_or_default();
+        match state.authority.client(&id) {
+            None => return Err(ClientError::Unknown(id)),
+            Some(client) if client.is_public() => return Err(ClientError::Public(id)),
+            Some(_) => {}
+        }
+        let canary = state.secret(&self.shared.journal);
+        state.authority.rotate_secret(self.shared.clock.now(), &id, canary.value.clone(), overlap)?;
+        self.told(Action::SecretRotated { client: id, secret: canary.name.clone() });
+        Ok(canary)
     }
+
     /// Moves the provider's clock forward.
     pub fn advance(&self, by: Duration) {
-        todo!()
+        let _state = self.shared.state();
+        self.shared.clock.advance(by);
+        self.told(Action::ClockMoved { by });
     }
+
     /// Changes the policy.
-    pub fn policy(&self, change: impl FnOnce(&mut regrant_authority::Policy)) {
-        todo!()
+    pub fn policy(&self, change: impl FnOnce(&mut Policy)) {
+        change(self.shared.state().authority.policy_mut());
+        self.told(Action::PolicyChanged);
     }
+
     /// Changes how the consent page answers.
     pub fn consent(&self, mode: ConsentMode) {
-        todo!()
+        self.shared.state().consent = mode;
+        self.told(Action::ConsentSet { mode });
     }
-    /// Adds `count` units of work of one kind.
+
+    /// Lets the user of another company consent from now on; 0 is the first. False if there is no such company.
+    pub fn consent_for(&self, company: usize) -> bool {
+        let mut state = self.shared.state();
+        let known = company < state.store.companies();
+        if known {
+            state.company = company;
+            self.told(Action::CompanyChosen { company });
+        }
+        known
+    }
+
+    /// Changes what secrets look like that are minted from now on.
+    pub fn token_shape(&self, shape: TokenShape) {
+        self.shared.state().source.shape = shape;
+        self.told(Action::PolicyChanged);
+    }
+
+    /// Adds `count` units of work of one kind, in the first company.
     pub fn add_work(&self, kind: UnitKind, count: usize) -> Vec<Unit> {
-        todo!()
+        self.add_work_in(0, kind, count)
     }
-    /// Installs a rule; `nth` counts matching requests from now on.
+
+    /// Adds units of work in a company, by index.
+    pub fn add_work_in(&self, company: usize, kind: UnitKind, count: usize) -> Vec<Unit> {
+        let now = self.shared.clock.now();
+        let mut state = self.shared.state();
+        let State { store, source, .. } = &mut *state;
+        let mut add = || match kind {
+            UnitKind::Export => store.add_export(source, now, company),
+            UnitKind::Employee => store.add_employee(source, company),
+        };
+        let units: Vec<Unit> = (0..count).map(|_| Unit { id: add(), kind }).collect();
+        self.told(Action::WorkAdded { units: units.iter().map(|unit| unit.id.clone()).collect() });
+        units
+    }
+
+    /// Installs a rule; `nth` counts matching requests from now on. A gate that it holds at is closed again, should it stand open.
     pub fn install(&self, rule: Rule) -> RuleId {
-        todo!()
+        let mut state = self.shared.state();
+        if let Fate::Hold(gate) = &rule.fate {
+            self.shared.gates.close(gate);
+        }
+        let id = state.rules.install(rule);
+        self.told(Action::RuleInstalled { rule: id });
+        id
     }
-    /// Removes a rule.
+
+    /// Removes a rule. What it holds stays held.
     pub fn remove(&self, rule: RuleId) -> bool {
-        todo!()
+        let removed = self.shared.state().rules.remove(rule);
+        if removed {
+            self.told(Action::RuleRemoved { rule });
+        }
+        removed
     }
+
     /// How many requests or replies a gate holds now.
+    #[must_use]
     pub fn held(&self, gate: &str) -> usize {
-        todo!()
+        self.shared.gates.held(gate)
     }
+
     /// Waits until a gate holds at least `count`.
     pub async fn until_held(&self, gate: &str, count: usize) {
-        todo!()
+        self.shared.gates.until_held(gate, count).await;
     }
-    /// Lets go of all that a gate holds, in order of arrival, and opens it for good. Returns how many.
+
+    /// How many requests or replies all gates hold now.
+    #[must_use]
+    pub fn held_anywhere(&self) -> usize {
+        self.shared.gates.all().iter().map(|gate| gate.held.len()).sum()
+    }
+
+    /// Ends the rules that are in force until this name; lets go of all that a gate of this name holds, in order of arrival, and opens it for
+    /// good. Returns how many were held.
     pub fn release(&self, gate: &str) -> usize {
-        todo!()
+        let ended = self.shared.state().rules.until(gate);
+        for rule in ended {
+            self.remove(rule);
+        }
+        self.shared.gates.open(gate, false)
     }
+
     /// Drops the connections of all that a gate holds, and opens it for good. Returns how many.
     pub fn drop_held(&self, gate: &str) -> usize {
-        todo!()
+        self.shared.gates.open(gate, true)
     }
+
     /// All secrets so far.
+    #[must_use]
     pub fn canaries(&self) -> Vec<Canary> {
-        todo!()
+        self.shared.state().vault.all().to_vec()
     }
+
     /// All live and ended grants.
-    pub fn grants(&self) -> Vec<regrant_authority::Grant> {
-        todo!()
+    #[must_use]
+    pub fn grants(&self) -> Vec<Grant> {
+        self.shared.state().authority.grants()
     }
+
     /// The journal so far.
+    #[must_use]
     pub fn journal(&self) -> Vec<Entry> {
-        todo!()
+        self.shared.journal.entries()
     }
+
     /// Every entry from now on (and, first, those so far). The channel is unbounded; drop it to unsubscribe.
-    pub fn follow(&self) -> tokio::sync::mpsc::UnboundedReceiver<Entry> {
-        todo!()
+    #[must_use]
+    pub fn follow(&self) -> UnboundedReceiver<Entry> {
+        self.shared.journal.follow()
     }
+
     /// Time since the journal's epoch.
-    pub fn now(&self) -> crate::journal::At {
-        todo!()
+    #[must_use]
+    pub fn now(&self) -> At {
+        self.shared.clock.at()
     }
+
+    /// The seed of all secrets and ids.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.shared.seed
+    }
+
     /// Requests that were begun and are not yet replied to, aborted or refused (held ones included).
+    #[must_use]
     pub fn open_exchanges(&self) -> usize {
-        todo!()
+        self.shared.open()
+    }
+
+    /// Does something to each live grant that is meant; those to which it was done are told and returned.
+    fn each(
+        &self,
+        target: Target,
+        mut act: impl FnMut(&mut Authority, Time, GrantId) -> bool,
+        action: impl FnOnce(Vec<GrantId>) -> Action,
+    ) -> Vec<GrantId> {
+        let mut state = self.shared.state();
+        let now = self.shared.clock.now();
+        let live: Vec<GrantId> = state.authority.grants().iter().filter(|grant| grant.ended.is_none()).map(|grant| grant.id).collect();
+        let meant: Vec<GrantId> = match target {
+            Target::All => live,
+            Target::Grant(id) => live.into_iter().filter(|grant| *grant == id).collect(),
+            Target::Newest => live.last().copied().into_iter().collect(),
+        };
+        let done: Vec<GrantId> = meant.into_iter().filter(|grant| act(&mut state.authority, now, *grant)).collect();
+        self.told(action(done.clone()));
+        done
+    }
+
+    fn told(&self, action: Action) {
+        self.shared.journal.push(What::Controlled(action));
     }
 }

@@ -3,14 +3,18 @@
 //! [`Provider::start`] opens two listeners on loopback: one speaks only what Pleo speaks, the other is for management.
 //! A [`Control`] does from Rust what the management listener does over HTTP.
 
+mod clock;
 pub mod control;
 pub mod fault;
 mod front;
 pub mod journal;
 mod management;
+mod mint;
 mod provider;
+mod state;
 pub mod vault;
 
 pub use control::Control;
+pub use mint::TokenShape;
 pub use provider::{ApiReply, ClientConfig, ConsentMode, Provider, ProviderConfig, StartError, Urls};
 pub use regrant_authority as authority;

@@ -1,10 +1,15 @@
 //! Starting and stopping the mock provider.
 
-use std::{net::SocketAddr, time::Instant};
+use std::{net::SocketAddr, sync::Arc, time::Instant};
 
 use regrant_authority::Policy;
 
-use crate::Control;
+use crate::{
+    Control,
+    front::{self, Listener, Tls},
+    management,
+    state::Shared,
+};
 
 /// How the provider is set up.
 #[derive(Debug, Clone)]
@@ -126,45 +131,90 @@ pub enum StartError {
     Certificate(String),
 }
 
-pub(crate) struct Shared {}
-
 /// A running provider. Dropping it stops both listeners and ends every connection.
 pub struct Provider {
     control: Control,
     urls: Urls,
+    client: (String, Option<String>),
+    ca_pem: Option<String>,
+    front: Listener,
+    management: Option<Listener>,
 }
 
-#[allow(clippy::todo, unused_variables, reason = "filled in by the next commits")]
 impl Provider {
     /// Binds and serves. Must be called within a tokio runtime.
     ///
     /// # Errors
     /// As [`StartError`] says.
     pub async fn start(config: ProviderConfig) -> Result<Self, StartError> {
-        todo!()
+        let tls = if config.tls { Some(certificate(&config)?) } else { None };
+        let (listener, bound) = front::bind(config.listen).await?;
+        let shared = Arc::new(Shared::new(&config));
+        let control = Control { shared: shared.clone() };
+        let (management, management_url) = match config.management {
+            None => (None, None),
+            Some(address) => {
+                let (listener, bound) = front::bind(address).await?;
+                (Some(management::serve(control.clone(), listener)), Some(format!("http://{bound}")))
+            }
+        };
+        let ca_pem = tls.as_ref().map(|tls| tls.ca_pem.clone());
+        let urls = urls(&config, bound, management_url);
+        let front = Listener::serve(shared.clone(), listener, tls);
+        Ok(Self { client: shared.first_client(), control, urls, ca_pem, front, management })
     }
+
     /// What the user and the owner can do.
     #[must_use]
     pub fn control(&self) -> &Control {
         &self.control
     }
+
     /// Where it is reached.
     #[must_use]
     pub fn urls(&self) -> &Urls {
         &self.urls
     }
+
     /// Id and secret of the first client (secret `None` if public).
     #[must_use]
     pub fn client(&self) -> (String, Option<String>) {
-        todo!()
+        self.client.clone()
     }
+
     /// The run's CA as PEM, when serving TLS.
     #[must_use]
     pub fn ca_pem(&self) -> Option<&str> {
-        todo!()
+        self.ca_pem.as_deref()
     }
+
     /// Stops both listeners, ends every connection, and waits until that is done.
     pub async fn stop(self) {
-        todo!()
+        self.front.stop().await;
+        if let Some(management) = self.management {
+            management.stop().await;
+        }
+    }
+}
+
+fn certificate(config: &ProviderConfig) -> Result<Tls, StartError> {
+    Tls::new(config.listen, config.reachable_as.as_deref()).map_err(|error| StartError::Certificate(error.to_string()))
+}
+
+fn urls(config: &ProviderConfig, bound: SocketAddr, management: Option<String>) -> Urls {
+    let scheme = if config.tls { "https" } else { "http" };
+    let host = match &config.reachable_as {
+        Some(host) if host.contains(':') && !host.starts_with('[') => format!("[{host}]"),
+        Some(host) => host.clone(),
+        None if bound.is_ipv6() => format!("[{}]", bound.ip()),
+        None => bound.ip().to_string(),
+    };
+    let api = format!("{scheme}://{host}:{}", bound.port());
+    Urls {
+        authorize: format!("{api}/oauth/authorize"),
+        token: format!("{api}/oauth/token"),
+        introspect: format!("{api}/oauth/token/introspect"),
+        api,
+        management,
     }
 }

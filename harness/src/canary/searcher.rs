@@ -1,6 +1,6 @@
 //! Finds a fixed set of canaries in bytes.
 
-use std::{io::Read, sync::Arc};
+use std::{fmt, io::Read, sync::Arc};
 
 use aho_corasick::{AhoCorasick, MatchKind};
 
@@ -14,13 +14,12 @@ const LAYERS: u32 = 2;
 const WIDEST: usize = 27;
 
 /// Finds a fixed set of canaries. Values shorter than [`SHORTEST`] are left out.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Searcher {
     parts: Vec<Arc<Part>>,
 }
 
 /// One automaton and what its needles mean.
-#[derive(Debug)]
 pub(super) struct Part {
     automaton: AhoCorasick,
     needles: Vec<(usize, Form)>,
@@ -143,6 +142,13 @@ impl Part {
             }
         }
         hits
+    }
+}
+
+impl fmt::Debug for Searcher {
+    /// Names only.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.parts.iter().flat_map(|part| &part.canaries)).finish()
     }
 }
 

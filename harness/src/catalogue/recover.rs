@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Finding, Level::*, Requirement, Severity::*, shared::*};
 use crate::{
     evidence::{Outcome, Phase, Verb, What},
-    judge::{Ended, Exchange, Mark, View, WorkKind, control},
+    judge::{Exchange, Mark, View, WorkKind, control},
 };
 
 /// The group.

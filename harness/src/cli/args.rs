@@ -1,6 +1,6 @@
 //! What was typed: the command line as clap reads it, and nothing decided yet.
 
-use std::{ffi::OsString, net::SocketAddr, num::NonZeroUsize, path::PathBuf};
+use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -231,5 +231,5 @@ pub(super) struct Completions {
 pub(super) struct Subject {
     /// What the reference subject itself reads
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARG")]
-    pub(super) args: Vec<OsString>,
+    pub(super) args: Vec<String>,
 }

@@ -1,6 +1,6 @@
 //! Where the command line meets the rest of the harness. Everything it asks of other rooms goes through here, in small functions.
 
-use std::{ffi::OsString, process::ExitCode};
+use std::process::ExitCode;
 
 use tokio::sync::{mpsc::UnboundedSender, watch};
 
@@ -33,7 +33,7 @@ pub struct Defect {
     pub name: String,
     /// What the subject then does wrong.
     pub about: String,
-    /// IDs that must convict it.
+    /// IDs of this edition that must convict it.
     pub convicts: Vec<String>,
 }
 
@@ -99,6 +99,17 @@ pub fn stories() -> Vec<StoryInfo> {
 
 /// The reference subject's defects.
 #[must_use]
+#[cfg(feature = "reference")]
+pub fn defects() -> Vec<Defect> {
+    let known = |id: &&str| catalogue::find(id).is_some();
+    let words = |ids: &[&str]| ids.iter().filter(|id| known(id)).map(ToString::to_string).collect();
+    let defects = crate::reference::defects().iter();
+    defects.map(|defect| Defect { name: defect.name.into(), about: defect.about.into(), convicts: words(defect.breaks) }).collect()
+}
+
+/// There is no reference subject in this build.
+#[must_use]
+#[cfg(not(feature = "reference"))]
 pub fn defects() -> Vec<Defect> {
     Vec::new()
 }
@@ -133,18 +144,26 @@ pub fn judge(header: &Header, histories: &[History]) -> Judgement {
 /// The manifest's JSON Schema.
 #[must_use]
 pub fn manifest_schema() -> serde_json::Value {
-    serde_json::json!({})
+    crate::subject::Manifest::schema()
 }
 
 /// `regrant supervise`: the process that starts a subject and outlives nobody.
 #[must_use]
 pub fn supervise() -> ExitCode {
-    ExitCode::from(5)
+    crate::subject::supervise_main()
 }
 
 /// `regrant subject`: the reference subject itself.
 #[must_use]
-pub fn subject(args: Vec<OsString>) -> ExitCode {
+#[cfg(feature = "reference")]
+pub fn subject(args: Vec<String>) -> ExitCode {
+    crate::reference::main(args.into_iter())
+}
+
+/// There is no reference subject in this build.
+#[must_use]
+#[cfg(not(feature = "reference"))]
+pub fn subject(args: Vec<String>) -> ExitCode {
     drop(args);
-    ExitCode::from(5)
+    ExitCode::from(2)
 }

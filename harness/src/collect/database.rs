@@ -114,8 +114,7 @@ impl Database {
 
     fn columns(&self, table: &str, searcher: &Searcher) -> rusqlite::Result<Vec<(String, Vec<Hit>)>> {
         let mut statement = self.connection.prepare(&format!("SELECT * FROM \"{}\"", table.replace('"', "\"\"")))?;
-        let mut columns: Vec<(String, Vec<Hit>)> =
-            statement.column_names().into_iter().map(|name| (format!("{table}.{name}"), Vec::new())).collect();
+        let mut columns: Vec<(String, Vec<Hit>)> = statement.column_names().map(|name| (format!("{table}.{name}"), Vec::new())).collect();
         let mut rows = statement.query(())?;
         while let Some(row) = rows.next()? {
             for (index, (_, hits)) in columns.iter_mut().enumerate() {

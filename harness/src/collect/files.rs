@@ -2,32 +2,27 @@
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
-    fs::{self, File, OpenOptions},
+    fs,
     io::{self, Read},
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::LazyLock,
 };
 
 use regex::Regex;
-use rustix::fs::OFlags;
 
 use super::{
     database::{self, Database},
     glob::Globs,
     page,
+    walk::{FILES, Walk, open},
 };
 use crate::{
     canary::{Hit, Searcher},
     evidence::{Found, Place},
 };
 
-/// More files in one search are left unread.
-const FILES: usize = 2_000;
 /// More bytes in one search are left unread.
 const BYTES: u64 = 256 << 20;
-/// Deeper folders are left unread.
-const DEPTH: usize = 64;
 
 /// What to search.
 #[derive(Debug, Clone, Default)]
@@ -57,7 +52,7 @@ impl Prepared {
     pub fn snapshot(roots: &[PathBuf]) -> Vec<Self> {
         let mut walk = Walk::default();
         for root in roots {
-            walk.enter(root, DEPTH);
+            walk.enter(root);
         }
         let one = |path: PathBuf| page::digest_of(open(&path).ok()?).ok().map(|digest| Self { path, digest });
         walk.files.into_iter().filter_map(one).collect()
@@ -119,8 +114,8 @@ impl<'a> Scanner<'a> {
                     self.unread(root, "a link that leads out of the sandbox");
                 }
                 // The walk must not stop at a root that is a link to a folder.
-                Ok(real) if real.is_dir() && root.is_symlink() => walk.enter(&real, DEPTH),
-                Ok(_) => walk.enter(root, DEPTH),
+                Ok(real) if real.is_dir() && root.is_symlink() => walk.enter(&real),
+                Ok(_) => walk.enter(root),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => self.unread(root, &error.to_string()),
             }
@@ -262,59 +257,9 @@ fn unrotated(path: &Path) -> Option<PathBuf> {
     Some(PathBuf::from(&text[..suffix.start()]))
 }
 
-/// Opens a regular file; never follows a link that was put there meanwhile, never waits for a pipe.
-pub(super) fn open(path: &Path) -> io::Result<File> {
-    let flags = i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits()).unwrap_or_default();
-    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
-    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("not a regular file")) }
-}
-
-#[derive(Default)]
-struct Walk {
-    files: BTreeSet<PathBuf>,
-    left_out: usize,
-    unread: Vec<(PathBuf, String)>,
-}
-
-impl Walk {
-    fn enter(&mut self, path: &Path, depth: usize) {
-        let meta = match fs::symlink_metadata(path) {
-            Ok(meta) => meta,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return,
-            Err(error) => return self.unread.push((path.to_owned(), error.to_string())),
-        };
-        if meta.is_file() {
-            if self.files.contains(path) || self.files.len() < FILES {
-                self.files.insert(path.to_owned());
-            } else {
-                self.left_out += 1;
-            }
-        } else if meta.is_dir() {
-            self.folder(path, depth);
-        }
-        // Links, sockets, pipes and devices hold no storage of their own.
-    }
-
-    fn folder(&mut self, path: &Path, depth: usize) {
-        let entries = match fs::read_dir(path) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return,
-            Err(error) => return self.unread.push((path.to_owned(), error.to_string())),
-        };
-        if depth == 0 {
-            return self.unread.push((path.to_owned(), format!("deeper than {DEPTH} folders")));
-        }
-        let mut names: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-        names.sort();
-        for name in names {
-            self.enter(&name, depth - 1);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::symlink;
+    use std::{fs::File, os::unix::fs::symlink};
 
     use super::*;
     use crate::{

@@ -11,7 +11,7 @@ use std::{
 
 use regex::Regex;
 
-use super::{files, found_of, glob::Globs, shorten};
+use super::{found_of, glob::Globs, shorten, walk};
 use crate::{
     canary::{CanarySet, Kind},
     evidence::{Found, LogStream, Place, What},
@@ -58,8 +58,9 @@ struct Followed {
 impl LogTail {
     /// `globs` are absolute, or relative to `root`, the sandbox; nothing has been read yet.
     #[must_use]
-    pub fn new(globs: Vec<String>, root: impl Into<PathBuf>) -> Self {
+    pub fn new(globs: impl IntoIterator<Item = String>, root: impl Into<PathBuf>) -> Self {
         let root = root.into();
+        let globs: Vec<String> = globs.into_iter().collect();
         Self { globs: Globs::new(&globs, &root), root, followed: HashMap::new(), count: 0 }
     }
 
@@ -109,7 +110,7 @@ impl LogTail {
             let Ok(meta) = path.symlink_metadata() else { continue };
             let key = (meta.dev(), meta.ino());
             if !self.followed.contains_key(&key) && self.followed.len() < FILES {
-                let Ok(file) = files::open(&path) else { continue };
+                let Ok(file) = walk::open(&path) else { continue };
                 let stream = LogStream::File(self.relative(&path));
                 self.followed.insert(key, Followed { place: self.count, file, stream, read: 0, rest: Vec::new() });
                 self.count += 1;

@@ -2,22 +2,23 @@
 //!
 //! Everything that leaves this room is redacted; what was found in the unredacted original is told beside it.
 
-pub mod database;
+mod database;
 pub mod files;
 mod glob;
 pub mod logs;
 pub mod page;
+mod walk;
 pub mod wire;
 
 pub use files::{Prepared, Scan, ScanPlan, scan_storage, scan_text};
 pub use logs::{Line, LogTail, log_event};
-pub use page::{Pattern, count_records, digest, page_seen, read_status, says, visible};
+pub use page::{Answer, Pattern, count_records, digest, page_found, page_seen, read_status, says, visible};
 pub use wire::WireCollector;
 
 use regrant_mock_server::{authority, vault};
 
 use crate::{
-    canary::{Canary, Form, Hit, Kind},
+    canary::{Canary, CanarySet, Form, Hit, Kind},
     evidence::{CanaryForm, Found, Place},
 };
 
@@ -68,6 +69,12 @@ fn evidence_form(form: Form) -> CanaryForm {
     }
 }
 
+/// Words for a person (the detail of an answer, a raw status), redacted, at most `limit` bytes.
+#[must_use]
+pub fn brief(text: &str, canaries: &CanarySet, limit: usize) -> String {
+    shorten(canaries.redact(text), limit)
+}
+
 /// At most `limit` bytes, cut at a character.
 fn shorten(mut text: String, limit: usize) -> String {
     if text.len() > limit {
@@ -77,4 +84,46 @@ fn shorten(mut text: String, limit: usize) -> String {
         text.push(mark);
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOKEN: &str = "kT4vQzW8nB2xLr7pYc5mHd9gJf3sA6eU";
+
+    fn secret(kind: authority::Kind) -> vault::Canary {
+        vault::Canary { name: "x#1".into(), value: TOKEN.into(), kind, grant: None }
+    }
+
+    #[test]
+    fn only_a_client_secret_stands_behind_a_client_id() {
+        for (kind, expected) in [
+            (authority::Kind::Access, (Kind::Access, None)),
+            (authority::Kind::Refresh, (Kind::Refresh, None)),
+            (authority::Kind::Code, (Kind::Code, None)),
+            (authority::Kind::Secret, (Kind::Secret, Some("app".to_owned()))),
+        ] {
+            let adopted = adopt(&[secret(kind)], Some("app"));
+            assert_eq!(adopted, [Canary { name: "x#1".into(), value: TOKEN.into(), kind: expected.0, client_id: expected.1 }]);
+        }
+    }
+
+    #[test]
+    fn a_canary_counts_once_in_each_form() {
+        let set = CanarySet::new();
+        set.add(adopt(&[secret(authority::Kind::Access)], None).remove(0)).expect("new");
+        let hits = set.find(format!("{TOKEN} {TOKEN} {}", &TOKEN[..20]).as_bytes());
+        let forms: Vec<CanaryForm> = found(&hits, &Place::Url).into_iter().map(|f| f.form).collect();
+        assert_eq!(forms, [CanaryForm::Raw, CanaryForm::Prefix]);
+    }
+
+    #[test]
+    fn brief_words_are_redacted_before_they_are_cut() {
+        let set = CanarySet::new();
+        set.add(adopt(&[secret(authority::Kind::Access)], None).remove(0)).expect("new");
+        assert_eq!(brief(&format!("got {TOKEN}"), &set, 100), "got ‹x#1›");
+        assert_eq!(brief(&format!("got {TOKEN}"), &set, 10), "got ‹…");
+        assert_eq!(brief("äöü", &set, 5), "ä…");
+    }
 }

@@ -2,12 +2,14 @@
 
 pub mod control;
 mod death;
+mod merge;
 mod terms;
 mod view;
 
 use serde::{Deserialize, Serialize};
 
 pub use death::{Death, Ended};
+pub use merge::{Purpose, judge};
 pub use terms::{Terms, WorkKind};
 pub use view::{Call, Callback, Exchange, Mark, View};
 

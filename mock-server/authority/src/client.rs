@@ -16,6 +16,14 @@ pub struct Secret {
     pub until: Option<Time>,
 }
 
+impl Secret {
+    /// Whether it is accepted at `now`.
+    #[must_use]
+    pub fn is_valid(&self, now: Time) -> bool {
+        self.from <= now && self.until.is_none_or(|until| now < until)
+    }
+}
+
 /// A registered client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Client {
@@ -31,6 +39,43 @@ pub struct Client {
     pub scopes: Vec<String>,
     /// It need not use PKCE (Pleo grants exceptions).
     pub pkce_exempt: bool,
+}
+
+impl Client {
+    /// A client with one secret from the beginning of time; redirect URI and scopes are left open.
+    #[must_use]
+    pub fn confidential(id: &str, secret: &str) -> Self {
+        let secret = Secret { value: secret.to_owned(), from: Time::default(), until: None };
+        Self { secrets: vec![secret], ..Self::public(id) }
+    }
+
+    /// A client without a secret; redirect URI and scopes are left open.
+    #[must_use]
+    pub fn public(id: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            secrets: Vec::new(),
+            redirect_uris: Vec::new(),
+            any_loopback_redirect: false,
+            scopes: Vec::new(),
+            pkce_exempt: false,
+        }
+    }
+
+    /// Whether it has no secret at all and is known by its id alone.
+    #[must_use]
+    pub fn is_public(&self) -> bool {
+        self.secrets.is_empty()
+    }
+
+    /// Whether `secret` proves this client at `now`. A public client has the empty secret.
+    #[must_use]
+    pub fn accepts(&self, now: Time, secret: &str) -> bool {
+        if secret.is_empty() {
+            return self.is_public();
+        }
+        self.secrets.iter().any(|known| known.value == secret && known.is_valid(now))
+    }
 }
 
 /// How a client proved who it is, as the wire showed it (RFC 6749 section 2.3.1).
@@ -71,3 +116,6 @@ pub enum ClientError {
     #[error("client {0:?} is public: it has no secret to rotate")]
     Public(ClientId),
 }
+
+#[cfg(test)]
+mod tests;

@@ -34,6 +34,8 @@ pub struct Consent {
     pub client_id: ClientId,
     /// Where the answer goes.
     pub redirect_uri: String,
+    /// The redirect URI stood in the request; then the token request must repeat it (RFC 6749 section 4.1.3).
+    pub redirect_uri_sent: bool,
     /// What it asks for.
     pub scopes: Vec<String>,
     /// The client's `state`.

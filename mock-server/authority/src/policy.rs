@@ -16,7 +16,7 @@ pub enum Rotation {
         /// Each use mints a further pair instead of repeating the first successor.
         sibling: bool,
     },
-    /// Every token of the family stays valid until the grant ends.
+    /// Every token of the family, access tokens included, stays good until it expires or the grant ends.
     Lenient,
     /// Refreshing gives a new access token only; the refresh token stays the same and is not repeated in the answer.
     Off,

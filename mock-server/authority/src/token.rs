@@ -24,6 +24,12 @@ pub trait Mint {
     fn mint(&mut self, kind: Kind, grant: GrantId) -> String;
 }
 
+impl<F: FnMut(Kind, GrantId) -> String> Mint for F {
+    fn mint(&mut self, kind: Kind, grant: GrantId) -> String {
+        self(kind, grant)
+    }
+}
+
 /// A token request after parsing; empty values count as absent (RFC 6749 section 3.2).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenRequest {
@@ -82,7 +88,7 @@ pub struct Refusal {
     pub error: String,
     /// `error_description`.
     pub description: Option<String>,
-    /// `WWW-Authenticate: Basic` must be sent (the client used the header).
+    /// `WWW-Authenticate: Basic` must be sent: RFC 6749 wants it where the client used the header, RFC 9110 section 15.5.2 with every 401.
     pub challenge_basic: bool,
     /// The state of the refresh token or code that was presented, when that was the reason.
     pub state: Option<TokenState>,
@@ -104,7 +110,7 @@ pub enum TokenState {
     FamilyEnded,
     /// The API was told to reject it, though by the clock and the grant it is good.
     Rejected,
-    /// A code that was exchanged before.
+    /// A code that was exchanged before, or burnt by its client with a wrong verifier or redirect URI.
     Used,
     /// Never issued here, or to another client.
     Unknown,

@@ -1,8 +1,13 @@
 //! Misbehaviour on command: at which point of a request's way, for which requests, with what fate.
 //!
-//! A [`Rule`] says all three; [`scenario`] is the file format that holds rules and steps.
+//! A [`Rule`] says all three; a gate is where a rule makes requests wait; [`scenario`] is the file format that holds rules
+//! and steps.
 
+mod gate;
 mod rule;
+mod rules;
 pub mod scenario;
 
+pub(crate) use gate::{GateView, Gates, Let, Turn};
 pub use rule::{Fate, Match, Point, Rule, RuleId};
+pub(crate) use rules::{Facets, Installed, Rules};

@@ -21,6 +21,9 @@ pub struct Rule {
     pub at: Point,
     /// What becomes of them.
     pub fate: Fate,
+    /// In force until this name is released; without it, until the end of the story.
+    #[serde(default)]
+    pub until: Option<String>,
 }
 
 /// Which requests a rule is for; what is absent matches everything.
@@ -35,7 +38,7 @@ pub struct Match {
     pub path: Option<String>,
     /// Method.
     pub method: Option<String>,
-    /// Only the nth matching request, from 1, counted from the end of the prologue (or from installation).
+    /// Only the nth matching request, from 1, counted from the end of the prologue (or from installation); with `times`, so many from the nth on.
     pub nth: Option<u32>,
     /// Only the first so many matching requests.
     pub times: Option<u32>,
@@ -98,4 +101,21 @@ pub enum Fate {
     Reset,
     /// Never answers; the connection stays open until the subject ends it.
     Hang,
+}
+
+impl Fate {
+    /// The fate in a word or two, e.g. `status 503`.
+    #[must_use]
+    pub fn word(&self) -> String {
+        match self {
+            Self::Pass => "pass".into(),
+            Self::Delay(span) => format!("delay {}ms", span.as_millis()),
+            Self::Hold(gate) => format!("hold {gate}"),
+            Self::Status { code, .. } => format!("status {code}"),
+            Self::Replace { status, .. } => format!("replace {}", status.unwrap_or(200)),
+            Self::Drop => "drop".into(),
+            Self::Reset => "reset".into(),
+            Self::Hang => "hang".into(),
+        }
+    }
 }

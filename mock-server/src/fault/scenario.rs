@@ -102,6 +102,9 @@ pub struct Await {
     pub count: Option<usize>,
     /// A request to this endpoint arrived since the previous step.
     pub request: Option<crate::journal::Endpoint>,
+    /// With `request`: only one that presents a token issued since the previous step.
+    #[serde(default)]
+    pub fresh: bool,
     /// The subject's status reads so.
     pub status: Option<Status>,
     /// A log line matches this regex since the previous step.
@@ -301,6 +304,9 @@ pub struct Trigger {
     /// All at once instead of one after the other.
     #[serde(default)]
     pub together: bool,
+    /// Every source of work that the manifest declares, not only `[trigger]`.
+    #[serde(default)]
+    pub every_source: bool,
     /// Go on without waiting for the answers.
     #[serde(default)]
     pub detached: bool,

@@ -3,9 +3,15 @@
 //! Secrets stand here by value where the subject sent them (headers, bodies) and by name (`refresh#3`) where the provider
 //! recognised them. Readers that keep a journal must redact it.
 
+mod log;
+mod queue;
+
 use std::{net::SocketAddr, time::Duration};
 
 use regrant_authority::{GrantId, TokenState};
+
+pub(crate) use log::Journal;
+pub(crate) use queue::{Ends, Look, Seen, look, watch};
 
 /// A moment: time since [`crate::ProviderConfig::epoch`], monotonic.
 pub type At = Duration;
@@ -141,6 +147,8 @@ pub struct Arrived {
     pub headers: Vec<(String, String)>,
     /// Body, at most 1 MiB.
     pub body: bytes::Bytes,
+    /// The token or code that it carries, as it was at that moment, whatever becomes of the request.
+    pub presented: Option<Presented>,
 }
 
 /// A part of the provider.

@@ -251,7 +251,11 @@ impl WireCollector {
                 self.know_units(units);
                 vec![What::WorkAdded { units: units.clone() }]
             }
-            Action::ConsentSet { .. } | Action::RuleInstalled { .. } | Action::RuleRemoved { .. } | Action::PolicyChanged => Vec::new(),
+            Action::ConsentSet { .. }
+            | Action::CompanyChosen { .. }
+            | Action::RuleInstalled { .. }
+            | Action::RuleRemoved { .. }
+            | Action::PolicyChanged => Vec::new(),
         }
     }
 

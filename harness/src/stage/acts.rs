@@ -1,0 +1,131 @@
+//! What the user, the provider and the harness do in a step.
+
+use std::time::Duration;
+
+use regrant_mock_server::{
+    authority::Cause,
+    control::Target,
+    fault::scenario::{Act, Reconnect, Token},
+};
+use tokio::time::{Instant, sleep_until};
+
+use super::{StageError, cast::Cast};
+use crate::{
+    evidence::{Outcome, Refreshing, TokenResult, Verb, Wanted, What},
+    subject::{Follow, manifest::Disconnect},
+};
+
+/// Life of access tokens for a subject that refreshes by the clock only.
+pub(super) const SHORT_LIFE: Duration = Duration::from_secs(2);
+/// So long after its end a token is certainly over, whatever the rounding.
+const OVER: Duration = Duration::from_millis(150);
+/// How long a disconnect may stay unanswered.
+const LIMIT: Duration = Duration::from_secs(20);
+
+impl Cast {
+    /// Does one thing.
+    pub(super) async fn act(&mut self, act: &Act) -> Result<(), StageError> {
+        match act {
+            Act::Reconnect(how) => {
+                self.connect(Wanted::Consent, *how).await;
+            }
+            Act::Deny(times) => self.log_ins(Wanted::Deny, times.get()).await,
+            Act::Abandon(times) => self.log_ins(Wanted::Abandon, times.get()).await,
+            Act::Disconnect(times) => {
+                for _ in 0..times.get() {
+                    self.disconnect().await;
+                }
+            }
+            Act::Revoke(revoke) => {
+                self.control().revoke(Target::All, revoke.cause());
+            }
+            Act::NeedRefresh(_) => self.need_refresh().await,
+            Act::Expire(Token::Access) => {
+                self.control().expire_access(Target::All);
+            }
+            Act::Expire(Token::Refresh) => {
+                self.control().expire_refresh(Target::All, true);
+            }
+            Act::Reject(_) => {
+                self.control().reject_access(Target::All);
+            }
+            Act::RotateSecret(how) => self.rotate_secret(how.overlap.unwrap_or_default(), how.kill_grants)?,
+            Act::Advance(by) => self.control().advance(*by),
+            Act::AddWork(times) => self.add_work(times.get() as usize),
+            Act::Release(gate) => {
+                self.control().release(gate);
+            }
+            Act::Drop(gate) => {
+                self.control().drop_held(gate);
+            }
+            Act::Trigger(how) => self.trigger(how).await,
+            Act::Kill(_) => self.kill().await?,
+            Act::Pause(_) => self.pause(true).await?,
+            Act::Continue(_) => self.pause(false).await?,
+            Act::Restart(_) => self.restart().await?,
+            Act::Reload(_) => self.reload().await?,
+        }
+        Ok(())
+    }
+
+    async fn log_ins(&mut self, wanted: Wanted, times: u32) {
+        for _ in 0..times {
+            self.connect(wanted, Reconnect::default()).await;
+        }
+    }
+
+    async fn disconnect(&mut self) {
+        let Disconnect::Verb(verb) = self.setting.manifest.disconnect.clone() else { return };
+        let call = self.recorder.next_call();
+        self.last_stimulus = self.recorder.now();
+        self.recorder.record(What::VerbCalled { call, verb: Verb::Disconnect, source: None, wanted: None, item: None });
+        let answered = self.driver.perform("disconnect", &verb, &self.bindings, Follow::Pages, LIMIT).await;
+        let (outcome, status, detail) = match &answered {
+            Ok(answered) if answered.status() < 400 => (Outcome::Accepted, Some(answered.status()), String::new()),
+            Ok(answered) => (Outcome::Refused, Some(answered.status()), String::new()),
+            Err(error) => (Outcome::NoAnswer, None, self.canaries.redact(&error.to_string())),
+        };
+        self.recorder.record(What::VerbAnswered { call, outcome, status, detail });
+    }
+
+    /// The next call must refresh, in the form that this subject understands.
+    async fn need_refresh(&mut self) {
+        match self.setting.refreshing {
+            Refreshing::OnRejection => {
+                self.control().reject_access(Target::All);
+            }
+            Refreshing::OnExpiry => {
+                // The life of the newest access token runs out; that is a real time and not shortened, since the subject has its own clock.
+                let issued = |what: &What| matches!(what, What::Token { result: TokenResult::Issued { .. }, .. }).then_some(());
+                if let Some((at, ())) = self.recorder.last(issued) {
+                    sleep_until(Instant::from_std(self.recorder.epoch()) + at + SHORT_LIFE + OVER).await;
+                }
+                // What the awaited refresh gives lives as long as tokens usually do.
+                if self.refreshes_left() <= 1 {
+                    self.control().policy(|p| p.access_lifetime = regrant_mock_server::authority::Policy::default().access_lifetime);
+                }
+                self.refreshes_done += 1;
+            }
+        }
+    }
+
+    fn refreshes_left(&self) -> usize {
+        self.refreshes_planned.saturating_sub(self.refreshes_done)
+    }
+
+    fn rotate_secret(&mut self, overlap: Duration, kill_grants: bool) -> Result<(), StageError> {
+        self.control().rotate_secret(None, overlap).map_err(|e| StageError::NotRealised(e.to_string()))?;
+        self.secret_pending = true;
+        if kill_grants {
+            self.control().revoke(Target::All, Cause::CredentialRotation);
+        }
+        Ok(())
+    }
+
+    /// New units of work at the provider, of the kinds that the subject was seen to work on.
+    pub(super) fn add_work(&self, count: usize) {
+        for kind in &self.setting.units {
+            self.control().add_work(*kind, count);
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! The user connects the subject with Pleo: consents, denies, walks away; and callbacks that nobody should believe.
+
+use std::time::Duration;
+
+use regrant_mock_server::{ConsentMode, fault::scenario::Reconnect};
+use url::Url;
+
+use super::cast::Cast;
+use crate::{
+    evidence::{Outcome, Verb, Wanted, What},
+    subject::{Answered, AuthorizeUrl, CallbackUrl, Consent, Consented, ProcId, SubjectError},
+};
+
+/// How long each part of a login may take.
+const LIMIT: Duration = Duration::from_secs(20);
+
+impl Cast {
+    /// One login. True if the callback was delivered and answered with success.
+    pub(super) async fn connect(&mut self, wanted: Wanted, forge: Reconnect) -> bool {
+        let call = self.recorder.next_call();
+        self.last_stimulus = self.recorder.now();
+        self.recorder.record(What::VerbCalled { call, verb: Verb::Connect, source: None, wanted: Some(wanted), item: None });
+        let (outcome, status, detail) = match self.log_in(call, wanted, forge).await {
+            Ok((status, detail)) if status < 400 => (Outcome::Accepted, Some(status), detail),
+            Ok((status, detail)) => (Outcome::Refused, Some(status), detail),
+            Err(error) => (unanswered(&error), None, error.to_string()),
+        };
+        let detail = self.canaries.redact(&detail);
+        self.recorder.record(What::VerbAnswered { call, outcome, status, detail });
+        outcome == Outcome::Accepted
+    }
+
+    async fn log_in(&mut self, call: u32, wanted: Wanted, forge: Reconnect) -> Result<(i32, String), SubjectError> {
+        let connect = self.setting.manifest.connect.clone();
+        let (url, waiting) = self.driver.begin(&connect, &self.bindings, LIMIT).await?;
+        let consented = self.at_the_provider(&url, wanted).await?;
+        let callback = match consented {
+            Consented::Callback(callback) => callback,
+            Consented::Page(_) if wanted == Wanted::Abandon => return Ok((200, "walked away at the consent page".into())),
+            Consented::Page(page) => return Ok((i32::from(page.status.max(400)), "the provider showed a page instead of sending the user back".into())),
+        };
+        if forge.forged_first {
+            let state = format!("forged-{:032x}", rand::random::<u128>());
+            self.deliver_forged(call, &callback, Some(&state)).await;
+        }
+        if forge.stateless_first {
+            self.deliver_forged(call, &callback, None).await;
+        }
+        self.deliver(call, &callback, waiting).await
+    }
+
+    async fn at_the_provider(&self, url: &AuthorizeUrl, wanted: Wanted) -> Result<Consented, SubjectError> {
+        let (mode, consent) = match wanted {
+            Wanted::Consent => (ConsentMode::Auto, Consent::Allow),
+            Wanted::Deny => (ConsentMode::Deny, Consent::Deny),
+            Wanted::Abandon => (ConsentMode::Page, Consent::WalkAway),
+        };
+        self.control().consent(mode);
+        let consented = self.driver.agent.authorize(url, consent, LIMIT).await;
+        self.control().consent(ConsentMode::Auto);
+        Ok(consented?)
+    }
+
+    async fn deliver(&self, call: u32, callback: &CallbackUrl, waiting: Option<ProcId>) -> Result<(i32, String), SubjectError> {
+        let connect = self.setting.manifest.connect.clone();
+        let answered = self.driver.deliver(&connect, callback, waiting, &self.bindings, LIMIT).await;
+        let status = answered.as_ref().ok().map(Answered::status);
+        let code = query(&callback.0, "code").and_then(|code| self.canaries.name_of(&code));
+        let http = status.and_then(|s| u16::try_from(s).ok());
+        self.recorder.record(What::CallbackDelivered { call, forged: false, status: http, code });
+        let answered = answered?;
+        // A program that ends with 0 has succeeded; a page has its status.
+        let status = match &answered {
+            Answered::Http(answer) => i32::from(answer.status),
+            Answered::Ran(ended) => if ended.code == Some(0) { 200 } else { 500 },
+            Answered::Unasked => 200,
+        };
+        Ok((status, shortened(answered.text())))
+    }
+
+    /// A callback with a made-up code and a state that the subject did not issue. Recorded before it is delivered: what follows is its doing.
+    async fn deliver_forged(&self, call: u32, genuine: &CallbackUrl, state: Option<&str>) {
+        let code = format!("forged-{:032x}", rand::random::<u128>());
+        let mut url = genuine.0.clone();
+        url.query_pairs_mut().clear().append_pair("code", &code).extend_pairs(state.map(|s| ("state", s)));
+        self.recorder.record(What::CallbackDelivered { call, forged: true, status: None, code: None });
+        let connect = self.setting.manifest.connect.clone();
+        // Whatever it answers, even nothing: only an exchange would be wrong, and that is seen on the wire.
+        let _ = self.driver.deliver(&connect, &CallbackUrl(url), None, &self.bindings, LIMIT).await;
+    }
+}
+
+fn query(url: &Url, name: &str) -> Option<String> {
+    url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+}
+
+fn unanswered(error: &SubjectError) -> Outcome {
+    match error {
+        SubjectError::Agent(error) if !error.is_no_answer() => Outcome::Refused,
+        _ => Outcome::NoAnswer,
+    }
+}
+
+pub(super) fn shortened(text: &str) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    line.chars().take(200).collect()
+}

@@ -1,0 +1,129 @@
+//! Reading what can be read of a subject at rest: storage first (a page may change it), then what it says and shows.
+
+use std::time::Duration;
+
+use regrant_mock_server::fault::scenario::Status;
+use tokio::task::spawn_blocking;
+
+use super::cast::Cast;
+use crate::{
+    collect::{count_records, digest, page, page_seen, scan_storage, scan_text},
+    evidence::{Outcome, Place, Verb, What},
+    subject::{Answered, Follow, SubjectError, manifest::PromptChannel},
+};
+
+/// How long a probe may stay unanswered.
+const LIMIT: Duration = Duration::from_secs(20);
+/// How long a dump command may take.
+const DUMP: Duration = Duration::from_secs(60);
+/// How much of an answer a history keeps.
+const KEPT: usize = 300;
+
+impl Cast {
+    /// Everything that the manifest lets us read, and all storage.
+    pub(super) async fn read_probes(&mut self) {
+        self.read_storage().await;
+        if !self.is_up() {
+            return;
+        }
+        self.read_status().await;
+        self.read_prompt().await;
+        self.read_settings().await;
+        self.read_data().await;
+    }
+
+    async fn read_storage(&mut self) {
+        let (plan, searcher) = (self.scan.clone(), self.canaries.searcher());
+        let scan = spawn_blocking(move || scan_storage(&plan, &searcher)).await;
+        let Ok(mut scan) = scan else {
+            self.recorder.record(What::HarnessFault { reason: "the search of the storage broke".into() });
+            return;
+        };
+        for argv in self.setting.manifest.storage.dump.clone() {
+            let name = argv.iter().take(2).cloned().collect::<Vec<_>>().join(" ");
+            let verb = crate::subject::manifest::Verb::Run(argv);
+            match self.driver.perform("dump", &verb, &self.bindings, Follow::Never, DUMP).await {
+                Ok(Answered::Ran(ended)) if ended.code == Some(0) => {
+                    scan.places += 1;
+                    scan.found.extend(scan_text(&Place::Dump(name), ended.stdout.as_bytes(), &self.canaries.searcher()));
+                }
+                Ok(answered) => scan.unread.push(format!("`{name}` ended with {}", answered.status())),
+                Err(error) => scan.unread.push(format!("`{name}`: {error}")),
+            }
+        }
+        self.recorder.record(What::StorageScanned { places: scan.places, found: scan.found, unread: scan.unread });
+    }
+
+    /// Reads the status; what it says, if the manifest's patterns tell.
+    pub(super) async fn read_status(&mut self) -> Option<Status> {
+        let probe = self.setting.manifest.status.clone()?;
+        let call = self.recorder.next_call();
+        self.recorder.record(What::VerbCalled { call, verb: Verb::Status, source: None, wanted: None, item: None });
+        let answered = self.driver.perform("status", &probe.verb, &self.bindings, Follow::Pages, LIMIT).await;
+        let (state, raw, outcome, status) = match &answered {
+            Ok(answered) => {
+                let patterns = [(Status::Connected, &probe.connected), (Status::Disconnected, &probe.disconnected), (Status::Broken, &probe.broken)];
+                let state = patterns.into_iter().find(|(_, p)| p.as_ref().is_some_and(|p| answered.matches(p))).map(|(state, _)| state);
+                (state, answered.text().to_owned(), Outcome::Accepted, Some(answered.status()))
+            }
+            Err(error) => (None, error.to_string(), Outcome::NoAnswer, None),
+        };
+        self.look_for_canaries("status", answered.as_ref().map_or("", Answered::text));
+        let raw: String = self.canaries.redact(&raw).chars().take(KEPT).collect();
+        self.recorder.record(What::VerbAnswered { call, outcome, status, detail: String::new() });
+        self.recorder.record(What::StatusRead { state, raw });
+        state
+    }
+
+    async fn read_prompt(&mut self) {
+        let Some(prompt) = self.setting.manifest.prompt.clone() else { return };
+        let PromptChannel::Verb(verb) = &prompt.channel else { return };
+        let Ok(look) = self.driver.look(verb, &self.bindings, LIMIT).await else { return };
+        let answer = page::Answer { status: look.status, content_type: None, body: look.body.as_bytes() };
+        let (seen, found) = page_seen(answer, prompt.says.as_ref(), look.leads_to_authorize, "prompt", &self.canaries);
+        let at = self.recorder.now();
+        let draft = self.recorder.record_at(at, What::PromptRead(seen));
+        self.recorder.found_in(at, found, draft);
+    }
+
+    async fn read_settings(&mut self) {
+        let Some(verb) = self.setting.manifest.settings.clone() else { return };
+        let answered = self.driver.perform("settings", &verb, &self.bindings, Follow::Pages, LIMIT).await;
+        let digest = good(answered.as_ref()).map(|text| digest(self.without_changes(text).as_bytes()));
+        self.recorder.record(What::SettingsRead { digest });
+    }
+
+    /// The visible text of a page of settings: hidden fields and tokens against forgery change with each reading.
+    fn without_changes(&self, text: &str) -> String {
+        if serde_json::from_str::<serde_json::Value>(text).is_ok() {
+            return text.to_owned();
+        }
+        let answer = page::Answer { status: 200, content_type: None, body: text.as_bytes() };
+        page::visible(answer, &self.canaries)
+    }
+
+    async fn read_data(&mut self) {
+        let Some(verb) = self.setting.manifest.data.clone() else { return };
+        let answered = self.driver.perform("data", &verb, &self.bindings, Follow::Pages, LIMIT).await;
+        let count = good(answered.as_ref()).and_then(|text| count_records(text.as_bytes()));
+        self.recorder.record(What::DataRead { count });
+    }
+
+    fn look_for_canaries(&self, what: &str, text: &str) {
+        let found = scan_text(&Place::Page(what.to_owned()), text.as_bytes(), &self.canaries.searcher());
+        if !found.is_empty() {
+            let at = self.recorder.now();
+            let draft = self.recorder.record_at(at, What::Awaited { what: format!("the answer of `{what}`"), came: true });
+            self.recorder.found_in(at, found, draft);
+        }
+    }
+}
+
+/// The text of an answer with success.
+fn good<'a>(answered: Result<&'a Answered, &'a SubjectError>) -> Option<&'a str> {
+    match answered {
+        Ok(Answered::Http(answer)) if answer.status / 100 == 2 => Some(answer.body.as_str()),
+        Ok(Answered::Ran(ended)) if ended.code == Some(0) => Some(ended.stdout.as_str()),
+        Ok(_) | Err(_) => None,
+    }
+}

@@ -1,0 +1,71 @@
+//! When is the subject at rest? By observed events, with a window that fits its own rhythm (requirements.md, "Settled").
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::{cast::Cast, recorder::micros};
+use crate::evidence::What;
+
+/// A shorter window would mistake a scheduling hiccup for rest.
+const SHORTEST: Duration = Duration::from_millis(300);
+/// A longer one would not be bearable; also the longest wait for rest.
+const LONGEST: Duration = Duration::from_secs(10);
+/// How many times its longest reaction a subject is waited for.
+const PATIENCE: u32 = 4;
+
+impl Cast {
+    /// The quiet window in force.
+    pub(super) fn window(&self) -> Duration {
+        let own = (self.longest_reaction * PATIENCE).clamp(SHORTEST, LONGEST);
+        match self.setting.manifest.features.period {
+            Some(Some(period)) => own.max(period * 2),
+            Some(None) | None => own,
+        }
+    }
+
+    /// Waits until no request is open or begun, no trigger is unanswered and no log line came for the window. False if that never came.
+    pub(super) async fn settle(&mut self) -> bool {
+        let started = Instant::now();
+        let ceiling = started + self.window().max(LONGEST);
+        let mut activity = self.recorder.activity();
+        loop {
+            let window = if self.calibrating { self.calibrated_window() } else { self.window() };
+            let epoch = Instant::from_std(self.recorder.epoch());
+            let last = (epoch + *activity.borrow_and_update()).max(epoch + self.last_stimulus);
+            let open = self.control().open_exchanges() > 0 || self.triggers_open() > 0;
+            let now = Instant::now();
+            if !open && now >= last + window {
+                self.note_reaction();
+                self.recorder.record(What::Settled { quiet: true, window: micros(window) });
+                return true;
+            }
+            if now >= ceiling {
+                self.recorder.record(What::Settled { quiet: false, window: micros(window) });
+                return false;
+            }
+            // While something is open its end is an activity; a look every window keeps us honest about triggers.
+            let next = if open { now + window.min(SHORTEST) } else { last + window };
+            let _ = timeout(next.min(ceiling) - now, activity.changed()).await;
+            if !open {
+                sleep_until(Instant::now()).await;
+            }
+        }
+    }
+
+    /// In the prologue the rhythm is being learned: the window grows with what was seen since the last stimulus.
+    fn calibrated_window(&self) -> Duration {
+        self.window().max((self.reaction() * PATIENCE).clamp(SHORTEST, LONGEST))
+    }
+
+    /// From the last stimulus to the last thing that the subject did.
+    fn reaction(&self) -> Duration {
+        self.recorder.activity().borrow().saturating_sub(self.last_stimulus)
+    }
+
+    fn note_reaction(&mut self) {
+        if self.calibrating {
+            self.longest_reaction = self.longest_reaction.max(self.reaction());
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Telling one story: the common beginning, the steps, the common end.
+
+use std::time::Duration;
+
+use regrant_mock_server::{
+    authority::Policy,
+    fault::scenario::{Act, Reconnect, Scenario, Status, Step, Trigger},
+};
+
+use super::{Setting, StageError, acts::SHORT_LIFE, cast::Cast, recorder::Recorder};
+use crate::evidence::{Outcome, Phase, Refreshing, Verb, Wanted, What};
+
+/// No story may take longer; what was seen until then is kept.
+const STORY: Duration = Duration::from_secs(180);
+/// After the reconnection the subject is asked to work as long as that delivers something, at most so often.
+const DRAIN: usize = 10;
+
+/// Tells a story. Everything seen is in the recorder, however it ends.
+pub async fn tell(setting: Setting, scenario: &Scenario, recorder: &Recorder) {
+    let refreshing = setting.refreshing;
+    recorder.record(What::StoryBegan { story: recorder.story().to_owned(), refreshing });
+    let mut policy = Policy::default();
+    regrant_mock_server::fault::apply_policy(&scenario.provider, &mut policy);
+    if refreshing == Refreshing::OnExpiry {
+        policy.access_lifetime = SHORT_LIFE;
+    }
+    let cast = match Cast::assemble(setting, recorder.clone(), policy).await {
+        Ok(cast) => cast,
+        Err(error) => return note(recorder, error),
+    };
+    let mut cast = cast;
+    cast.refreshes_planned = planned(scenario);
+    match tokio::time::timeout(STORY, perform(&mut cast, scenario)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => note(recorder, error),
+        Err(_) => note(recorder, StageError::NotRealised(format!("the story was cut off after {} s", STORY.as_secs()))),
+    }
+    cast.leave().await;
+}
+
+fn note(recorder: &Recorder, error: StageError) {
+    recorder.record(match error {
+        StageError::Environment(reason) => What::EnvironmentFault { reason },
+        StageError::NotRealised(reason) => What::NotRealised { reason },
+        StageError::Harness(reason) => What::HarnessFault { reason },
+    });
+}
+
+fn planned(scenario: &Scenario) -> usize {
+    scenario.steps.iter().flat_map(|s| &s.acts).filter(|act| matches!(act, Act::NeedRefresh(_))).count()
+}
+
+async fn perform(cast: &mut Cast, scenario: &Scenario) -> Result<(), StageError> {
+    cast.recorder.record(What::PhaseBegan { phase: Phase::Prologue });
+    cast.prepare().await?;
+    cast.start().await?;
+    if scenario.prologue {
+        prologue(cast).await?;
+    }
+    cast.calibrating = false;
+    cast.recorder.record(What::PhaseBegan { phase: Phase::Story });
+    let rules: Vec<_> = scenario.rules.iter().map(|rule| cast.control().install(rule.clone())).collect();
+    let mut since = cast.recorder.position();
+    for step in &scenario.steps {
+        since = take(cast, step, since).await?;
+    }
+    for rule in rules {
+        cast.control().remove(rule);
+    }
+    release_gates(cast, scenario);
+    epilogue(cast).await
+}
+
+async fn take(cast: &mut Cast, step: &Step, since: usize) -> Result<usize, StageError> {
+    if let Some(wait) = &step.wait {
+        cast.wait(wait, since).await?;
+    }
+    let began = if step.acts.is_empty() { since } else { cast.recorder.position() };
+    for act in &step.acts {
+        cast.act(act).await?;
+    }
+    Ok(began)
+}
+
+fn release_gates(cast: &Cast, scenario: &Scenario) {
+    for rule in &scenario.rules {
+        if let regrant_mock_server::fault::Fate::Hold(gate) = &rule.fate {
+            cast.control().release(gate);
+        }
+    }
+}
+
+fn once() -> Trigger {
+    Trigger { times: 1, together: false, detached: false, every_source: false }
+}
+
+/// Proof that the subject works: it connects, and asked to work it calls the API with success.
+async fn prologue(cast: &mut Cast) -> Result<(), StageError> {
+    if !cast.connect(Wanted::Consent, Reconnect::default()).await {
+        let why = last_answer(cast, Verb::Connect);
+        return Err(StageError::NotRealised(format!("the subject could not be connected in the first place: {why}")));
+    }
+    cast.add_work(1);
+    let since = cast.recorder.position();
+    cast.trigger(&Trigger { every_source: true, ..once() }).await;
+    cast.settle().await;
+    if !worked(cast, since) {
+        let why = last_answer(cast, Verb::Trigger);
+        return Err(StageError::NotRealised(format!("connected and asked to work, the subject made no successful API call: {why}")));
+    }
+    cast.read_probes().await;
+    if cast.setting.manifest.status.as_ref().is_some_and(|s| s.connected.is_some()) {
+        let status = cast.recorder.last(|w| if let What::StatusRead { state, raw } = w { Some((*state, raw.clone())) } else { None });
+        if let Some((_, (state, raw))) = status
+            && state != Some(Status::Connected)
+        {
+            // The story goes on: only the checks that rest on the status are affected, and see it.
+            cast.recorder.record(What::Awaited { what: format!("the status `connected`; it reads {raw}"), came: false });
+        }
+    }
+    Ok(())
+}
+
+fn last_answer(cast: &Cast, wanted: Verb) -> String {
+    let calls = cast.recorder.all_since(0, |w| match w {
+        What::VerbCalled { call, verb, .. } if *verb == wanted => Some(*call),
+        _ => None,
+    });
+    let answer = cast.recorder.last(|w| match w {
+        What::VerbAnswered { call, outcome, status, detail } if calls.contains(call) => Some(match (outcome, status) {
+            (Outcome::NoAnswer, None) => detail.clone(),
+            (_, Some(status)) => format!("`{}` answered {status} {detail}", format!("{wanted:?}").to_lowercase()),
+            (_, None) => detail.clone(),
+        }),
+        _ => None,
+    });
+    answer.map_or_else(|| "it was not answered".into(), |(_, text)| text)
+}
+
+/// An API call succeeded since a position.
+fn worked(cast: &Cast, since: usize) -> bool {
+    cast.recorder.any_since(since, |w| matches!(w, What::Api { status: 200..=299, .. }))
+}
+
+/// Settle, look, restart, work, settle, look; then the user reconnects and the work must go on.
+async fn epilogue(cast: &mut Cast) -> Result<(), StageError> {
+    cast.recorder.record(What::PhaseBegan { phase: Phase::Epilogue });
+    rest(cast).await?;
+    cast.restart().await?;
+    cast.trigger(&once()).await;
+    rest(cast).await?;
+    let since = cast.recorder.position();
+    cast.connect(Wanted::Consent, Reconnect::default()).await;
+    drain(cast, since).await;
+    cast.read_probes().await;
+    cast.stop().await
+}
+
+async fn rest(cast: &mut Cast) -> Result<(), StageError> {
+    cast.settle().await;
+    cast.revive().await?;
+    cast.read_probes().await;
+    Ok(())
+}
+
+/// Asks for work as long as that delivers something new; twice at least, for a subject whose first turn only wakes it.
+async fn drain(cast: &mut Cast, since: usize) {
+    let mut delivered = deliveries(cast, since);
+    let mut idle = 0;
+    for _ in 0..DRAIN {
+        cast.trigger(&once()).await;
+        cast.settle().await;
+        let now = deliveries(cast, since);
+        idle = if now > delivered { 0 } else { idle + 1 };
+        delivered = now;
+        if idle >= 2 {
+            return;
+        }
+    }
+}
+
+fn deliveries(cast: &Cast, since: usize) -> usize {
+    let units = cast.recorder.all_since(since, |w| match w {
+        What::Api { handed_out, delivered, .. } => Some(handed_out.iter().chain(delivered).cloned().collect::<Vec<_>>()),
+        _ => None,
+    });
+    let unique: std::collections::HashSet<String> = units.into_iter().flatten().collect();
+    unique.len()
+}

@@ -1,0 +1,136 @@
+//! Asking the subject to work.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use futures::future::join_all;
+use regrant_mock_server::fault::scenario;
+
+use super::{cast::Cast, connect::shortened, recorder::Recorder};
+use crate::{
+    canary::CanarySet,
+    evidence::{Outcome, Verb, What},
+    subject::{self, Bindings, Driver, manifest::Trigger},
+};
+
+/// How long a trigger may stay unanswered.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// One trigger, ready to be pulled; owns what it needs, so that it can go on unattended.
+struct Pull {
+    driver: Driver,
+    bindings: Bindings,
+    trigger: Trigger,
+    recorder: Recorder,
+    canaries: CanarySet,
+    open: Arc<AtomicUsize>,
+    call: u32,
+}
+
+impl Cast {
+    /// Triggers that are not answered yet.
+    pub(super) fn triggers_open(&self) -> usize {
+        self.open_triggers.load(Ordering::Acquire)
+    }
+
+    /// Pulls a trigger as a scenario says.
+    pub(super) async fn trigger(&mut self, how: &scenario::Trigger) {
+        let sources = self.sources_of(how);
+        let pulls: Vec<Pull> = sources.iter().flat_map(|t| std::iter::repeat_n(t, how.times as usize)).map(|t| self.load(t)).collect();
+        for pull in &pulls {
+            if how.together {
+                pull.call();
+            }
+        }
+        self.last_stimulus = self.recorder.now();
+        match (how.together, how.detached) {
+            (true, true) => {
+                for pull in pulls {
+                    self.detached.push(tokio::spawn(pull.answer()));
+                }
+            }
+            (true, false) => {
+                join_all(pulls.into_iter().map(Pull::answer)).await;
+            }
+            (false, detached) => {
+                for pull in pulls {
+                    pull.call();
+                    self.last_stimulus = self.recorder.now();
+                    if detached { self.detached.push(tokio::spawn(pull.answer())) } else { pull.answer().await }
+                }
+            }
+        }
+    }
+
+    fn sources_of(&self, how: &scenario::Trigger) -> Vec<Trigger> {
+        let manifest = &self.setting.manifest;
+        let mut sources = vec![manifest.trigger.clone()];
+        if how.every_source {
+            sources.extend(manifest.also.iter().cloned());
+        }
+        sources
+    }
+
+    fn load(&self, trigger: &Trigger) -> Pull {
+        let item = format!("item-{:016x}", rand::random::<u64>());
+        Pull {
+            driver: self.driver.clone(),
+            bindings: self.bindings.with("item_id", item),
+            trigger: trigger.clone(),
+            recorder: self.recorder.clone(),
+            canaries: self.canaries.clone(),
+            open: Arc::clone(&self.open_triggers),
+            call: self.recorder.next_call(),
+        }
+        .known_to(self)
+    }
+}
+
+impl Pull {
+    /// The unit it carries is recognised on the wire from now on.
+    fn known_to(self, cast: &Cast) -> Self {
+        if let Some(item) = self.item() {
+            cast.collector.lock().unwrap_or_else(std::sync::PoisonError::into_inner).know_units([item]);
+        }
+        self
+    }
+
+    fn item(&self) -> Option<String> {
+        carries_item(&self.trigger).then(|| self.bindings.get("item_id").map(str::to_owned)).flatten()
+    }
+
+    fn call(&self) {
+        self.open.fetch_add(1, Ordering::AcqRel);
+        let source = Some(self.trigger.name.clone());
+        self.recorder.record(What::VerbCalled { call: self.call, verb: Verb::Trigger, source, wanted: None, item: self.item() });
+    }
+
+    async fn answer(self) {
+        let answered = self.driver.trigger(&self.trigger, &self.bindings, LIMIT).await;
+        let (outcome, status, detail) = match &answered {
+            Ok(answered) => {
+                let outcome = match answered.outcome(&self.trigger) {
+                    _ if answered.crashed(&self.trigger.exits) => Outcome::NoAnswer,
+                    subject::Outcome::Accepted => Outcome::Accepted,
+                    subject::Outcome::Refused => Outcome::Refused,
+                    subject::Outcome::Neither => Outcome::NoAnswer,
+                };
+                (outcome, Some(answered.status()), shortened(answered.text()))
+            }
+            Err(error) => (Outcome::NoAnswer, None, error.to_string()),
+        };
+        let detail = self.canaries.redact(&detail);
+        self.recorder.record(What::VerbAnswered { call: self.call, outcome, status, detail });
+        self.open.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// Whether a trigger names the unit of work.
+pub(super) fn carries_item(trigger: &Trigger) -> bool {
+    format!("{:?}", trigger.verb).contains("{item_id}")
+}

@@ -1,0 +1,97 @@
+//! What a step waits for. Everything is awaited as an event where there is one.
+
+use std::time::Duration;
+
+use regex::Regex;
+use regrant_mock_server::{
+    fault::scenario::{Await, Otherwise},
+    journal::Endpoint,
+};
+use tokio::time::timeout;
+
+use super::{StageError, cast::Cast};
+use crate::evidence::{Presentation, TokenResult, What};
+
+/// How long at most, unless the scenario says otherwise.
+const WITHIN: Duration = Duration::from_secs(10);
+/// How often a status is asked for; a subject does not tell when it changes.
+const ASK: Duration = Duration::from_millis(100);
+
+impl Cast {
+    /// Waits; `since` is where the previous step began.
+    pub(super) async fn wait(&mut self, wait: &Await, since: usize) -> Result<(), StageError> {
+        if wait.settled == Some(true) {
+            self.settle().await;
+            self.revive().await?;
+            self.read_probes().await;
+            return Ok(());
+        }
+        let within = wait.within.unwrap_or(WITHIN);
+        let (what, came) = if let Some(gate) = &wait.held {
+            let count = wait.count.unwrap_or(1);
+            let control = self.control().clone();
+            (format!("gate {gate} to hold {count}"), timeout(within, control.until_held(gate, count)).await.is_ok())
+        } else if let Some(endpoint) = wait.request {
+            let what = if wait.fresh { "with a new token" } else { "" };
+            (format!("a request to {endpoint:?} {what}"), self.until(within, |cast| cast.requested(endpoint, wait.fresh, since)).await)
+        } else if let Some(pattern) = &wait.log {
+            let regex = Regex::new(pattern).map_err(|e| StageError::Environment(format!("the scenario's `log` is no regular expression: {e}")))?;
+            let seen = |cast: &Self| cast.recorder.any_since(since, |w| matches!(w, What::Log { text, .. } if regex.is_match(text)));
+            (format!("a log line like {pattern}"), self.until(within, seen).await)
+        } else if let Some(wanted) = wait.status {
+            (format!("the status {wanted:?}"), self.until_status(within, wanted).await)
+        } else {
+            return Ok(());
+        };
+        self.recorder.record(What::Awaited { what: what.clone(), came });
+        match (came, wait.otherwise) {
+            (true, _) => Ok(()),
+            (false, Otherwise::NotRealised) => {
+                self.recorder.record(What::NotRealised { reason: format!("waited in vain for {what}") });
+                Ok(())
+            }
+            (false, Otherwise::FailScenario) => Err(StageError::Harness(format!("waited in vain for {what}"))),
+        }
+    }
+
+    /// Waits until something holds that only activity can bring about.
+    async fn until(&self, within: Duration, holds: impl Fn(&Self) -> bool) -> bool {
+        let mut activity = self.recorder.activity();
+        timeout(within, async {
+            while !holds(self) {
+                // Decisions are recorded after the arrival that wakes us: look again soon.
+                let _ = timeout(Duration::from_millis(20), activity.changed()).await;
+            }
+        })
+        .await
+        .is_ok()
+    }
+
+    async fn until_status(&mut self, within: Duration, wanted: regrant_mock_server::fault::scenario::Status) -> bool {
+        timeout(within, async {
+            let mut tick = tokio::time::interval(ASK);
+            loop {
+                tick.tick().await;
+                if self.read_status().await == Some(wanted) {
+                    return;
+                }
+            }
+        })
+        .await
+        .is_ok()
+    }
+
+    fn requested(&self, endpoint: Endpoint, fresh: bool, since: usize) -> bool {
+        if !fresh {
+            return self.recorder.any_since(since, |w| matches!(w, What::Requested { endpoint: e, by_agent: false, .. } if *e == endpoint));
+        }
+        let issued = self.recorder.all_since(since, |w| match w {
+            What::Token { result: TokenResult::Issued { access, .. }, .. } => Some(access.clone()),
+            _ => None,
+        });
+        self.recorder.any_since(since, |w| match w {
+            What::Api { presented: Some(Presentation { token: Some(name), .. }), .. } => issued.contains(name),
+            _ => false,
+        })
+    }
+}

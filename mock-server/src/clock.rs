@@ -1,0 +1,102 @@
+//! The two clocks: the journal's, which only runs, and the provider's, which can be moved forward.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use regrant_authority::Time;
+
+use crate::journal::At;
+
+/// Both clocks of one provider.
+#[derive(Debug)]
+pub(crate) struct Clock {
+    epoch: Instant,
+    started: Instant,
+    wall_at_start: u64,
+    ahead: AtomicU64,
+}
+
+impl Clock {
+    /// Clocks whose journal time is zero at `epoch`; the provider's clock starts with the host's.
+    pub(crate) fn new(epoch: Instant) -> Self {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self { epoch, started: Instant::now(), wall_at_start: millis(wall), ahead: AtomicU64::new(0) }
+    }
+
+    /// Time since the journal's epoch.
+    pub(crate) fn at(&self) -> At {
+        self.epoch.elapsed()
+    }
+
+    /// The provider's time.
+    pub(crate) fn now(&self) -> Time {
+        let run = millis(self.started.elapsed());
+        Time(self.wall_at_start.saturating_add(run).saturating_add(self.ahead.load(Ordering::SeqCst)))
+    }
+
+    /// Moves the provider's time forward.
+    pub(crate) fn advance(&self, by: Duration) {
+        let by = millis(by);
+        // The closure never declines, so there is no error to see.
+        let _moved = self.ahead.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |ahead| Some(ahead.saturating_add(by)));
+    }
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// A moment as Pleo writes it: `2026-01-31T12:00:00Z`.
+pub(crate) fn iso(time: Time) -> String {
+    let (year, month, day, hour, minute, second) = civil(time.0 / 1000);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+/// The host's time as an HTTP date (RFC 9110 section 5.6.7).
+pub(crate) fn http_date() -> String {
+    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let (year, month, day, hour, minute, second) = civil(seconds);
+    let weekday = usize::try_from(seconds / 86_400 % 7).map_or("Thu", |i| DAYS[i]);
+    let month = usize::try_from(month - 1).map_or("Jan", |i| MONTHS[i]);
+    format!("{weekday}, {day:02} {month} {year:04} {hour:02}:{minute:02}:{second:02} GMT")
+}
+
+/// Year, month, day, hour, minute and second in UTC. Counts in years that begin in March, so that the leap day comes last.
+fn civil(seconds: u64) -> (u64, u64, u64, u64, u64, u64) {
+    let (days, rest) = (seconds / 86_400, seconds % 86_400);
+    let shifted = days + 719_468;
+    let era = shifted / 146_097;
+    let of_era = shifted % 146_097;
+    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let from_march = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * from_march + 2) / 5 + 1;
+    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    (year, month, day, rest / 3_600, rest / 60 % 60, rest % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_written_as_dates() {
+        assert_eq!(iso(Time(0)), "1970-01-01T00:00:00Z");
+        assert_eq!(iso(Time(951_782_400_000)), "2000-02-29T00:00:00Z");
+        assert_eq!(iso(Time(1_767_225_599_999)), "2025-12-31T23:59:59Z");
+    }
+
+    #[test]
+    fn the_provider_s_clock_moves_forward_and_the_journal_s_does_not() {
+        let clock = Clock::new(Instant::now());
+        let (before, at) = (clock.now(), clock.at());
+        clock.advance(Duration::from_secs(900));
+        assert!(clock.now().since(before) >= Duration::from_secs(900));
+        assert!(clock.at() - at < Duration::from_secs(900));
+    }
+}

@@ -1,0 +1,379 @@
+//! The life of one connection: requests in, replies out, and when each was really read.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use bytes::BytesMut;
+use tokio::{net::TcpStream, sync::oneshot};
+
+use super::{
+    Tls,
+    http::{self, Unreadable},
+    presented,
+    reply::Reply,
+    request::Request,
+    way::{Verdict, Way},
+    wire::Wire,
+};
+use crate::{
+    fault::Fate,
+    journal::{self, Arrived, At, Conn, Ends, Exchange, Look, Replied, Seen, Side, What},
+    state::{Begun, Shared},
+};
+
+/// How long a TLS handshake may take.
+const HANDSHAKE: Duration = Duration::from_secs(30);
+/// How long the last reply of a connection may stay unread before we say that no more comes, and then until we close.
+const BEFORE_FIN: Duration = Duration::from_millis(250);
+const BEFORE_CLOSE: Duration = Duration::from_secs(30);
+/// What is read ahead at most while a request is being answered.
+const AHEAD: usize = 64 * 1024;
+
+/// A connection. Dropping it closes it, and tells the journal so.
+pub(super) struct Connection {
+    shared: Arc<Shared>,
+    ends: Ends,
+    /// Whether the subject's end can be seen on this host.
+    visible: bool,
+    conn: Conn,
+    wire: Option<Wire>,
+    buffer: BytesMut,
+    unread: Option<Unread>,
+    fin_sent: bool,
+    closed_by: Side,
+}
+
+/// A reply that was written, and whether it was read.
+struct Unread {
+    exchange: Exchange,
+    /// `None`: the socket has gone; how, the next read from it will tell.
+    seen: Option<oneshot::Receiver<Seen>>,
+}
+
+/// A request that has arrived and is not answered yet. Dropping it tells the journal that it never was.
+struct Open {
+    shared: Arc<Shared>,
+    exchange: Exchange,
+    written: u64,
+    ended: bool,
+    _begun: Begun,
+}
+
+/// Why there is no further request.
+enum End {
+    Peer,
+    Bad(Unreadable),
+}
+
+/// Whether the connection goes on.
+enum Next {
+    Request,
+    Close,
+}
+
+impl Connection {
+    /// Serves a connection until it ends.
+    pub(super) async fn serve(shared: Arc<Shared>, tcp: TcpStream, peer: SocketAddr, tls: Option<Tls>) {
+        // Without it the kernel may keep the last part of a reply back.
+        let _set = tcp.set_nodelay(true);
+        let Ok(local) = tcp.local_addr() else { return };
+        let ends = Ends { local, peer };
+        let visible = matches!(journal::look(ends, false), Look::Empty | Look::Waiting);
+        let conn = shared.journal.opened(peer, local);
+        let buffer = BytesMut::new();
+        let mut connection =
+            Self { shared, ends, visible, conn, wire: None, buffer, unread: None, fin_sent: false, closed_by: Side::Provider };
+        connection.wire = match tls {
+            None => Some(Wire::Plain(tcp)),
+            Some(tls) => match tokio::time::timeout(HANDSHAKE, tls.acceptor.accept(tcp)).await {
+                Ok(Ok(stream)) => Some(Wire::Tls(Box::new(stream))),
+                Ok(Err(_)) => {
+                    connection.closed_by = Side::Peer;
+                    None
+                }
+                Err(_) => None,
+            },
+        };
+        connection.live().await;
+    }
+
+    async fn live(&mut self) {
+        loop {
+            let mut begun = None;
+            let (request, keep_alive) = match self.request(&mut begun).await {
+                Ok(request) => request,
+                Err(End::Peer) => {
+                    self.closed_by = Side::Peer;
+                    return;
+                }
+                Err(End::Bad(why)) => return self.refuse(why).await,
+            };
+            let (began, begun) = begun.unwrap_or_else(|| (self.shared.clock.at(), self.shared.begin()));
+            match self.exchange(request, keep_alive, began, begun).await {
+                Next::Request => {}
+                Next::Close => return,
+            }
+        }
+    }
+
+    /// Reads one request whole, and whether the connection is to be kept after it.
+    async fn request(&mut self, begun: &mut Option<(At, Begun)>) -> Result<(Request, bool), End> {
+        if !self.buffer.is_empty() {
+            // Sent before the reply was there: it proves nothing, and nobody can tell any more.
+            self.read_at_last(false);
+            *begun = Some((self.shared.clock.at(), self.shared.begin()));
+        }
+        let head = loop {
+            match http::head(&self.buffer).map_err(End::Bad)? {
+                Some(head) => break head,
+                None => self.more(begun).await?,
+            }
+        };
+        drop(self.buffer.split_to(head.length));
+        let mut told_to_go_on = false;
+        let body = loop {
+            if let Some((body, length)) = http::body(head.framing, &self.buffer).map_err(End::Bad)? {
+                drop(self.buffer.split_to(length));
+                break body;
+            }
+            if head.expects_continue && !told_to_go_on {
+                told_to_go_on = true;
+                let (Some(wire), mut ignored) = (self.wire.as_mut(), 0) else { return Err(End::Peer) };
+                wire.write(b"HTTP/1.1 100 Continue\r\n\r\n", &mut ignored).await.map_err(|_| End::Peer)?;
+            }
+            self.more(begun).await?;
+        };
+        Ok((Request::new(head.method, &head.target, head.headers, body), head.keep_alive))
+    }
+
+    /// Reads some more bytes, and watches meanwhile whether the last reply is read.
+    async fn more(&mut self, begun: &mut Option<(At, Begun)>) -> Result<(), End> {
+        loop {
+            let Some(wire) = self.wire.as_mut() else { return Err(End::Peer) };
+            let read = match self.unread.as_mut().and_then(|unread| unread.seen.as_mut()) {
+                None => wire.read(&mut self.buffer).await,
+                Some(seen) => tokio::select! {
+                    biased;
+                    seen = seen => {
+                        self.saw(seen.unwrap_or(Seen::Never));
+                        continue;
+                    }
+                    read = wire.read(&mut self.buffer) => read,
+                },
+            };
+            return match read {
+                Ok(0) => {
+                    // Closing its end with something unread would have reset the connection; only a half-closed one can still wait.
+                    let waiting = journal::look(self.ends, self.fin_sent) == Look::Waiting;
+                    self.read_at_last(!waiting);
+                    Err(End::Peer)
+                }
+                Ok(_) => {
+                    self.read_at_last(true);
+                    if begun.is_none() {
+                        *begun = Some((self.shared.clock.at(), self.shared.begin()));
+                    }
+                    Ok(())
+                }
+                Err(_) => {
+                    self.read_at_last(false);
+                    Err(End::Peer)
+                }
+            };
+        }
+    }
+
+    fn saw(&mut self, seen: Seen) {
+        match seen {
+            Seen::Empty => self.read_at_last(true),
+            Seen::Never => self.read_at_last(false),
+            Seen::Gone => {
+                if let Some(unread) = &mut self.unread {
+                    unread.seen = None;
+                }
+            }
+        }
+    }
+
+    /// Tells the journal, once, what became of the last reply.
+    fn read_at_last(&mut self, read: bool) {
+        if let Some(Unread { exchange, .. }) = self.unread.take() {
+            self.shared.journal.push(if read { What::Read { exchange } } else { What::ReadUnknown { exchange } });
+        }
+    }
+
+    /// Answers one request.
+    async fn exchange(&mut self, request: Request, keep_alive: bool, began: At, begun: Begun) -> Next {
+        let presented = presented::of(&self.shared, &request);
+        let exchange = self.shared.journal.arrived(Arrived {
+            exchange: 0,
+            conn: self.conn,
+            began,
+            endpoint: request.endpoint,
+            method: request.method.clone(),
+            path: request.path.clone(),
+            query: request.query.clone(),
+            headers: request.headers.clone(),
+            body: request.body.clone(),
+            presented,
+        });
+        let mut open = Open { shared: self.shared.clone(), exchange, written: 0, ended: false, _begun: begun };
+        let mut way = Way::new(self.shared.clone(), exchange, request);
+        let verdict = match self.while_open(way.answer()).await {
+            Ok(verdict) => verdict,
+            Err(End::Peer | End::Bad(_)) => return self.aborted_by_peer(&mut open),
+        };
+        let next = match verdict {
+            Verdict::Reply(reply) => self.reply(&mut way, reply, keep_alive, &mut open).await,
+            ending => self.end(ending, &mut open).await,
+        };
+        // Only now may those released together with it go on.
+        drop(way);
+        next
+    }
+
+    /// Waits for `work` as long as the subject does.
+    async fn while_open<T>(&mut self, work: impl Future<Output = T>) -> Result<T, End> {
+        let mut work = std::pin::pin!(work);
+        loop {
+            let Some(wire) = self.wire.as_mut() else { return Err(End::Peer) };
+            let listening = self.buffer.len() < AHEAD;
+            tokio::select! {
+                biased;
+                done = &mut work => return Ok(done),
+                read = wire.read(&mut self.buffer), if listening => match read {
+                    Ok(0) | Err(_) => return Err(End::Peer),
+                    Ok(_) => {}
+                },
+            }
+        }
+    }
+
+    async fn reply(&mut self, way: &mut Way, reply: Reply, keep_alive: bool, open: &mut Open) -> Next {
+        let mut reply = reply;
+        let mut interruption = way.fate_of_reply();
+        if matches!(interruption, Some(Fate::Status { .. } | Fate::Replace { .. }))
+            && let Some(fate) = interruption.take()
+            && let Some(Verdict::Reply(replacement)) = way.interrupt(fate).await
+        {
+            // Once half of a reply is out another cannot take its place, so it does from the start.
+            reply = replacement;
+        }
+        let (bytes, headers) = http::write(&reply, way.method(), keep_alive);
+        let half = if interruption.is_some() { bytes.len() / 2 } else { 0 };
+        if !self.write(&bytes[..half], open).await {
+            return self.aborted_by_peer(open);
+        }
+        if let Some(fate) = interruption {
+            match self.while_open(way.interrupt(fate)).await {
+                Ok(None | Some(Verdict::Reply(_))) => {}
+                Ok(Some(ending)) => return self.end(ending, open).await,
+                Err(_) => return self.aborted_by_peer(open),
+            }
+        }
+        if !self.write(&bytes[half..], open).await {
+            return self.aborted_by_peer(open);
+        }
+        let exchange = open.exchange;
+        open.ended = true;
+        self.shared.journal.push(What::Replied(Box::new(Replied { exchange, status: reply.status, headers, body: reply.body })));
+        self.unread = Some(Unread { exchange, seen: Some(journal::watch(self.ends, self.visible, false)) });
+        if keep_alive {
+            return Next::Request;
+        }
+        self.close_gently().await;
+        Next::Close
+    }
+
+    async fn write(&mut self, bytes: &[u8], open: &mut Open) -> bool {
+        match self.wire.as_mut() {
+            Some(wire) => wire.write(bytes, &mut open.written).await.is_ok(),
+            None => false,
+        }
+    }
+
+    /// Ends an exchange without (the rest of) a reply.
+    async fn end(&mut self, verdict: Verdict, open: &mut Open) -> Next {
+        match verdict {
+            Verdict::Hang => {
+                let _never: Result<(), End> = self.while_open(std::future::pending()).await;
+                return self.aborted_by_peer(open);
+            }
+            Verdict::Reset => {
+                open.aborted(Side::Provider);
+                if let Some(wire) = self.wire.take() {
+                    wire.reset();
+                }
+            }
+            Verdict::Drop | Verdict::Reply(_) => {
+                open.aborted(Side::Provider);
+                drop(self.wire.take());
+            }
+        }
+        Next::Close
+    }
+
+    fn aborted_by_peer(&mut self, open: &mut Open) -> Next {
+        open.aborted(Side::Peer);
+        self.closed_by = Side::Peer;
+        Next::Close
+    }
+
+    /// Answers what is no request, which is no exchange either.
+    async fn refuse(&mut self, why: Unreadable) {
+        let reply = Reply::api_error(why.status, "BAD_REQUEST", why.message);
+        let (bytes, _) = http::write(&reply, "", false);
+        let mut ignored = 0;
+        if let Some(wire) = self.wire.as_mut()
+            && wire.write(&bytes, &mut ignored).await.is_ok()
+        {
+            self.close_gently().await;
+        }
+    }
+
+    /// Closes after the last reply, without losing it: our FIN goes out once the reply was read, and the socket lives until the subject closes too.
+    async fn close_gently(&mut self) {
+        if let Some(seen) = self.unread.as_mut().and_then(|unread| unread.seen.as_mut())
+            && let Ok(seen) = tokio::time::timeout(BEFORE_FIN, seen).await
+        {
+            self.saw(seen.unwrap_or(Seen::Never));
+        }
+        if let Some(wire) = self.wire.as_mut() {
+            // If the subject has closed meanwhile, that is what we find next.
+            let _finished = wire.finish().await;
+            self.fin_sent = true;
+        }
+        if let Some(unread) = &mut self.unread {
+            unread.seen = Some(journal::watch(self.ends, self.visible, true));
+        }
+        let deadline = tokio::time::Instant::now() + BEFORE_CLOSE;
+        loop {
+            let mut ignored = None;
+            match tokio::time::timeout_at(deadline, self.more(&mut ignored)).await {
+                Ok(Ok(())) => self.buffer.clear(),
+                Ok(Err(_)) | Err(_) => return,
+            }
+        }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.read_at_last(false);
+        self.wire = None;
+        self.shared.journal.push(What::Closed { conn: self.conn, by: self.closed_by });
+    }
+}
+
+impl Open {
+    fn aborted(&mut self, by: Side) {
+        if !std::mem::replace(&mut self.ended, true) {
+            self.shared.journal.push(What::Aborted { exchange: self.exchange, by, written: self.written });
+        }
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.aborted(Side::Provider);
+    }
+}

@@ -1,0 +1,60 @@
+//! Which secret a request carries, and how.
+
+use super::request::Request;
+use crate::{
+    journal::{Carried, Endpoint, Presented},
+    state::{Shared, State},
+};
+
+/// The secret that a request carries, as it is known now.
+pub(super) fn of(shared: &Shared, request: &Request) -> Option<Presented> {
+    let state = shared.state();
+    let value = match request.endpoint {
+        Endpoint::Token => request.form.get("refresh_token").or_else(|| request.form.get("code")).map(str::to_owned),
+        Endpoint::Introspect => request.form.owned("token"),
+        Endpoint::Api | Endpoint::Unknown => api_token(&state, request).1,
+        Endpoint::Authorize => None,
+    };
+    value.map(|value| describe(&state, shared, &value))
+}
+
+/// What is known of a secret.
+pub(super) fn describe(state: &State, shared: &Shared, value: &str) -> Presented {
+    let canary = state.vault.find(value);
+    Presented {
+        name: canary.map(|canary| canary.name.clone()),
+        grant: canary.and_then(|canary| canary.grant),
+        state: state.authority.state(shared.clock.now(), value),
+    }
+}
+
+/// How a token came to the API, and which (RFC 6750 section 2).
+pub(super) fn api_token(state: &State, request: &Request) -> (Carried, Option<String>) {
+    let elsewhere = elsewhere(state, request);
+    let header = request.header("authorization").map(str::trim);
+    match (header, elsewhere) {
+        (None, None) => (Carried::Nothing, None),
+        (Some(header), None) => from_header(header),
+        (_, Some(token)) => (Carried::Elsewhere, Some(token)),
+    }
+}
+
+fn from_header(header: &str) -> (Carried, Option<String>) {
+    let (scheme, token) = header.split_once(' ').unwrap_or((header, ""));
+    let token = token.trim();
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return (Carried::OtherScheme, None);
+    }
+    // What programs write when they print a token that they do not have.
+    match token {
+        "" | "undefined" | "null" | "None" | "nil" | "NULL" | "NaN" | "false" | "[object Object]" => (Carried::EmptyBearer, None),
+        token => (Carried::Bearer, Some(token.to_owned())),
+    }
+}
+
+/// A token in the query or in the form: under its RFC name, or any value that is one of ours.
+fn elsewhere(state: &State, request: &Request) -> Option<String> {
+    let mut parameters = request.parameters.iter().chain(request.form.iter());
+    let found = parameters.find(|(name, value)| (*name == "access_token" && !value.is_empty()) || state.vault.find(value).is_some());
+    found.map(|(_, value)| value.to_owned())
+}

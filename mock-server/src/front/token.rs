@@ -1,0 +1,102 @@
+//! `POST /oauth/token`.
+
+use regrant_authority::{Authority, ClientAuth, Issued, Refusal, Time, TokenGrant, TokenRequest};
+use serde_json::{Value, json};
+
+use super::{desk::Desk, presented, reply::Reply, request::Request};
+use crate::{
+    journal::{AuthStyle, Decision, TokenOutcome},
+    mint::Discarded,
+    state::State,
+};
+
+/// Exchanges a code or refreshes.
+pub(super) fn handle(desk: &mut Desk<'_>, request: &Request) -> (Reply, Decision) {
+    let auth = auth_style(&desk.state.authority, desk.now, &request.client_auth());
+    let value = request.form.get("refresh_token").or_else(|| request.form.get("code"));
+    let presented = value.map(|value| presented::describe(&desk.state, desk.shared, value));
+    let (reply, outcome) = match check(request) {
+        Err(reply) => refused(reply, "invalid_request"),
+        Ok(asked) => {
+            let (authority, mut mint) = desk.state.minting(&desk.shared.journal);
+            match authority.token(desk.now, &asked, &mut mint) {
+                Ok(issued) => issue(desk, &issued),
+                Err(refusal) => refused(error(&refusal), &refusal.error),
+            }
+        }
+    };
+    (reply, Decision::Token { grant_type: request.form.owned("grant_type"), auth, presented, outcome })
+}
+
+/// Whether the client proves who it is; what else is wrong does not matter.
+pub(super) fn is_authenticated(state: &State, now: Time, request: &Request) -> bool {
+    let Ok(asked) = check(request) else { return false };
+    let outcome = state.authority.clone().token(now, &asked, &mut Discarded::default());
+    !matches!(outcome, Err(refusal) if refusal.error == "invalid_client" || refusal.state.is_none() && refusal.error == "invalid_request")
+}
+
+/// The reply to a refused request.
+pub(super) fn error(refusal: &Refusal) -> Reply {
+    let reply = Reply::oauth_error(refusal.status, &refusal.error, refusal.description.as_deref());
+    if refusal.challenge_basic { reply.header("www-authenticate", "Basic realm=\"pleo\", charset=\"UTF-8\"") } else { reply }
+}
+
+/// How the client authenticated itself, and which reading of a Basic header is its secret.
+pub(super) fn auth_style(authority: &Authority, now: Time, auth: &ClientAuth) -> AuthStyle {
+    let matches = |(id, secret): &(String, String)| {
+        authority.client(id).is_some_and(|client| client.secrets.iter().any(|s| s.is_valid(now) && s.value == *secret))
+    };
+    match auth {
+        ClientAuth::None { .. } => AuthStyle::None,
+        ClientAuth::Basic { decoded, raw } if !matches(decoded) && matches(raw) => AuthStyle::BasicRaw,
+        ClientAuth::Basic { .. } => AuthStyle::Basic,
+        ClientAuth::Body { .. } => AuthStyle::Body,
+        ClientAuth::Both => AuthStyle::Both,
+        ClientAuth::Malformed => AuthStyle::Malformed,
+    }
+}
+
+/// What must be right before the authority is asked (RFC 6749 section 3.2).
+pub(super) fn check_form(request: &Request) -> Result<(), Reply> {
+    if request.method != "POST" {
+        return Err(Reply::oauth_error(405, "invalid_request", Some("Only POST is allowed here")).header("allow", "POST"));
+    }
+    if !request.is_form() {
+        return Err(Reply::oauth_error(400, "invalid_request", Some("The body must be application/x-www-form-urlencoded")));
+    }
+    Ok(())
+}
+
+fn check(request: &Request) -> Result<TokenRequest, Reply> {
+    check_form(request)?;
+    let form = &request.form;
+    let grant = match form.get("grant_type") {
+        Some("authorization_code") => TokenGrant::AuthorizationCode {
+            code: form.owned("code"),
+            redirect_uri: form.owned("redirect_uri"),
+            code_verifier: form.owned("code_verifier"),
+        },
+        Some("refresh_token") => TokenGrant::RefreshToken { refresh_token: form.owned("refresh_token"), scope: form.owned("scope") },
+        other => TokenGrant::Other(other.map(str::to_owned)),
+    };
+    Ok(TokenRequest { auth: request.client_auth(), grant, repeated: form.repeated() })
+}
+
+fn issue(desk: &Desk<'_>, issued: &Issued) -> (Reply, TokenOutcome) {
+    let mut body = json!({"access_token": issued.access_token, "token_type": "Bearer", "expires_in": issued.expires_in.as_secs()});
+    if let (Some(refresh), Value::Object(fields)) = (&issued.refresh_token, &mut body) {
+        fields.insert("refresh_token".into(), json!(refresh));
+    }
+    if let (false, Value::Object(fields)) = (issued.scopes.is_empty(), &mut body) {
+        fields.insert("scope".into(), json!(issued.scopes.join(" ")));
+    }
+    let name = |value: &String| desk.state.vault.find(value).map_or_else(|| "unknown".to_owned(), |canary| canary.name.clone());
+    let outcome =
+        TokenOutcome::Issued { grant: issued.grant, access: name(&issued.access_token), refresh: issued.refresh_token.as_ref().map(name) };
+    (Reply::json(200, &body).unstored(), outcome)
+}
+
+fn refused(reply: Reply, error: &str) -> (Reply, TokenOutcome) {
+    let status = reply.status;
+    (reply, TokenOutcome::Refused { error: error.to_owned(), status })
+}

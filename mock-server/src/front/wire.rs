@@ -1,0 +1,69 @@
+//! The bytes of one connection, plain or under TLS, and the ways to end it.
+
+use std::io;
+
+use bytes::BytesMut;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+use tokio_rustls::server::TlsStream;
+
+/// A connection's byte stream.
+#[derive(Debug)]
+pub(super) enum Wire {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Wire {
+    /// Reads some more; 0 at the end. Cancelling loses nothing.
+    pub(super) async fn read(&mut self, buffer: &mut BytesMut) -> io::Result<usize> {
+        buffer.reserve(16 * 1024);
+        match self {
+            Self::Plain(tcp) => tcp.read_buf(buffer).await,
+            // A peer that closes without saying goodbye in TLS has closed all the same.
+            Self::Tls(tls) => match tls.read_buf(buffer).await {
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
+                other => other,
+            },
+        }
+    }
+
+    /// Writes all of `bytes` and returns when the kernel has them; `written` counts what it took, also if this fails.
+    pub(super) async fn write(&mut self, mut bytes: &[u8], written: &mut u64) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let count = match self {
+                Self::Plain(tcp) => tcp.write(bytes).await?,
+                Self::Tls(tls) => tls.write(bytes).await?,
+            };
+            if count == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+            *written += count as u64;
+            bytes = &bytes[count..];
+        }
+        match self {
+            Self::Plain(tcp) => tcp.flush().await,
+            Self::Tls(tls) => tls.flush().await,
+        }
+    }
+
+    /// Says that no more comes.
+    pub(super) async fn finish(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(tcp) => tcp.shutdown().await,
+            Self::Tls(tls) => tls.shutdown().await,
+        }
+    }
+
+    /// Ends the connection with RST.
+    pub(super) fn reset(self) {
+        let tcp = match &self {
+            Self::Plain(tcp) => tcp,
+            Self::Tls(tls) => tls.get_ref().0,
+        };
+        // If the option cannot be set, closing is the next best thing.
+        let _set = tcp.set_zero_linger();
+    }
+}

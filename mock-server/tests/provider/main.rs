@@ -1,0 +1,8 @@
+//! The mock provider from outside: over the wire, through its control handle, through its management port.
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests say what they expect")]
+
+mod support;
+
+mod api;
+mod faults;
+mod flow;
