@@ -1,6 +1,6 @@
 //! What was typed: the command line as clap reads it, and nothing decided yet.
 
-use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf};
+use std::{ffi::OsString, net::SocketAddr, num::NonZeroUsize, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -150,7 +150,7 @@ pub(super) struct Serve {
     /// How the consent page answers
     #[arg(long, value_name = "HOW", default_value = "page")]
     pub(super) consent: Consent,
-    /// Takes policy and traffic rules from a story, and lists what is left to you
+    /// Plays the provider's part of a story, and says what is left to you
     #[arg(long, value_name = "FILE")]
     pub(super) scenario: Option<PathBuf>,
     /// Writes addresses and credentials here as JSON once all is ready
@@ -231,5 +231,5 @@ pub(super) struct Completions {
 pub(super) struct Subject {
     /// What the reference subject itself reads
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARG")]
-    pub(super) args: Vec<String>,
+    pub(super) args: Vec<OsString>,
 }

@@ -1,14 +1,14 @@
 //! Where the command line meets the rest of the harness. Everything it asks of other rooms goes through here, in small functions.
 
-use std::process::ExitCode;
+use std::{ffi::OsString, process::ExitCode};
 
-use tokio::sync::{mpsc::UnboundedSender, watch};
+use tokio::sync::mpsc::UnboundedSender;
 
 use crate::{
     catalogue::{self, Requirement},
     evidence::{Header, History},
     judge::Judgement,
-    run::{Options, Progress, Run},
+    run::{self, Options, Progress, Run},
 };
 
 /// A story as far as a list of stories needs it.
@@ -33,46 +33,11 @@ pub struct Defect {
     pub name: String,
     /// What the subject then does wrong.
     pub about: String,
-    /// IDs of this edition that must convict it.
+    /// IDs that must convict it.
     pub convicts: Vec<String>,
 }
 
-/// Whose conformance is checked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Subject {
-    /// The one that a manifest describes.
-    Manifest {
-        /// The file.
-        path: std::path::PathBuf,
-        /// `--set`: dotted path and TOML value or bare string.
-        sets: Vec<(String, String)>,
-    },
-    /// The built-in one.
-    Reference {
-        /// The defect planted in it.
-        defect: Option<String>,
-    },
-}
-
-/// Turns true when the user cancels.
-pub type Cancel = watch::Receiver<bool>;
-
-/// Why there is no run at all.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// The manifest, a scenario file or the selection is wrong; the message shows the place.
-    #[error("{0}")]
-    User(miette::Report),
-    /// The selection leaves nothing to tell.
-    #[error("nothing is selected")]
-    NothingSelected,
-    /// The surroundings do not allow a run.
-    #[error("{0}")]
-    Environment(String),
-    /// The harness failed before anything could be told.
-    #[error("{0}")]
-    Harness(String),
-}
+pub use run::{Cancel, RunError, Subject};
 
 /// What `regrant demo` saw.
 #[derive(Debug, Clone, PartialEq)]
@@ -94,20 +59,32 @@ pub fn register() -> Vec<&'static Requirement> {
 /// The built-in stories, in the order told.
 #[must_use]
 pub fn stories() -> Vec<StoryInfo> {
-    Vec::new()
+    let info = |story: &run::Story| StoryInfo {
+        name: story.name.clone(),
+        title: story.scenario.title.clone(),
+        about: story.scenario.about.clone(),
+        tests: story.scenario.tests.clone(),
+        also: story.scenario.also.clone(),
+    };
+    run::built_in().iter().map(info).collect()
 }
 
-/// The reference subject's defects.
+/// The reference subject's defects, and the null subjects that exercise nothing.
 #[must_use]
 #[cfg(feature = "reference")]
 pub fn defects() -> Vec<Defect> {
-    let known = |id: &&str| catalogue::find(id).is_some();
-    let words = |ids: &[&str]| ids.iter().filter(|id| known(id)).map(ToString::to_string).collect();
-    let defects = crate::reference::defects().iter();
-    defects.map(|defect| Defect { name: defect.name.into(), about: defect.about.into(), convicts: words(defect.breaks) }).collect()
+    let nulls = crate::reference::NULLS.iter().map(|(name, about)| Defect { name: (*name).to_owned(), about: (*about).to_owned(), convicts: Vec::new() });
+    crate::reference::defects().iter().map(defect).chain(nulls).collect()
 }
 
-/// There is no reference subject in this build.
+#[cfg(feature = "reference")]
+fn defect(planted: &crate::reference::Defect) -> Defect {
+    // The register may be behind the subject: only requirements that exist can convict.
+    let known = planted.breaks.iter().filter(|id| catalogue::find(id).is_some());
+    Defect { name: planted.name.to_owned(), about: planted.about.to_owned(), convicts: known.map(|id| (*id).to_owned()).collect() }
+}
+
+/// The reference subject's defects: this build has none.
 #[must_use]
 #[cfg(not(feature = "reference"))]
 pub fn defects() -> Vec<Defect> {
@@ -118,27 +95,34 @@ pub fn defects() -> Vec<Defect> {
 ///
 /// # Errors
 /// As [`RunError`] says.
-#[allow(clippy::unused_async, reason = "the run is asynchronous")]
 pub async fn check(subject: Subject, options: Options, progress: UnboundedSender<Progress>, cancel: Cancel) -> Result<Run, RunError> {
-    drop((subject, options, progress, cancel));
-    Err(RunError::Harness("this build cannot tell stories".into()))
+    run::check(subject, options, progress, cancel).await
 }
 
 /// A few stories against the reference subject, upright and with a defect.
 ///
 /// # Errors
 /// As [`RunError`] says.
-#[allow(clippy::unused_async, reason = "the run is asynchronous")]
+#[cfg(feature = "reference")]
 pub async fn demo(options: Options, progress: UnboundedSender<Progress>, cancel: Cancel) -> Result<Demo, RunError> {
-    drop((options, progress, cancel));
-    Err(RunError::Harness("this build cannot tell stories".into()))
+    let demo = run::demo(options, progress, cancel).await?;
+    Ok(Demo { upright: demo.upright, faulty: demo.faulty, defect: defect(demo.defect) })
+}
+
+/// A few stories against the reference subject: this build has none.
+///
+/// # Errors
+/// Always.
+#[cfg(not(feature = "reference"))]
+#[allow(clippy::unused_async, reason = "asynchronous where there is something to do")]
+pub async fn demo(_: Options, _: UnboundedSender<Progress>, _: Cancel) -> Result<Demo, RunError> {
+    Err(RunError::Environment("this build has no reference subject (cargo feature `reference`)".into()))
 }
 
 /// Judges what was seen.
 #[must_use]
 pub fn judge(header: &Header, histories: &[History]) -> Judgement {
-    let _ = (header, histories);
-    Judgement { requirements: Vec::new(), stories: Vec::new() }
+    run::judge_again(header, histories)
 }
 
 /// The manifest's JSON Schema.
@@ -156,14 +140,13 @@ pub fn supervise() -> ExitCode {
 /// `regrant subject`: the reference subject itself.
 #[must_use]
 #[cfg(feature = "reference")]
-pub fn subject(args: Vec<String>) -> ExitCode {
-    crate::reference::main(args.into_iter())
+pub fn subject(args: Vec<OsString>) -> ExitCode {
+    crate::reference::main(args.into_iter().map(|arg| arg.to_string_lossy().into_owned()))
 }
 
-/// There is no reference subject in this build.
+/// `regrant subject`: this build has none.
 #[must_use]
 #[cfg(not(feature = "reference"))]
-pub fn subject(args: Vec<String>) -> ExitCode {
-    drop(args);
+pub fn subject(_: Vec<OsString>) -> ExitCode {
     ExitCode::from(2)
 }
