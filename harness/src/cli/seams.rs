@@ -73,7 +73,11 @@ pub fn stories() -> Vec<StoryInfo> {
 #[must_use]
 #[cfg(feature = "reference")]
 pub fn defects() -> Vec<Defect> {
-    let nulls = crate::reference::NULLS.iter().map(|(name, about)| Defect { name: (*name).to_owned(), about: (*about).to_owned(), convicts: Vec::new() });
+    let nulls = crate::reference::NULLS.iter().map(|(name, about)| Defect {
+        name: (*name).to_owned(),
+        about: (*about).to_owned(),
+        convicts: Vec::new(),
+    });
     crate::reference::defects().iter().map(defect).chain(nulls).collect()
 }
 

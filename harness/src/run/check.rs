@@ -96,7 +96,15 @@ pub async fn check(subject: Subject, options: Options, progress: UnboundedSender
     Ok(judged(&manifest, &plan, terms, told, &options, started, cancelled))
 }
 
-fn judged(manifest: &Manifest, plan: &plan::Plan, terms: Terms, told: Vec<History>, options: &Options, started: Instant, cancelled: bool) -> Run {
+fn judged(
+    manifest: &Manifest,
+    plan: &plan::Plan,
+    terms: Terms,
+    told: Vec<History>,
+    options: &Options,
+    started: Instant,
+    cancelled: bool,
+) -> Run {
     let purposes: Vec<Purpose> = plan.stories.iter().map(Story::purpose).collect();
     let judgement = judge(&told, &terms, &purposes, |r| plan.requirements.contains(&r.id));
     let requirements = plan.requirements.iter().map(|id| (*id).to_owned()).collect();

@@ -8,7 +8,8 @@ use super::{Cancel, Options, Progress, Run, RunError, Selection, Subject, check}
 /// The defect that the demonstration plants: what most integrations get wrong.
 const DEFECT: &str = "keeps-calling";
 /// The stories that it tells.
-const STORIES: [&str; 4] = ["user_revokes_access", "restarted_while_disconnected", "token_endpoint_unavailable", "parallel_work_needs_one_refresh"];
+const STORIES: [&str; 4] =
+    ["user_revokes_access", "restarted_while_disconnected", "token_endpoint_unavailable", "parallel_work_needs_one_refresh"];
 
 /// What the demonstration saw.
 #[derive(Debug, Clone)]

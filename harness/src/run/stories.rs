@@ -71,8 +71,10 @@ pub fn built_in() -> &'static [Story] {
 /// # Errors
 /// It cannot be read, or something is wrong in it; the message shows the place.
 pub(super) fn load(path: &Path) -> Result<Story, RunError> {
-    let text = std::fs::read_to_string(path).map_err(|e| RunError::user(format!("cannot read the scenario file {}: {e}", path.display())))?;
-    let scenario = Scenario::parse(&text).map_err(|e| RunError::in_file(&path.display().to_string(), text.clone(), e.offset, e.message, e.advice))?;
+    let text =
+        std::fs::read_to_string(path).map_err(|e| RunError::user(format!("cannot read the scenario file {}: {e}", path.display())))?;
+    let scenario =
+        Scenario::parse(&text).map_err(|e| RunError::in_file(&path.display().to_string(), text.clone(), e.offset, e.message, e.advice))?;
     let known = |id: &&String| crate::catalogue::find(id).is_none();
     if let Some(unknown) = scenario.tests.iter().chain(&scenario.also).find(known) {
         let offset = text.find(unknown.as_str()).unwrap_or(0);

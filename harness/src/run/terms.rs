@@ -50,7 +50,9 @@ fn pattern(pattern: &LogPattern) -> String {
     match pattern {
         LogPattern::Text(regex) => regex.as_str().to_owned(),
         LogPattern::Json(value) => {
-            let member = |(key, value): (&String, &serde_json::Value)| format!(r#""{}"\s*:\s*{}"#, regex::escape(key), regex::escape(&value.to_string()));
+            let member = |(key, value): (&String, &serde_json::Value)| {
+                format!(r#""{}"\s*:\s*{}"#, regex::escape(key), regex::escape(&value.to_string()))
+            };
             let mut members: Vec<String> = value.as_object().map(|o| o.iter().map(member).collect()).unwrap_or_default();
             let forward = members.join(".*");
             members.reverse();

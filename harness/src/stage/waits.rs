@@ -23,7 +23,10 @@ impl Cast {
         if wait.settled == Some(true) {
             self.settle().await;
             self.revive().await?;
-            self.read_probes().await;
+            // While a gate holds the subject's request, a page may have to wait for it.
+            if self.control().held_anywhere() == 0 {
+                self.read_probes().await;
+            }
             return Ok(());
         }
         let within = wait.within.unwrap_or(WITHIN);

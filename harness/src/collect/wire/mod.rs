@@ -251,11 +251,7 @@ impl WireCollector {
                 self.know_units(units);
                 vec![What::WorkAdded { units: units.clone() }]
             }
-            Action::ConsentSet { .. }
-            | Action::CompanyChosen { .. }
-            | Action::RuleInstalled { .. }
-            | Action::RuleRemoved { .. }
-            | Action::PolicyChanged => Vec::new(),
+            Action::ConsentSet { .. } | Action::RuleInstalled { .. } | Action::RuleRemoved { .. } | Action::PolicyChanged => Vec::new(),
         }
     }
 
