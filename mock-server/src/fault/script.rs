@@ -14,7 +14,7 @@ use super::scenario::{Act, Await, Scenario, Token, apply_policy};
 use crate::{
     Control,
     control::{Target, UnitKind},
-    journal::{Decision, Endpoint, Entry, What},
+    journal::{Arrived, Decision, Endpoint, Entry, What},
     vault::Canary,
 };
 
@@ -44,7 +44,7 @@ pub enum Told<'a> {
 
 /// Tells a story: puts its policy in force, lets the person have the prologue, installs its rules and goes through its steps.
 pub async fn run(control: &Control, scenario: &Scenario, mut tell: impl FnMut(Told<'_>)) {
-    let mut teller = Teller { control, entries: control.follow(), last: control.journal().len() as u64 };
+    let mut teller = Teller { control, entries: control.follow(), last: control.journal().len() as u64, minted: 0 };
     control.policy(|policy| apply_policy(&scenario.provider, policy));
     if scenario.prologue {
         tell(Told::Prologue);
@@ -86,19 +86,26 @@ struct Teller<'a> {
     entries: UnboundedReceiver<Entry>,
     /// What came up to this line is past.
     last: u64,
+    /// Secrets up to this many are old.
+    minted: usize,
 }
 
 impl Teller<'_> {
     /// From here on requests are new.
     fn mark(&mut self) {
         self.last = self.control.journal().len() as u64;
+        self.minted = self.control.canaries().len();
     }
 
     async fn wait(&mut self, wait: &Await) {
         if let Some(gate) = &wait.held {
             self.control.until_held(gate, wait.count.unwrap_or(1)).await;
         } else if let Some(endpoint) = wait.request {
-            self.until(|what| matches!(what, What::Arrived(arrived) if arrived.endpoint == endpoint)).await;
+            let (control, minted) = (self.control, self.minted);
+            let is_fresh = |name: &str| control.canaries().iter().skip(minted).any(|canary| canary.name == name);
+            let presents_fresh = |arrived: &Arrived| arrived.presented.as_ref().and_then(|p| p.name.as_deref()).is_some_and(is_fresh);
+            let is_it = |arrived: &Arrived| arrived.endpoint == endpoint && (!wait.fresh || presents_fresh(arrived));
+            self.until(|what| matches!(what, What::Arrived(arrived) if is_it(arrived))).await;
         } else if wait.settled.is_some() {
             self.settled().await;
         } else {

@@ -97,7 +97,8 @@ fn framing(headers: &[(String, String)]) -> Result<Framing, Unreadable> {
     }
 }
 
-const TOO_LARGE: Unreadable = unreadable(413, "The request's body is longer than 1 MiB");
+/// The answer to a body beyond [`BODY_LIMIT`].
+pub(super) const TOO_LARGE: Unreadable = unreadable(413, "The request's body is longer than 1 MiB");
 
 /// Reads a body at the start of `bytes`, and says how many bytes it took; `None`: more are needed.
 ///

@@ -20,7 +20,12 @@ const OPERATIONS: &[(&str, &str, &str, &str)] = &[
     ("/v1/rules", "delete", "Removes all rules", ""),
     ("/v1/rules/{id}", "delete", "Removes a rule", ""),
     ("/v1/gates", "get", "All gates and what they hold", ""),
-    ("/v1/gates/{name}/release", "post", "Lets go of what a gate holds, and opens it for good", ""),
+    (
+        "/v1/gates/{name}/release",
+        "post",
+        "Lets go of what a gate holds and opens it for good; ends the rules that are in force until this name",
+        "",
+    ),
     ("/v1/gates/{name}/drop", "post", "Drops the connections a gate holds, and opens it for good", ""),
     ("/v1/work", "post", "Adds units of work: export or employee", r#"{"kind": "export", "count": 3}"#),
     ("/v1/consent", "put", "How the consent page answers, and for which company", r#"{"mode": "auto", "company": 0}"#),

@@ -230,3 +230,32 @@ async fn a_body_may_come_in_chunks_after_a_word_to_go_on() {
     raw.send("a\r\ngrant_type\r\n5\r\n=pass\r\n0\r\n\r\n").await;
     assert_eq!(raw.receive().await.json()["error"], "invalid_client");
 }
+
+#[tokio::test]
+async fn a_last_reply_is_read_whole_and_then_the_connection_ends() {
+    let provider = provider().await;
+    let control = provider.control();
+    let mut raw = Raw::open(&provider).await;
+    raw.send("GET /nothing HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
+    until(control, replied_to(1)).await;
+    // Longer than the provider keeps its FIN back: it must not be taken for something unread, nor its arrival for a read.
+    tokio::time::sleep(std::time::Duration::from_millis(320)).await;
+    assert_eq!(control.open_exchanges(), 0, "a reply that was written is no open request");
+    assert!(!control.journal().iter().any(read_of(1)), "nobody has read it");
+    assert_eq!(raw.receive().await.header("connection").as_deref(), Some("close"));
+    until(control, read_of(1)).await;
+    assert_eq!(raw.tcp.read(&mut [0; 1]).await.expect("an orderly end"), 0);
+    drop(raw);
+    until(control, |entry| matches!(entry.what, What::Closed { .. })).await;
+}
+
+#[tokio::test]
+async fn releasing_its_name_ends_a_rule() {
+    let provider = provider().await;
+    let fate = Fate::Status { code: 503, error: None, description: None, retry_after: None };
+    provider.control().install(Rule { on: Match::default(), at: Point::Arrived, fate, until: Some("end".into()) });
+    let ask = async || once(&provider, "GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n").await.status;
+    assert_eq!([ask().await, ask().await], [503, 503]);
+    provider.control().release("end");
+    assert_eq!(ask().await, 404);
+}

@@ -74,14 +74,17 @@ fn wait_fault(scenario: &Scenario, index: usize, wait: &Await) -> Option<Fault> 
     if wait.count.is_some() && wait.held.is_none() {
         return Some(fault(at(), "count goes with held only", "leave it out"));
     }
-    wait.held.as_ref().and_then(|gate| gate_fault(scenario, at(), gate))
+    if wait.fresh && wait.request.is_none() {
+        return Some(fault(at(), "fresh goes with request only", "leave it out"));
+    }
+    wait.held.as_ref().and_then(|gate| gate_fault(at(), gate, &gates(scenario)))
 }
 
 fn act_fault(scenario: &Scenario, step: usize, index: usize, act: &Act) -> Option<Fault> {
+    let place = vec![Part::Key("step"), Part::Index(step), Part::Key("do"), Part::Index(index)];
     match act {
-        Act::Release(gate) | Act::Drop(gate) => {
-            gate_fault(scenario, vec![Part::Key("step"), Part::Index(step), Part::Key("do"), Part::Index(index)], gate)
-        }
+        Act::Release(name) => gate_fault(place, name, &[gates(scenario), ends(scenario)].concat()),
+        Act::Drop(gate) => gate_fault(place, gate, &gates(scenario)),
         Act::Reconnect(_)
         | Act::Deny(_)
         | Act::Abandon(_)
@@ -102,9 +105,17 @@ fn act_fault(scenario: &Scenario, step: usize, index: usize, act: &Act) -> Optio
     }
 }
 
-fn gate_fault(scenario: &Scenario, place: Vec<Part>, gate: &str) -> Option<Fault> {
-    let gates: Vec<&str> =
-        scenario.rules.iter().filter_map(|rule| if let Fate::Hold(gate) = &rule.fate { Some(gate.as_str()) } else { None }).collect();
+/// The gates that rules hold at.
+fn gates(scenario: &Scenario) -> Vec<&str> {
+    scenario.rules.iter().filter_map(|rule| if let Fate::Hold(gate) = &rule.fate { Some(gate.as_str()) } else { None }).collect()
+}
+
+/// The names whose release ends a rule.
+fn ends(scenario: &Scenario) -> Vec<&str> {
+    scenario.rules.iter().filter_map(|rule| rule.until.as_deref()).collect()
+}
+
+fn gate_fault(place: Vec<Part>, gate: &str, gates: &[&str]) -> Option<Fault> {
     if gates.contains(&gate) {
         return None;
     }

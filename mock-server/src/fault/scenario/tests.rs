@@ -1,5 +1,5 @@
 //! Scenario files, right and wrong.
-#![allow(clippy::expect_used, reason = "tests say what they expect")]
+#![allow(clippy::expect_used, clippy::panic, reason = "tests say what they expect")]
 
 use regrant_authority::{Policy, Rotation};
 
@@ -104,4 +104,22 @@ fn a_reply_cannot_be_replaced_when_half_of_it_is_out() {
 #[test]
 fn what_is_no_toml_is_an_error_with_a_place() {
     assert_eq!(wrong("[provider]", "[provider").0, 6);
+}
+
+#[test]
+fn the_name_that_ends_a_rule_can_be_released() {
+    let text = STORY.replace("nth = 1 }", "nth = 1 }\nuntil = \"end\"").replace("{ release = \"gate-a\" }", "{ release = \"end\" }");
+    assert!(Scenario::parse(&text).is_ok(), "{:?}", Scenario::parse(&text));
+    assert!(Scenario::parse(&text.replace("{ release = \"end\" }", "{ drop = \"end\" }")).is_err(), "nothing is held there");
+}
+
+#[test]
+fn every_story_that_ships_is_right() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../scenarios");
+    let stories: Vec<_> = std::fs::read_dir(folder).expect("the stories").map(|entry| entry.expect("an entry").path()).collect();
+    assert!(!stories.is_empty());
+    for story in stories.iter().filter(|path| path.extension().is_some_and(|extension| extension == "toml")) {
+        let text = std::fs::read_to_string(story).expect("readable");
+        Scenario::parse(&text).unwrap_or_else(|error| panic!("{}: {error}", story.display()));
+    }
 }
