@@ -73,7 +73,7 @@ async fn tell(provider: &Provider, scenario: Option<&Scenario>) {
         let _ = out::say(&format!("\n{}\n{}\n\n", scenario.title, scenario.about.trim()));
         script::run(provider.control(), scenario, |told| drop(out::say(&format!("{}\n", prompter::line(&told))))).await;
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// A folder for the run's certificate authority, gone when serving ends.

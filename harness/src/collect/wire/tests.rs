@@ -42,6 +42,7 @@ fn request(endpoint: Endpoint, path: &str, headers: &[(&str, &str)], body: &str)
         query,
         headers: headers.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect(),
         body: body.to_owned().into(),
+        presented: None,
     }
 }
 
