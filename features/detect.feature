@@ -10,11 +10,11 @@ Feature: Detecting that the refresh token is dead
       Then the subject takes the refusal as the end of the grant (DETECT-01)
 
       Examples:
-        | story                          | what happens                       |
-        | user_revokes_access            | The user revokes access            |
-        | refresh_token_expires          | The refresh token expires          |
-        | policy_ends_the_grant          | A policy ends the grant            |
-        | secret_rotation_ends_the_grant | Credential rotation ends the grant |
+        | story                          | what happens                                                      |
+        | policy_ends_the_grant          | A policy ends the grant                                           |
+        | refresh_token_expires          | The refresh token expires                                         |
+        | secret_rotation_ends_the_grant | The client's secret is rotated, and the grants of the old one end |
+        | user_revokes_access            | The user revokes access                                           |
 
   @DETECT-02 @must @error
   Rule: invalid_token means the same, whatever the status
@@ -24,9 +24,9 @@ Feature: Detecting that the refresh token is dead
       Then the subject takes the refusal as the end of the grant (DETECT-02)
 
       Examples:
-        | story                        | what happens                                     |
-        | refused_as_invalid_token_400 | The refusal reads invalid_token, with status 400 |
-        | refused_as_invalid_token_401 | The refusal reads invalid_token, with status 401 |
+        | story                        | what happens                                            |
+        | refused_as_invalid_token_400 | The refresh is refused as invalid_token with status 400 |
+        | refused_as_invalid_token_401 | The refresh is refused as invalid_token with status 401 |
 
   @DETECT-04 @must @error
   Rule: An API 401 is answered with one refresh, even if the token still looks good
@@ -36,8 +36,8 @@ Feature: Detecting that the refresh token is dead
       Then the subject refreshes once, and the work is done with the new token (DETECT-04)
 
       Examples:
-        | story                 | what happens                                    |
-        | access_token_rejected | The API rejects an access token that looks good |
+        | story                 | what happens                                           |
+        | access_token_rejected | The API rejects an access token whose time is not over |
 
   @DETECT-07 @must @error
   Rule: An API 401 or 403 whose refresh is refused ends the connection
@@ -47,6 +47,5 @@ Feature: Detecting that the refresh token is dead
       Then the subject ends the connection (DETECT-07)
 
       Examples:
-        | story                       | what happens                                   |
-        | api_401_and_refresh_refused | The API answers 401 and the refresh is refused |
-        | api_403_and_refresh_refused | The API answers 403 and the refresh is refused |
+        | story                       | what happens                                    |
+        | api_401_and_refresh_refused | The API answers 401, and the refresh is refused |

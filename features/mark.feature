@@ -20,8 +20,8 @@ Feature: Marking the connection
       Then the restarted subject still shows the connection as unauthenticated (MARK-02)
 
       Examples:
-        | story                        | what happens                                  |
-        | restarted_while_disconnected | The subject restarts while it is disconnected |
+        | story                        | what happens                                          |
+        | restarted_while_disconnected | The subject is restarted while the connection is dead |
 
   @MARK-03 @must @error
   Rule: Reconnection clears the mark, and it stays cleared
@@ -31,5 +31,6 @@ Feature: Marking the connection
       Then the subject shows the connection as connected again, and goes on showing it (MARK-03)
 
       Examples:
-        | story                      | what happens                                 |
-        | reconnected_then_restarted | The user reconnects and the subject restarts |
+        | story                      | what happens                                            |
+        | reconnected_then_restarted | The user reconnects, and the subject is restarted later |
+        | user_revokes_access        | The user revokes access                                 |

@@ -32,5 +32,6 @@ Feature: Prompting the user
       Then the user is not asked to reauthenticate (PROMPT-03)
 
       Examples:
-        | story                      | what happens                                  |
-        | token_endpoint_unavailable | The token endpoint is unavailable for a while |
+        | story                            | what happens                                     |
+        | token_endpoint_drops_connections | The token endpoint drops connections for a while |
+        | token_endpoint_unavailable       | The token endpoint is unavailable for a while    |

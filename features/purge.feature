@@ -32,8 +32,8 @@ Feature: Invalidating what is stored
       Then no readable copy of the dead refresh token is left in storage (PURGE-03)
 
       Examples:
-        | story                 | what happens                                 |
-        | storage_after_refusal | Storage is read before and after the refusal |
+        | story               | what happens            |
+        | user_revokes_access | The user revokes access |
 
   @PURGE-04 @must @error
   Rule: Storage keeps no readable copy of the invalidated access token
@@ -43,5 +43,5 @@ Feature: Invalidating what is stored
       Then no readable copy of the dead access token is left in storage (PURGE-04)
 
       Examples:
-        | story                 | what happens                                 |
-        | storage_after_refusal | Storage is read before and after the refusal |
+        | story               | what happens            |
+        | user_revokes_access | The user revokes access |

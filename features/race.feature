@@ -10,8 +10,8 @@ Feature: Races
       Then the subject refreshes once at a time (RACE-01)
 
       Examples:
-        | story                           | what happens                    |
-        | parallel_work_needs_one_refresh | Parallel work needs one refresh |
+        | story                           | what happens                        |
+        | parallel_work_needs_one_refresh | Much work at once needs one refresh |
 
   @RACE-03 @must @error
   Rule: The waiters go on with the new token
@@ -21,5 +21,5 @@ Feature: Races
       Then no call is lost, and none hangs (RACE-03)
 
       Examples:
-        | story         | what happens                       |
-        | waiters_go_on | Calls wait for a refresh and go on |
+        | story                           | what happens                        |
+        | parallel_work_needs_one_refresh | Much work at once needs one refresh |

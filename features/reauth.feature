@@ -32,8 +32,8 @@ Feature: Reauthenticating
       Then no state and no challenge is used twice, and none can be guessed (REAUTH-03)
 
       Examples:
-        | story       | what happens                 |
-        | five_logins | The user connects five times |
+        | story       | what happens                              |
+        | five_logins | The user begins to log in again and again |
 
   @REAUTH-04 @must @error
   Rule: The code is exchanged once, with the verifier
@@ -54,8 +54,8 @@ Feature: Reauthenticating
       Then the subject does not exchange the code of the forged callback (REAUTH-05)
 
       Examples:
-        | story              | what happens                                   |
-        | callback_is_forged | A forged callback comes before the genuine one |
+        | story              | what happens                                      |
+        | callback_is_forged | Callbacks arrive that the subject did not ask for |
 
   @REAUTH-08 @should @error
   Rule: The new pair is stored and used at once
@@ -65,5 +65,5 @@ Feature: Reauthenticating
       Then the subject works with the new tokens at once, and still after a restart (REAUTH-08)
 
       Examples:
-        | story                      | what happens                                 |
-        | reconnected_then_restarted | The user reconnects and the subject restarts |
+        | story                      | what happens                                            |
+        | reconnected_then_restarted | The user reconnects, and the subject is restarted later |

@@ -9,8 +9,9 @@ Feature: Recovering
       Then the subject works again without a restart and without another consent (RECOVER-01)
 
       Examples:
-        | story               | what happens            |
-        | user_revokes_access | The user revokes access |
+        | story                      | what happens                                            |
+        | reconnected_then_restarted | The user reconnects, and the subject is restarted later |
+        | user_revokes_access        | The user revokes access                                 |
 
   @RECOVER-02 @must @error
   Rule: No accepted work is lost
@@ -20,8 +21,9 @@ Feature: Recovering
       Then everything that the subject accepted is delivered (RECOVER-02)
 
       Examples:
-        | story                  | what happens                            |
-        | work_during_the_outage | Work comes into being during the outage |
+        | story                  | what happens                                       |
+        | user_revokes_access    | The user revokes access                            |
+        | work_during_the_outage | Work comes into being while the connection is dead |
 
   @RECOVER-03 @must @error
   Rule: No unit of work is reported twice
@@ -31,8 +33,8 @@ Feature: Recovering
       Then the subject reports no unit as done again (RECOVER-03)
 
       Examples:
-        | story                  | what happens                            |
-        | work_during_the_outage | Work comes into being during the outage |
+        | story               | what happens            |
+        | user_revokes_access | The user revokes access |
 
   @RECOVER-04 @should @error
   Rule: The user's settings are kept
@@ -53,8 +55,8 @@ Feature: Recovering
       Then the subject fetches what came into being during the outage (RECOVER-05)
 
       Examples:
-        | story                  | what happens                            |
-        | work_during_the_outage | Work comes into being during the outage |
+        | story                  | what happens                                       |
+        | work_during_the_outage | Work comes into being while the connection is dead |
 
   @RECOVER-08 @must @error
   Rule: The subject neither dies nor hangs
@@ -64,6 +66,7 @@ Feature: Recovering
       Then the subject is alive, and answers (RECOVER-08)
 
       Examples:
-        | story                      | what happens                                  |
-        | user_revokes_access        | The user revokes access                       |
-        | token_endpoint_unavailable | The token endpoint is unavailable for a while |
+        | story                            | what happens                                     |
+        | token_endpoint_drops_connections | The token endpoint drops connections for a while |
+        | token_endpoint_unavailable       | The token endpoint is unavailable for a while    |
+        | user_revokes_access              | The user revokes access                          |

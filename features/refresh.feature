@@ -43,5 +43,6 @@ Feature: Refreshing
       Then the subject sends the access token in no other way (REFRESH-08)
 
       Examples:
-        | story           | what happens           |
-        | refreshed_twice | Two refreshes in a row |
+        | story                       | what happens                                    |
+        | api_403_and_refresh_refused | The API answers 403, and the refresh is refused |
+        | user_revokes_access         | The user revokes access                         |

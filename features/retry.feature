@@ -11,8 +11,8 @@ Feature: Transient faults
 
       Examples:
         | story                            | what happens                                     |
-        | token_endpoint_unavailable       | The token endpoint is unavailable for a while    |
         | token_endpoint_drops_connections | The token endpoint drops connections for a while |
+        | token_endpoint_unavailable       | The token endpoint is unavailable for a while    |
 
   @RETRY-02 @must @error
   Rule: Attempts are bounded
@@ -23,8 +23,8 @@ Feature: Transient faults
 
       Examples:
         | story                            | what happens                                     |
-        | token_endpoint_unavailable       | The token endpoint is unavailable for a while    |
         | token_endpoint_drops_connections | The token endpoint drops connections for a while |
+        | token_endpoint_unavailable       | The token endpoint is unavailable for a while    |
 
   @RETRY-04 @must @error
   Rule: The subject recovers when the provider is back
@@ -35,5 +35,5 @@ Feature: Transient faults
 
       Examples:
         | story                            | what happens                                     |
-        | token_endpoint_unavailable       | The token endpoint is unavailable for a while    |
         | token_endpoint_drops_connections | The token endpoint drops connections for a while |
+        | token_endpoint_unavailable       | The token endpoint is unavailable for a while    |

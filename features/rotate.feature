@@ -10,8 +10,8 @@ Feature: Credential rotation
       Then the subject stops, within the attempts that it declared (ROTATE-01)
 
       Examples:
-        | story                 | what happens                   |
-        | client_secret_rotated | The client's secret is rotated |
+        | story                 | what happens                                                          |
+        | client_secret_rotated | The client's secret is rotated, and the subject still has the old one |
 
   @ROTATE-07 @must @error
   Rule: invalid_grant under a new, correct secret is the end of the grant
@@ -21,5 +21,5 @@ Feature: Credential rotation
       Then the subject stops, marks, purges, prompts, logs and recovers (ROTATE-07)
 
       Examples:
-        | story                          | what happens                       |
-        | secret_rotation_ends_the_grant | Credential rotation ends the grant |
+        | story                          | what happens                                                      |
+        | secret_rotation_ends_the_grant | The client's secret is rotated, and the grants of the old one end |

@@ -43,5 +43,5 @@ Feature: Stopping
       Then the restarted subject makes no call of the API (STOP-04)
 
       Examples:
-        | story                        | what happens                                  |
-        | restarted_while_disconnected | The subject restarts while it is disconnected |
+        | story                        | what happens                                          |
+        | restarted_while_disconnected | The subject is restarted while the connection is dead |

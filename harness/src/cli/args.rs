@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// A conformance harness for integrations with Pleo's API: what happens when the refresh token dies?
 #[derive(Debug, Parser)]
-#[command(name = "regrant", version, arg_required_else_help = true, max_term_width = 100)]
+#[command(name = "regrant", bin_name = "regrant", version, arg_required_else_help = true, max_term_width = 100)]
 #[command(after_help = "Exit status: 0 nothing that counts failed, 1 requirements failed, 2 usage or manifest error,
 3 the surroundings failed, 4 requirements stayed undecided, 5 the harness failed, 130 cancelled.")]
 pub(super) struct Typed {
@@ -150,7 +150,7 @@ pub(super) struct Serve {
     /// How the consent page answers
     #[arg(long, value_name = "HOW", default_value = "page")]
     pub(super) consent: Consent,
-    /// Takes policy and traffic rules from a story, and lists what is left to you
+    /// Plays the provider's part of a story, and says what is left to you
     #[arg(long, value_name = "FILE")]
     pub(super) scenario: Option<PathBuf>,
     /// Writes addresses and credentials here as JSON once all is ready

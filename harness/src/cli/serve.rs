@@ -2,13 +2,17 @@
 
 use std::{fs, path::Path, time::Instant};
 
-use regrant_mock_server::{ClientConfig, ConsentMode, Provider, ProviderConfig, StartError, authority::Policy, fault::scenario::Scenario};
+use regrant_mock_server::{
+    ClientConfig, ConsentMode, Provider, ProviderConfig, StartError,
+    authority::Policy,
+    fault::{scenario::Scenario, script},
+};
 use serde::Serialize;
 
 use super::{
     args::{self, Consent},
     error::CliError,
-    left_over, meant, out, wait,
+    meant, out, prompter, wait,
 };
 use crate::report::ExitStatus;
 
@@ -39,7 +43,7 @@ pub(super) fn serve(typed: &args::Serve) -> Result<ExitStatus, CliError> {
         seed: meant::seed(typed.seed),
         epoch: Instant::now(),
         clients,
-        policy: scenario.as_ref().map_or_else(Policy::default, |scenario| left_over::policy(&scenario.provider)),
+        policy: Policy::default(),
         consent: consent(typed.consent),
         replies: Vec::new(),
     };
@@ -47,19 +51,29 @@ pub(super) fn serve(typed: &args::Serve) -> Result<ExitStatus, CliError> {
         let ca = Authority::folder(typed.tls)?;
         let seed = config.seed;
         let provider = Provider::start(config).await.map_err(|error| blame(&error))?;
-        for rule in scenario.iter().flat_map(|scenario| &scenario.rules) {
-            provider.control().install(rule.clone());
-        }
         let ready = ready(&provider, seed, ca.write(&provider)?);
-        out::say(&shown(&ready, scenario.as_ref()))?;
+        out::say(&shown(&ready))?;
         if let Some(path) = &typed.ready_file {
             let json = serde_json::to_string_pretty(&ready).map_err(|source| CliError::Harness(source.to_string()))?;
             out::replace(path, (json + "\n").as_bytes())?;
         }
-        wait::cancelled(&mut cancel).await;
+        tokio::select! {
+            () = tell(&provider, scenario.as_ref()) => {}
+            () = wait::cancelled(&mut cancel) => {}
+        }
         provider.stop().await;
         Ok(ExitStatus::Clean)
     })?
+}
+
+/// Tells the story, if there is one; never ends.
+async fn tell(provider: &Provider, scenario: Option<&Scenario>) {
+    if let Some(scenario) = scenario {
+        // A story that nobody reads any more goes on for whoever works with the provider.
+        let _ = out::say(&format!("\n{}\n{}\n\n", scenario.title, scenario.about.trim()));
+        script::run(provider.control(), scenario, |told| drop(out::say(&format!("{}\n", prompter::line(&told))))).await;
+    }
+    std::future::pending::<()>().await;
 }
 
 /// A folder for the run's certificate authority, gone when serving ends.
@@ -98,7 +112,7 @@ fn ready(provider: &Provider, seed: u64, ca_file: Option<String>) -> Ready {
     }
 }
 
-fn shown(ready: &Ready, scenario: Option<&Scenario>) -> String {
+fn shown(ready: &Ready) -> String {
     let lines = [
         ("authorise URL", Some(&ready.authorize_url)),
         ("token URL", Some(&ready.token_url)),
@@ -114,8 +128,7 @@ fn shown(ready: &Ready, scenario: Option<&Scenario>) -> String {
         out += &format!("  {name:<18} {value}\n");
     }
     out += "\nAny scope may be asked for; without --client any redirect URI on loopback is accepted.\n";
-    out += &format!("Seed {}. Ctrl-C ends it.\n", ready.seed);
-    out + &scenario.map_or(String::new(), |scenario| format!("\n{}", left_over::instructions(scenario)))
+    out + &format!("Seed {}. Ctrl-C ends it.\n", ready.seed)
 }
 
 /// `ID:SECRET[@REDIRECT_URI]`. A secret may hold `@`, so the redirect URI is recognised by its scheme.
@@ -142,7 +155,7 @@ fn consent(typed: Consent) -> ConsentMode {
 
 fn read_scenario(path: &Path) -> Result<Scenario, CliError> {
     let text = fs::read_to_string(path).map_err(|source| CliError::File(format!("{}: {source}", path.display())))?;
-    toml::from_str(&text).map_err(|error| CliError::File(format!("{}: {error}", path.display())))
+    Scenario::parse(&text).map_err(|error| CliError::File(format!("{}: {error}", path.display())))
 }
 
 fn blame(error: &StartError) -> CliError {

@@ -1,4 +1,4 @@
-//! The runtime, and how a run ends early: the first Ctrl-C cancels, the second one ends at once.
+//! The runtime, and how a run ends early: the first Ctrl-C (or SIGTERM) cancels, the second one ends at once.
 
 use std::{future::Future, process, time::Duration};
 
@@ -14,23 +14,40 @@ const FAREWELL: Duration = Duration::from_millis(500);
 pub(super) fn block_on<F: Future>(work: impl FnOnce(Cancel) -> F) -> Result<F::Output, CliError> {
     let runtime = Runtime::new().map_err(|source| CliError::Environment(format!("cannot start a runtime: {source}")))?;
     let (cancel, cancelled) = watch::channel(false);
-    runtime.spawn(watch_keys(cancel));
+    runtime.spawn(watch_signals(cancel));
     let output = runtime.block_on(work(cancelled));
     runtime.shutdown_timeout(FAREWELL);
     Ok(output)
 }
 
 /// Subjects do not outlive a sudden end: their supervisors see the pipe close.
-async fn watch_keys(cancel: watch::Sender<bool>) {
-    if tokio::signal::ctrl_c().await.is_err() {
-        // Without signals there is nothing to wait for; the sender must live on, or receivers would see an end.
-        return std::future::pending().await;
-    }
+async fn watch_signals(cancel: watch::Sender<bool>) {
+    asked_to_end().await;
     cancel.send_replace(true);
-    if tokio::signal::ctrl_c().await.is_ok() {
-        process::exit(ExitStatus::Cancelled.code().into());
+    asked_to_end().await;
+    process::exit(ExitStatus::Cancelled.code().into());
+}
+
+/// Ctrl-C, or the signal by which scripts and CI servers end a program. Where neither can be heard, it is never asked.
+async fn asked_to_end() {
+    #[cfg(unix)]
+    let terminated = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signals) => drop(signals.recv().await),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    #[cfg(not(unix))]
+    let terminated = std::future::pending::<()>();
+    let interrupted = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        () = terminated => {}
+        () = interrupted => {}
     }
-    std::future::pending::<()>().await;
 }
 
 /// Waits until the user cancels.
