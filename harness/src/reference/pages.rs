@@ -87,7 +87,12 @@ async fn status(Shared(app): Shared<Arc<App>>) -> Response {
         (Err(error), _) | (_, Err(error)) => return failed(&error),
     };
     let sticky = app.flaws.has(Flaw::StickyMark) && app.store.note("marked").is_ok_and(|note| note.is_some());
-    let state = if sticky { State::NeedsReauth } else { shown(&app, &now) };
+    let always = app.flaws.has(Flaw::AlwaysConnected) && matches!(now.state, State::NeedsReauth | State::Error);
+    let state = match (sticky, always) {
+        (true, _) => State::NeedsReauth,
+        (false, true) => State::Connected,
+        (false, false) => shown(&app, &now),
+    };
     let more = app.store.note("extra_connections").ok().flatten().map_or(0, |extra| extra.len());
     let connections = if now.state == State::NotConnected { 0 } else { 1 + more };
     let connections = vec![json!({ "name": "pleo" }); connections];
@@ -150,7 +155,7 @@ async fn disconnect(Shared(app): Shared<Arc<App>>) -> Response {
 
 fn accept(app: &App, source: &str) -> Response {
     match work::accept(app, source) {
-        Ok(()) => (StatusCode::ACCEPTED, Json(json!({ "queued": true }))).into_response(),
+        Ok(id) => (StatusCode::ACCEPTED, Json(json!({ "work": id }))).into_response(),
         Err(error) => failed(&error),
     }
 }
@@ -200,7 +205,6 @@ fn lost(app: &App, link: &str, why: &str) -> String {
 /// The state as it is shown.
 fn shown(app: &App, now: &Snapshot) -> State {
     match now.state {
-        State::NeedsReauth | State::Error if app.flaws.has(Flaw::AlwaysConnected) => State::Connected,
         State::Error if app.flaws.has(Flaw::HidesRefusedCredentials) => State::Connected,
         state @ (State::NotConnected | State::Connected | State::NeedsReauth | State::Error) => state,
     }

@@ -282,7 +282,7 @@ impl Tokens {
                     if !repeat || wait > LONGEST_WAIT || attempt == limit || self.memory.enough(self.flaws, attempt, ATTEMPTS, lost) {
                         break now;
                     }
-                    tokio::time::sleep(self.memory.pause(self.flaws, wait)).await;
+                    tokio::time::sleep(self.memory.pause(self.flaws, wait, lost)).await;
                     pause = (pause * 3).min(LONGEST_WAIT);
                 }
             }

@@ -78,15 +78,15 @@ impl Queue {
     }
 }
 
-/// Accepts a piece of work: once this returns it is not lost.
-pub(crate) fn accept(app: &App, source: &str) -> Result<(), StoreError> {
+/// Accepts a piece of work and gives it a number: once this returns it is not lost.
+pub(crate) fn accept(app: &App, source: &str) -> Result<i64, StoreError> {
     if app.flaws.has(Flaw::DropsQueue) && app.store.snapshot()?.state == State::NeedsReauth {
         app.store.set_note("skip", "yes")?;
-        return Ok(());
+        return Ok(0);
     }
-    app.store.enqueue(source)?;
+    let id = app.store.enqueue(source)?;
     app.tokens.stimulate();
-    Ok(())
+    Ok(id)
 }
 
 /// Starts the workers; they begin with what an earlier run left.
@@ -122,7 +122,7 @@ async fn round(app: &App, stimulus: u64) -> bool {
     match serve(app, stimulus).await {
         Ok(()) => {
             app.set_problem(None);
-            log::line(Level::Info, "work_done", "the ledger is up to date", json!({ "items": items.len() }));
+            log::line(Level::Info, "work_done", "the ledger is up to date", numbers(&items));
             strike_off(app, &items)
         }
         Err(CallError::Unavailable(Unavailable::GaveUpWaiting)) => {
@@ -191,7 +191,15 @@ async fn held(app: &App, error: &CallError, items: &[Item]) {
     for poll in 0..if app.flaws.has(Flaw::Chatters) { 100 } else { 0 } {
         log::line(Level::Info, "worker_idle", "nothing to do yet", json!({ "poll": poll }));
     }
-    log::line(level, "work_held", &format!("work waits in the queue: {error}"), json!({ "items": items.len() }));
+    let message = match level {
+        Level::Info => "work waits in the queue until the connection works".to_owned(),
+        Level::Warn | Level::Error => format!("work waits in the queue: {error}"),
+    };
+    log::line(level, "work_held", &message, numbers(items));
+}
+
+fn numbers(items: &[Item]) -> Value {
+    json!({ "work": items.iter().map(|item| item.id).collect::<Vec<_>>() })
 }
 
 fn trouble(error: &str) -> bool {

@@ -213,6 +213,7 @@ fn token_result(result: &TokenResult) -> String {
         TokenResult::Issued { access, refresh: Some(refresh), .. } => format!("{access} and {refresh}"),
         TokenResult::Issued { access, refresh: None, .. } => format!("{access}, no refresh token"),
         TokenResult::Refused { error, status } => format!("{status} {error}"),
+        TokenResult::Undecided => "nothing decided: a fault took the provider's place".into(),
     }
 }
 

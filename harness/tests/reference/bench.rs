@@ -127,24 +127,37 @@ impl Bench {
 
     pub async fn work(&self, place: &str) -> Option<String> {
         let from = self.lines.count();
-        self.post(place, "{}").await?;
-        self.said(from, &["work_done", "work_held"]).await
+        let accepted = self.agent.post(self.url(place)).body("{}").send().await.ok()?.text().await.ok()?;
+        let number = serde_json::from_str::<Value>(&accepted).ok()?["work"].clone();
+        let its = |line: &Value| line["work"].as_array().is_some_and(|work| work.contains(&number));
+        Some(self.line(from, its).await?["event"].as_str()?.to_owned())
     }
 
     /// Waits for a line of one of these events after the first `from` lines.
     pub async fn said(&self, from: usize, events: &[&str]) -> Option<String> {
+        let its = |line: &Value| line["event"].as_str().is_some_and(|event| events.contains(&event));
+        Some(self.line(from, its).await?["event"].as_str()?.to_owned())
+    }
+
+    async fn line(&self, from: usize, its: impl Fn(&Value) -> bool) -> Option<Value> {
         let mut count = self.lines.count.subscribe();
-        let limit = if events == ["started"] { PATIENCE } else { SILENCE };
+        let limit = if self.defects.is_empty() { PATIENCE } else { SILENCE };
         let found = async {
             loop {
                 count.borrow_and_update();
-                if let Some(event) = self.events(from).into_iter().find(|event| events.contains(&event.as_str())) {
-                    return event;
+                if let Some(line) = self.said_lines(from).into_iter().find(|line| its(line)) {
+                    return line;
                 }
                 count.changed().await.expect("the sender lives");
             }
         };
         timeout(limit, found).await.ok()
+    }
+
+    /// Waits until a gate holds a request; upright subjects get there.
+    pub async fn held(&self, gate: &str) {
+        let held = timeout(SILENCE, self.control.until_held(gate, 1)).await.is_ok();
+        assert!(held || !self.defects.is_empty(), "{gate} holds a refresh");
     }
 
     pub fn line_count(&self) -> usize {
@@ -208,6 +221,21 @@ impl Bench {
         let files = std::fs::read_dir(self.state_dir()).expect("a directory");
         let mut bytes = files.map(|file| std::fs::read(file.expect("a file").path()).expect("reads"));
         bytes.any(|bytes| bytes.windows(secret.len()).any(|part| part == secret.as_bytes()))
+    }
+
+    /// Does it stand in a live row of the database, or in another file?
+    pub fn keeps(&self, secret: &str) -> bool {
+        let aside = std::fs::read_dir(self.state_dir()).expect("a directory").map(|file| file.expect("a file").path());
+        let mut others =
+            aside.filter(|path| !path.to_string_lossy().contains("app.db")).map(|path| std::fs::read_to_string(path).unwrap_or_default());
+        let db = rusqlite::Connection::open(self.state_dir().join("app.db")).expect("opens");
+        let mut rows = ["SELECT coalesce(access, '') || ' ' || coalesce(refresh, '') FROM connection", "SELECT value FROM note"]
+            .into_iter()
+            .flat_map(|query| {
+                let mut query = db.prepare(query).expect("a query");
+                query.query_map([], |row| row.get::<_, String>(0)).expect("rows").map(|row| row.expect("a row")).collect::<Vec<_>>()
+            });
+        rows.any(|row| row.contains(secret)) || others.any(|text| text.contains(secret))
     }
 
     pub fn state_dir(&self) -> PathBuf {

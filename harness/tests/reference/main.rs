@@ -27,23 +27,23 @@ macro_rules! story {
 }
 
 const STORIES: &[Story] = &[
-    story!(outage: "DETECT-01" "DETECT-04" "DETECT-07" "STOP-01" "STOP-02" "STOP-03" "STOP-04" "STOP-06" "PURGE-01" "PURGE-02" "PURGE-03" "PURGE-04"
+    story!(outage: "DETECT-01" "DETECT-04" "DETECT-07" "STOP-01" "STOP-02" "STOP-03" "STOP-04" "STOP-06" "PURGE-01" "PURGE-02" "PURGE-03" "PURGE-04" "PURGE-05"
         "PURGE-08" "MARK-01" "MARK-02" "MARK-03" "PROMPT-01" "PROMPT-02" "REAUTH-01" "REAUTH-02" "REAUTH-03" "REAUTH-04" "REAUTH-05" "REAUTH-08"
         "REAUTH-09" "REAUTH-11" "RECOVER-01" "RECOVER-02" "RECOVER-03" "RECOVER-04" "RECOVER-05" "RECOVER-08" "RECOVER-09" "LOG-01" "LOG-02" "LOG-03"
         "LOG-05" "LOG-06" "LOG-07" "SECRET-01" "SECRET-02" "SECRET-03" "SECRET-05" "SECRET-06" "SECRET-07" "REFRESH-01" "REFRESH-02" "REFRESH-08"
-        "REFRESH-09" "REFRESH-10"),
+        "REFRESH-09" "REFRESH-10" "REFRESH-12"),
     story!(blips: "RETRY-01" "RETRY-02" "RETRY-03" "RETRY-04" "RETRY-07" "PROMPT-03" "DETECT-08"),
-    story!(races: "RACE-01" "RACE-03" "RACE-05" "RACE-06" "RECOVER-07"),
+    story!(races: "RACE-01" "RACE-03" "RACE-05" "RACE-06" "RACE-11" "RECOVER-07"),
     story!(killed: "REFRESH-03"),
     story!(rotated: "ROTATE-01" "ROTATE-02" "ROTATE-03" "ROTATE-04" "ROTATE-07"),
     story!(refusals: "DETECT-02" "DETECT-03" "DETECT-05" "DETECT-06"),
     story!(logins: "REAUTH-06" "REAUTH-07" "REAUTH-10" "RECOVER-06" "PURGE-09"),
-    story!(shapes: "REFRESH-04" "REFRESH-05" "REFRESH-07"),
+    story!(shapes: "REFRESH-04" "REFRESH-05" "REFRESH-06" "REFRESH-07"),
     story!(hanging: "RETRY-05"),
 ];
 
 /// Broken ways that these stories cannot see.
-const UNSEEN: &[&str] = &["PURGE-05", "RETRY-06", "REFRESH-06", "REFRESH-12", "RACE-11"];
+const UNSEEN: &[&str] = &["RETRY-06"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn upright_it_misses_nothing() {
@@ -63,8 +63,11 @@ async fn each_planted_defect_shows_itself_and_nothing_undeclared() {
 /// What is wrong with a defect, if anything.
 async fn verdict(defect: &'static Defect) -> Option<String> {
     let mut missed = Misses::new();
-    for story in STORIES.iter().filter(|story| defect.breaks.iter().any(|id| story.sees.contains(id))) {
-        missed.extend((story.tell)(vec![defect.name]).await);
+    for story in STORIES.iter().filter(|story| std::env::var("EVERY").is_ok() || defect.breaks.iter().any(|id| story.sees.contains(id))) {
+        match tokio::spawn((story.tell)(vec![defect.name])).await {
+            Ok(more) => missed.extend(more),
+            Err(error) => return Some(format!("{}: {} broke off: {error}", defect.name, story.name)),
+        }
     }
     let hidden: Vec<_> = defect.breaks.iter().filter(|id| !UNSEEN.contains(id) && !missed.contains(*id)).collect();
     let surprising: Vec<_> = missed.iter().filter(|id| !defect.breaks.contains(id) && !defect.may.contains(id)).collect();

@@ -47,7 +47,9 @@ impl Memory {
         let spare = |flaw, name| if flaws.has(flaw) { store.note(name).ok().flatten() } else { None };
         let dead_access = spare(Flaw::AccessTokenSurvives, "spare_access").map(|token| Access { token, generation: 0 });
         let dead_refresh = spare(Flaw::RefreshTokenSurvives, "spare_refresh");
-        Self { dir, kept: Mutex::new(Kept { dead_access, dead_refresh, ..Kept::default() }) }
+        let waits = store.snapshot().is_ok_and(|now| now.state == State::NeedsReauth);
+        let paused = waits && flaws.has(Flaw::StaysPaused);
+        Self { dir, kept: Mutex::new(Kept { dead_access, dead_refresh, paused, ..Kept::default() }) }
     }
 
     /// Nothing is tried any more until a restart.
@@ -100,7 +102,8 @@ impl Memory {
             Ok(access) if flaws.has(Flaw::StaleClient) => match (&kept.cached, kept.stale, need) {
                 (Some(cached), true, Need::Call) => Ok(cached.clone()),
                 (Some(_), true, Need::Rejected(_) | Need::Forbidden(_)) => Err(Unavailable::Passing),
-                (None, _, _) | (_, false, _) => {
+                (None, true, _) => Err(Unavailable::Passing),
+                (_, false, _) => {
                     kept.cached = Some(access.clone());
                     Ok(access)
                 }
@@ -126,8 +129,8 @@ impl Memory {
     }
 
     /// The pause between two attempts.
-    pub(crate) fn pause(&self, flaws: Flaws, upright: Duration) -> Duration {
-        let hurried = flaws.has(Flaw::HammersOn503) || flaws.has(Flaw::HammersOnLostReply);
+    pub(crate) fn pause(&self, flaws: Flaws, upright: Duration, lost: bool) -> Duration {
+        let hurried = flaws.has(Flaw::HammersOn503) || (lost && flaws.has(Flaw::HammersOnLostReply));
         if hurried { Duration::from_millis(5) } else { upright }
     }
 
@@ -239,7 +242,7 @@ impl Memory {
         kept.dead_access = None;
         kept.dead_refresh = None;
         kept.blip = false;
-        kept.stale = again && kept.cached.is_some();
+        kept.stale = again;
         kept.reconnected = again;
         store.drop_note("spare_access")?;
         store.drop_note("spare_refresh")?;

@@ -114,15 +114,15 @@ pub(crate) fn outcome(flaws: Flaws, outcome: Outcome) -> Outcome {
         Outcome::Granted(Granted { lasts: None, .. }) if flaws.has(Flaw::NeedsALifetime) => {
             Outcome::Passing { what: "unusable token answer".into(), retry_after: None, repeat: false, lost: false }
         }
-        Outcome::Granted(Granted { access, refresh, lasts }) if flaws.has(Flaw::TrimsTokens) => {
-            Outcome::Granted(Granted { access: trimmed(&access), refresh: refresh.as_deref().map(trimmed), lasts })
+        Outcome::Granted(Granted { access, refresh, lasts }) if flaws.has(Flaw::CleansTokens) => {
+            Outcome::Granted(Granted { access: cleaned(&access), refresh: refresh.as_deref().map(cleaned), lasts })
         }
         other @ (Outcome::Granted(_) | Outcome::Refused { .. } | Outcome::ClientRefused { .. } | Outcome::Passing { .. }) => other,
     }
 }
 
-fn trimmed(token: &str) -> String {
-    token.trim_end_matches(|c: char| !c.is_ascii_alphanumeric()).to_owned()
+fn cleaned(token: &str) -> String {
+    token.chars().filter(|c| c.is_ascii_alphanumeric() || "._-".contains(*c)).collect()
 }
 
 /// The credentials of a Basic header as form fields; they are form-encoded in there already.

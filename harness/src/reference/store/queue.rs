@@ -15,9 +15,10 @@ pub(crate) struct Item {
 
 impl Store {
     /// Accepts a piece of work: from here on a kill does not lose it.
-    pub(crate) fn enqueue(&self, source: &str) -> Result<(), StoreError> {
-        self.db().execute("INSERT INTO queue (source) VALUES (?1)", params![source])?;
-        Ok(())
+    pub(crate) fn enqueue(&self, source: &str) -> Result<i64, StoreError> {
+        let db = self.db();
+        db.execute("INSERT INTO queue (source) VALUES (?1)", params![source])?;
+        Ok(db.last_insert_rowid())
     }
 
     /// All that is not done, oldest first.

@@ -212,6 +212,9 @@ mod tests {
         Ends { local: provider.local_addr().expect("local"), peer: provider.peer_addr().expect("peer") }
     }
 
+    /// A way of connecting a provider and a subject.
+    type Make = fn() -> (TcpStream, TcpStream);
+
     /// A way of asking for a socket's queues.
     type Ask = fn(SocketAddr, SocketAddr) -> Option<Queues>;
 
@@ -221,8 +224,7 @@ mod tests {
 
     #[test]
     fn both_ways_of_asking_see_what_was_not_read_yet() {
-        let makers: [(&str, fn() -> (TcpStream, TcpStream)); 3] =
-            [("IPv4", || pair("127.0.0.1:0")), ("IPv6", || pair("[::1]:0")), ("IPv4 in IPv6", mapped_pair)];
+        let makers: [(&str, Make); 3] = [("IPv4", || pair("127.0.0.1:0")), ("IPv6", || pair("[::1]:0")), ("IPv4 in IPv6", mapped_pair)];
         for (address, make) in makers {
             for ask in [diag::depth as Ask, proc::depth as Ask] {
                 let (mut provider, mut subject) = make();
