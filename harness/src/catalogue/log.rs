@@ -126,6 +126,16 @@ static STARTED: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 
+/// A line of a stack trace, or of an object printed over several lines.
+static FRAME: LazyLock<Regex> = LazyLock::new(|| {
+    words(concat!(
+        r"^(\t|    |\s*at \S+ ?\(|\s*at \S+:\d+|\s*File .*, line \d+|Traceback \(most|Caused by:|",
+        r"\s*\.\.\. \d+ more|goroutine \d+)",
+    ))
+});
+/// A path or a URL: an access log names what was asked for, not what the subject makes of it.
+static PATH: LazyLock<Regex> = LazyLock::new(|| words(r"(https?://\S+|\B/\S*|\S*/\S*/\S+)"));
+
 #[allow(clippy::expect_used, reason = "fixed patterns, each compiled by a test")]
 fn words(pattern: &str) -> Regex {
     Regex::new(&format!("(?is){pattern}")).expect("a fixed pattern")
@@ -195,10 +205,13 @@ fn shape(text: &str) -> String {
     words.collect::<Vec<String>>().join(" ")
 }
 
-/// A line without the provider's description and codes: what is left are the subject's own words.
+/// A line without the provider's description and codes, paths and URLs: what is left are the subject's own words. A stack trace has none.
 fn own_words(text: &str, death: &Death) -> String {
+    if FRAME.is_match(text) {
+        return String::new();
+    }
     let without = death.description.as_ref().map_or_else(|| text.to_owned(), |words| text.replace(words.as_str(), " "));
-    CODE.replace_all(&without, " ").into_owned()
+    PATH.replace_all(&CODE.replace_all(&without, " "), " ").into_owned()
 }
 
 #[cfg(test)]
@@ -270,6 +283,18 @@ mod tests {
     fn the_providers_own_words_are_no_detection() {
         let line = "OAuthError: invalid_grant: The refresh token is expired or revoked";
         assert!(!(DETECTION.recognises)(&own_words(line, &death())));
+    }
+
+    #[test]
+    fn a_stack_trace_or_an_access_log_says_nothing_of_the_subjects_own() {
+        for line in [
+            "  File \"/srv/venv/authlib/integrations/requests_client/oauth2_session.py\", line 140, in request",
+            "    self.ensure_active_token(self.token)  # user must reconnect",
+            "    at checkOAuthBodyError (file:///srv/node_modules/oauth4webapi/build/index.js:931:19)",
+            "127.0.0.1 - - \"GET /oauth/reconnect HTTP/1.1\" 302 -",
+        ] {
+            assert!(!(REAUTHENTICATION.recognises)(&own_words(line, &death())), "{line}");
+        }
     }
 
     #[test]

@@ -46,7 +46,7 @@ pub(super) const ALL: &[Requirement] = &[
         sentence: "reports no unit as done again after it has read the 2xx for the first report",
         sources: &["Pleo, How to update export items"],
         why: "After reconnection everything is sent again from zero: duplicate bookings in the ledger.",
-        observed: "Units named in accepted reports, twice, where the first report's 2xx had been read and no kill, pause or lost reply lies between.",
+        observed: "Reports that name a unit, whatever they are answered, after the 2xx for an earlier report of it had been read, where no kill, pause or lost reply lies between.",
         undecided: "Fewer than three units were accepted or none was delivered before the outage.",
         remedy: "Record the delivery in the step that reads the 2xx.",
         declarable: true,
@@ -117,7 +117,7 @@ fn recover_01(view: &View<'_>) -> Finding {
 
 /// The fate of one unit of work.
 #[derive(Default)]
-struct Unit {
+struct Unit<'h> {
     /// When it came into being, or was carried by a trigger.
     born: Option<Mark>,
     /// When the subject took it on.
@@ -125,17 +125,19 @@ struct Unit {
     /// The trigger that carried it was not answered.
     unknown: bool,
     /// Requests that delivered it, with what came back.
-    deliveries: Vec<Delivery>,
+    deliveries: Vec<Delivery<'h>>,
 }
 
-struct Delivery {
+struct Delivery<'h> {
     sent: Mark,
+    method: &'h str,
+    path: &'h str,
     /// When the subject had read the 2xx.
     read: Option<Mark>,
 }
 
-fn ledger(view: &View<'_>) -> BTreeMap<String, Unit> {
-    let mut units: BTreeMap<String, Unit> = BTreeMap::new();
+fn ledger<'h>(view: &View<'h>) -> BTreeMap<String, Unit<'h>> {
+    let mut units: BTreeMap<String, Unit<'h>> = BTreeMap::new();
     for (mark, what) in view.events() {
         if let What::WorkAdded { units: new } = what {
             for id in new {
@@ -161,7 +163,7 @@ fn ledger(view: &View<'_>) -> BTreeMap<String, Unit> {
     for x in view.exchanges.iter().filter(|x| x.is_api() && x.answered(2)) {
         for id in delivered_by(view, x) {
             if let Some(unit) = units.get_mut(id) {
-                unit.deliveries.push(Delivery { sent: x.arrived, read: x.read });
+                unit.deliveries.push(Delivery { sent: x.arrived, method: x.method, path: x.path, read: x.read });
             }
         }
     }
@@ -179,7 +181,7 @@ fn delivered_by<'h>(view: &View<'h>, x: &Exchange<'h>) -> Vec<&'h String> {
 }
 
 /// At least three units accepted, and one of them delivered before the outage.
-fn enough(view: &View<'_>, units: &BTreeMap<String, Unit>) -> Result<Mark, Finding> {
+fn enough(view: &View<'_>, units: &BTreeMap<String, Unit<'_>>) -> Result<Mark, Finding> {
     if view.terms.work.is_none() {
         return Err(Finding::locked("it is not known what a unit of work is", "work.kind = \"export\", \"read\" or \"push\""));
     }
@@ -237,24 +239,34 @@ fn recover_03(view: &View<'_>) -> Finding {
         Ok(trouble) => trouble,
         Err(finding) => return finding,
     };
-    let disturbed = view.marks(|w| matches!(w, What::ProcessStopping { kill: true, .. }));
-    let lost: Vec<Mark> = view.exchanges.iter().filter_map(|x| x.aborted).map(|(mark, _)| mark).collect();
     for (id, unit) in &units {
-        for pair in unit.deliveries.windows(2) {
-            let Some(read) = pair[0].read else { continue };
-            let excused = disturbed.iter().chain(&lost).any(|m| *m > pair[0].sent && *m < pair[1].sent);
-            if read.at < pair[1].sent.at && !excused {
-                return Finding::fail(
-                    format!("{id} was reported again after its first report had been accepted"),
-                    vec![pair[0].sent.n, read.n, pair[1].sent.n],
-                );
-            }
+        let Some((first, read)) = unit.deliveries.iter().find_map(|d| d.read.map(|read| (d, read))) else { continue };
+        if let Some(again) =
+            view.exchanges.iter().find(|x| repeats(first, x, id) && x.began > read.at && !excused(view, first.sent, x.arrived))
+        {
+            return Finding::fail(
+                format!("{id} was reported again after its first report had been accepted"),
+                vec![first.sent.n, read.n, again.arrived.n],
+            );
         }
     }
     match recovered(view, trouble) {
         Some(recovered) => Finding::pass("no unit was reported twice", vec![trouble.n, recovered.n]),
         None => Finding::undecided("the subject did not work again after the outage"),
     }
+}
+
+/// A request like the one that delivered the unit, and names it again.
+fn repeats(first: &Delivery<'_>, x: &Exchange<'_>, id: &str) -> bool {
+    let likewise = x.method == first.method && (x.path == first.path || (x.path.ends_with("/items") && first.path.ends_with("/items")));
+    x.is_api() && x.arrived > first.sent && likewise && x.units.iter().any(|unit| unit == id)
+}
+
+/// A kill or a lost reply lies between: the subject could not know.
+fn excused(view: &View<'_>, from: Mark, until: Mark) -> bool {
+    let killed = view.marks(|w| matches!(w, What::ProcessStopping { kill: true, .. } | What::ProcessExited { .. }));
+    let lost = view.exchanges.iter().filter_map(|x| x.aborted).map(|(mark, _)| mark);
+    killed.into_iter().chain(lost).any(|mark| mark > from && mark < until)
 }
 
 fn recover_04(view: &View<'_>) -> Finding {
@@ -290,7 +302,7 @@ fn recover_05(view: &View<'_>) -> Finding {
         Some(WorkKind::Export | WorkKind::Read) => {}
     }
     let units = ledger(view);
-    let during = |u: &&Unit| u.born.is_some_and(|b| view.deaths.iter().any(|d| b > d.knew && b < d.until));
+    let during = |u: &&Unit<'_>| u.born.is_some_and(|b| view.deaths.iter().any(|d| b > d.knew && b < d.until));
     if !units.values().any(|u| during(&u)) {
         return Finding::undecided(view.unrealised().unwrap_or("nothing came into being while the connection was known to be dead"));
     }
