@@ -158,6 +158,12 @@ async fn verbs_that_are_programs_answer_with_output_and_exit() {
         }
     };
     assert_eq!(line, "did i-7", "what a verb prints is log");
+    let probe = scene.driver.perform("status", &Verb::Run(argv("echo fine")), &bindings, Follow::Pages, LIMIT).await.expect("ran");
+    assert_eq!(probe.text(), "fine\n");
+    assert!(!probe.crashed(&[75]), "0 is never a crash");
+    while let Ok(event) = scene.events.try_recv() {
+        assert!(!matches!(&event, SupervisorEvent::Line { text, .. } if text == "fine"), "what a probe prints is its answer");
+    }
     let slow = Verb::Run(argv("sleep 600"));
     let error = scene.driver.perform("trigger", &slow, &bindings, Follow::Never, SHORT).await.expect_err("too slow");
     assert!(error.is_no_answer(), "{error}");

@@ -10,6 +10,9 @@ use super::{
     manifest::{Argv, Callback, Connect, StatusPattern, Trigger, Verb},
 };
 
+/// Programs whose output is an answer, not a log.
+const PROBES: &[&str] = &["status", "settings", "data", "dump", "prompt"];
+
 /// Who performs the verbs.
 #[derive(Debug, Clone)]
 pub struct Driver {
@@ -172,9 +175,10 @@ impl Driver {
         Ok(ended)
     }
 
+    /// What it prints is log like any other output of the subject, but for probes, whose output is their answer.
     fn request(&self, name: &str, argv: &Argv, bindings: &Bindings) -> Result<SpawnRequest, SubjectError> {
-        let argv = bindings.fill_all(argv)?;
-        Ok(SpawnRequest { name: name.to_owned(), argv, env: self.env.clone(), cwd: self.cwd.clone(), stdin: Stdin::Empty, private: false })
+        let (argv, private) = (bindings.fill_all(argv)?, PROBES.contains(&name));
+        Ok(SpawnRequest { name: name.to_owned(), argv, env: self.env.clone(), cwd: self.cwd.clone(), stdin: Stdin::Empty, private })
     }
 
     async fn printed_url(&self, events: &mut UnboundedReceiver<SupervisorEvent>) -> Result<AuthorizeUrl, SubjectError> {
@@ -242,11 +246,11 @@ impl Answered {
         }
     }
 
-    /// The program ended by a signal, or with an exit that `exits` does not list.
+    /// The program ended by a signal, or with an exit other than 0 that `exits` does not list.
     #[must_use]
     pub fn crashed(&self, exits: &[i32]) -> bool {
         match self {
-            Self::Ran(ended) => !ended.timed_out && ended.code.is_none_or(|code| !exits.contains(&code)),
+            Self::Ran(ended) => !ended.timed_out && ended.code.is_none_or(|code| code != 0 && !exits.contains(&code)),
             Self::Http(_) | Self::Unasked => false,
         }
     }

@@ -28,6 +28,8 @@ const TAKEN: &[&str] = &[
     "port is already in use",
     "port already in use",
     "was already in use",
+    "is being used",
+    "failed to bind to",
 ];
 
 /// Starts a program and waits until it is ready.
