@@ -3,7 +3,10 @@
 use std::{
     collections::BTreeMap,
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError, atomic::AtomicUsize},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -56,6 +59,8 @@ pub(super) struct Cast {
     /// When something was last asked of the subject.
     pub(super) last_stimulus: Duration,
     pub(super) open_triggers: Arc<AtomicUsize>,
+    /// Something was not answered since the last start.
+    pub(super) hung: Arc<AtomicBool>,
     pub(super) detached: Vec<JoinHandle<()>>,
     pub(super) restarts: u32,
     /// The client's newest secret, if the subject was not given it yet.
@@ -127,6 +132,7 @@ impl Cast {
             calibrating: true,
             last_stimulus: Duration::ZERO,
             open_triggers: Arc::default(),
+            hung: Arc::default(),
             detached: Vec::new(),
             restarts: 0,
             secret_pending: None,
@@ -224,6 +230,7 @@ impl Cast {
     /// Starts the subject with the newest secret.
     pub(super) async fn start(&mut self) -> Result<(), StageError> {
         self.hand_secret()?;
+        self.hung.store(false, Ordering::Release);
         let Some(start) = self.start_table() else { return Ok(()) };
         let Some(run) = start.run.clone() else { return Ok(()) };
         self.last_stimulus = self.recorder.now();
