@@ -5,8 +5,14 @@
 
 pub mod canary;
 pub mod catalogue;
+pub mod cli;
 pub mod collect;
 pub mod evidence;
 pub mod judge;
+#[cfg(feature = "reference")]
+pub mod reference;
+pub mod report;
 pub mod run;
+pub mod stage;
+pub mod steps;
 pub mod subject;

@@ -1,3 +1,5 @@
-//! The command line.
+//! The program `regrant`.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    regrant::cli::main()
+}

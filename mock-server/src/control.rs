@@ -30,29 +30,61 @@ pub enum Target {
 #[serde(tag = "action", rename_all = "kebab-case")]
 pub enum Action {
     /// Grants were ended.
-    Revoked { grants: Vec<GrantId>, cause: Cause },
+    Revoked {
+        /// Which.
+        grants: Vec<GrantId>,
+        /// Why.
+        cause: Cause,
+    },
     /// Access tokens were made to expire.
-    AccessExpired { grants: Vec<GrantId> },
+    AccessExpired {
+        /// Which.
+        grants: Vec<GrantId>,
+    },
     /// Refresh tokens were made to expire.
-    RefreshExpired { grants: Vec<GrantId> },
+    RefreshExpired {
+        /// Which.
+        grants: Vec<GrantId>,
+    },
     /// The API rejects the current access tokens from now on.
-    AccessRejected { grants: Vec<GrantId> },
+    AccessRejected {
+        /// Which.
+        grants: Vec<GrantId>,
+    },
     /// A client has a new secret, by name.
-    SecretRotated { client: String, secret: String },
+    SecretRotated {
+        /// Whose.
+        client: String,
+        /// Its name.
+        secret: String,
+    },
     /// The provider's clock was moved.
-    ClockMoved { by: Duration },
+    ClockMoved {
+        /// How far.
+        by: Duration,
+    },
     /// Units of work came into being, by id.
-    WorkAdded { units: Vec<String> },
+    WorkAdded {
+        /// Their ids.
+        units: Vec<String>,
+    },
     /// How the consent page answers was changed.
-    ConsentSet { mode: ConsentMode },
+    ConsentSet {
+        /// How now.
+        mode: ConsentMode,
+    },
     /// A rule was installed.
-    RuleInstalled { rule: RuleId },
+    RuleInstalled {
+        /// Which.
+        rule: RuleId,
+    },
     /// A rule was removed.
-    RuleRemoved { rule: RuleId },
+    RuleRemoved {
+        /// Which.
+        rule: RuleId,
+    },
     /// The policy was changed.
     PolicyChanged,
-    /// Consents are for another company from now on, by index.
-    CompanyChosen { company: usize },
 }
 
 /// A handle on a running provider. Cheap to clone. Every change is in the journal before the call returns.
@@ -152,7 +184,7 @@ impl Control {
         let known = company < state.store.companies();
         if known {
             state.company = company;
-            self.told(Action::CompanyChosen { company });
+            self.told(Action::ConsentSet { mode: state.consent });
         }
         known
     }
@@ -213,8 +245,19 @@ impl Control {
         self.shared.gates.until_held(gate, count).await;
     }
 
-    /// Lets go of all that a gate holds, in order of arrival, and opens it for good. Returns how many.
+    /// How many requests or replies all gates hold now.
+    #[must_use]
+    pub fn held_anywhere(&self) -> usize {
+        self.shared.gates.all().iter().map(|gate| gate.held.len()).sum()
+    }
+
+    /// Ends the rules that are in force until this name; lets go of all that a gate of this name holds, in order of arrival, and opens it for
+    /// good. Returns how many were held.
     pub fn release(&self, gate: &str) -> usize {
+        let ended = self.shared.state().rules.until(gate);
+        for rule in ended {
+            self.remove(rule);
+        }
         self.shared.gates.open(gate, false)
     }
 

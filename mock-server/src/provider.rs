@@ -14,9 +14,9 @@ use crate::{
 /// How the provider is set up.
 #[derive(Debug, Clone)]
 pub struct ProviderConfig {
-    /// Where the subject's listener binds; port 0 for any.
+    /// Where the subject's listener binds; port 0 for any. Beyond loopback only together with `reachable_as`.
     pub listen: SocketAddr,
-    /// Where the management listener binds; `None`: there is none.
+    /// Where the management listener binds, on loopback; `None`: there is none.
     pub management: Option<SocketAddr>,
     /// The host written into the URLs handed over, when it differs from the address bound.
     pub reachable_as: Option<String>,
@@ -147,19 +147,18 @@ impl Provider {
     /// # Errors
     /// As [`StartError`] says.
     pub async fn start(config: ProviderConfig) -> Result<Self, StartError> {
+        check_loopback(&config)?;
         let tls = if config.tls { Some(certificate(&config)?) } else { None };
         let (listener, bound) = front::bind(config.listen).await?;
         let shared = Arc::new(Shared::new(&config));
         let control = Control { shared: shared.clone() };
-        let (management, management_url) = match config.management {
-            None => (None, None),
-            Some(address) => {
-                let (listener, bound) = front::bind(address).await?;
-                (Some(management::serve(control.clone(), listener)), Some(format!("http://{bound}")))
-            }
+        let managed = match config.management {
+            None => None,
+            Some(address) => Some(front::bind(address).await?),
         };
+        let urls = urls(&config, bound, managed.as_ref().map(|(_, bound)| format!("http://{bound}")));
+        let management = managed.map(|(listener, _)| management::serve(control.clone(), &urls, listener));
         let ca_pem = tls.as_ref().map(|tls| tls.ca_pem.clone());
-        let urls = urls(&config, bound, management_url);
         let front = Listener::serve(shared.clone(), listener, tls);
         Ok(Self { client: shared.first_client(), control, urls, ca_pem, front, management })
     }
@@ -194,6 +193,15 @@ impl Provider {
         if let Some(management) = self.management {
             management.stop().await;
         }
+    }
+}
+
+/// A host name for others is the leave to listen to others. Nobody else manages, ever.
+fn check_loopback(config: &ProviderConfig) -> Result<(), StartError> {
+    let open = (!config.listen.ip().is_loopback() && config.reachable_as.is_none()).then_some(config.listen);
+    match open.or(config.management.filter(|address| !address.ip().is_loopback())) {
+        Some(address) => Err(StartError::NotLoopback(address)),
+        None => Ok(()),
     }
 }
 

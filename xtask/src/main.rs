@@ -1,1 +1,23 @@
-fn main() {}
+//! The project's own chores.
+//!
+//! - `cargo xtask test`: all gates and all tests, with what they need installed first; the last line is `N passed, N failed`.
+//! - `cargo xtask features`: writes the Examples tables of `features/` anew from `scenarios/`.
+
+mod part;
+mod parts;
+mod totals;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["test"] => parts::test(),
+        ["features"] => parts::features(),
+        _ => {
+            println!("cargo xtask test      fmt, clippy, all tests, rustdoc; installs what the examples need");
+            println!("cargo xtask features  writes the Examples tables of features/ anew from scenarios/");
+            ExitCode::from(2)
+        }
+    }
+}

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The group.
-pub const ALL: &[Requirement] = &[
+pub(super) const ALL: &[Requirement] = &[
     Requirement {
         id: "LOG-01",
         level: Should,

@@ -6,7 +6,7 @@ use super::{Finding, Level::*, Requirement, Severity::*, shared::*};
 use crate::judge::{Death, Ended, Mark, View, control};
 
 /// The group.
-pub const ALL: &[Requirement] = &[
+pub(super) const ALL: &[Requirement] = &[
     Requirement {
         id: "MARK-01",
         level: Must,

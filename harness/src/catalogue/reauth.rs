@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// The group.
-pub const ALL: &[Requirement] = &[
+pub(super) const ALL: &[Requirement] = &[
     Requirement {
         id: "REAUTH-01",
         level: Must,

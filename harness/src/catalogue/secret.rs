@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// The group.
-pub const ALL: &[Requirement] = &[
+pub(super) const ALL: &[Requirement] = &[
     Requirement {
         id: "SECRET-01",
         level: Must,

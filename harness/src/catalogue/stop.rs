@@ -4,7 +4,7 @@ use super::{Finding, Level::*, Requirement, Severity::*, shared::*};
 use crate::judge::{Death, Ended, Exchange, Mark, View, control};
 
 /// The group.
-pub const ALL: &[Requirement] = &[
+pub(super) const ALL: &[Requirement] = &[
     Requirement {
         id: "STOP-01",
         level: Must,

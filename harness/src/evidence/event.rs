@@ -122,6 +122,8 @@ pub enum TokenResult {
         /// Status.
         status: u16,
     },
+    /// Nothing: a fault took the provider's place before it decided.
+    Undecided,
 }
 
 /// What came of an authorise request.
@@ -506,7 +508,7 @@ pub enum What {
         presented: Option<Presentation>,
         /// How.
         carried: Carried,
-        /// Status decided.
+        /// Status decided; that of the fault, or 0, where a fault took the provider's place.
         status: u16,
         /// Units handed out by a 2xx.
         handed_out: Vec<String>,

@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// What a story is told for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Purpose {
     /// The story.
     pub story: String,

@@ -76,7 +76,8 @@ impl Cast {
     /// Provider up, sandbox made, nothing of the subject started.
     pub(super) async fn assemble(setting: Setting, recorder: Recorder, policy: Policy) -> Result<Self, StageError> {
         let manifest = Arc::clone(&setting.manifest);
-        let sandbox = Sandbox::create().map_err(|e| StageError::Environment(format!("cannot make a sandbox in the temporary folder: {e}")))?;
+        let sandbox =
+            Sandbox::create().map_err(|e| StageError::Environment(format!("cannot make a sandbox in the temporary folder: {e}")))?;
         let (mut bindings, ports) = first_bindings(&setting, &sandbox)?;
         let provider = start_provider(&setting, &recorder, policy, &bindings).await?;
         bind_provider(&mut bindings, &provider, &setting, &sandbox)?;
@@ -349,7 +350,11 @@ impl Cast {
     /// SIGSTOP or SIGCONT to the subject's processes.
     pub(super) async fn pause(&mut self, stop: bool) -> Result<(), StageError> {
         for id in self.running.clone() {
-            if stop { self.supervisor.pause(id).await? } else { self.supervisor.resume(id).await? };
+            if stop {
+                self.supervisor.pause(id).await?
+            } else {
+                self.supervisor.resume(id).await?
+            };
         }
         Ok(())
     }

@@ -37,7 +37,9 @@ impl Cast {
         let callback = match consented {
             Consented::Callback(callback) => callback,
             Consented::Page(_) if wanted == Wanted::Abandon => return Ok((200, "walked away at the consent page".into())),
-            Consented::Page(page) => return Ok((i32::from(page.status.max(400)), "the provider showed a page instead of sending the user back".into())),
+            Consented::Page(page) => {
+                return Ok((i32::from(page.status.max(400)), "the provider showed a page instead of sending the user back".into()));
+            }
         };
         if forge.forged_first {
             let state = format!("forged-{:032x}", rand::random::<u128>());
@@ -72,7 +74,13 @@ impl Cast {
         // A program that ends with 0 has succeeded; a page has its status.
         let status = match &answered {
             Answered::Http(answer) => i32::from(answer.status),
-            Answered::Ran(ended) => if ended.code == Some(0) { 200 } else { 500 },
+            Answered::Ran(ended) => {
+                if ended.code == Some(0) {
+                    200
+                } else {
+                    500
+                }
+            }
             Answered::Unasked => 200,
         };
         Ok((status, shortened(answered.text())))

@@ -62,7 +62,8 @@ impl Cast {
         let answered = self.driver.perform("status", &probe.verb, &self.bindings, Follow::Pages, LIMIT).await;
         let (state, raw, outcome, status) = match &answered {
             Ok(answered) => {
-                let patterns = [(Status::Connected, &probe.connected), (Status::Disconnected, &probe.disconnected), (Status::Broken, &probe.broken)];
+                let patterns =
+                    [(Status::Connected, &probe.connected), (Status::Disconnected, &probe.disconnected), (Status::Broken, &probe.broken)];
                 let state = patterns.into_iter().find(|(_, p)| p.as_ref().is_some_and(|p| answered.matches(p))).map(|(state, _)| state);
                 (state, answered.text().to_owned(), Outcome::Accepted, Some(answered.status()))
             }

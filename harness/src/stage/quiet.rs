@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, timeout};
 
 use super::{cast::Cast, recorder::micros};
 use crate::evidence::What;
@@ -24,7 +24,8 @@ impl Cast {
         }
     }
 
-    /// Waits until no request is open or begun, no trigger is unanswered and no log line came for the window. False if that never came.
+    /// Waits until no request is open or begun, no trigger is unanswered and no log line came for the window; a request that a gate holds
+    /// does not count. False if that never came.
     pub(super) async fn settle(&mut self) -> bool {
         let started = Instant::now();
         let ceiling = started + self.window().max(LONGEST);
@@ -33,7 +34,7 @@ impl Cast {
             let window = if self.calibrating { self.calibrated_window() } else { self.window() };
             let epoch = Instant::from_std(self.recorder.epoch());
             let last = (epoch + *activity.borrow_and_update()).max(epoch + self.last_stimulus);
-            let open = self.control().open_exchanges() > 0 || self.triggers_open() > 0;
+            let open = self.is_anything_open();
             let now = Instant::now();
             if !open && now >= last + window {
                 self.note_reaction();
@@ -46,11 +47,14 @@ impl Cast {
             }
             // While something is open its end is an activity; a look every window keeps us honest about triggers.
             let next = if open { now + window.min(SHORTEST) } else { last + window };
-            let _ = timeout(next.min(ceiling) - now, activity.changed()).await;
-            if !open {
-                sleep_until(Instant::now()).await;
-            }
+            let _ = timeout(next.min(ceiling).saturating_duration_since(now), activity.changed()).await;
         }
+    }
+
+    /// A request that is not answered, or a trigger. What a gate holds, and what waits for that, is the harness's own doing.
+    fn is_anything_open(&self) -> bool {
+        let held = self.control().held_anywhere();
+        self.control().open_exchanges() > held || (held == 0 && self.triggers_open() > 0)
     }
 
     /// In the prologue the rhythm is being learned: the window grows with what was seen since the last stimulus.

@@ -81,7 +81,8 @@ impl Recorder {
                 return Draft(u32::try_from(MOST - 1).unwrap_or(u32::MAX));
             }
             if events.len() == MOST - 1 {
-                events.push((at, What::NotRealised { reason: format!("more than {MOST} events: the rest of this story was not recorded") }));
+                events
+                    .push((at, What::NotRealised { reason: format!("more than {MOST} events: the rest of this story was not recorded") }));
             } else {
                 events.push((at, what));
             }

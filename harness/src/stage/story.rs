@@ -20,7 +20,7 @@ pub async fn tell(setting: Setting, scenario: &Scenario, recorder: &Recorder) {
     let refreshing = setting.refreshing;
     recorder.record(What::StoryBegan { story: recorder.story().to_owned(), refreshing });
     let mut policy = Policy::default();
-    regrant_mock_server::fault::apply_policy(&scenario.provider, &mut policy);
+    regrant_mock_server::fault::scenario::apply_policy(&scenario.provider, &mut policy);
     if refreshing == Refreshing::OnExpiry {
         policy.access_lifetime = SHORT_LIFE;
     }

@@ -23,7 +23,10 @@ impl Cast {
         if wait.settled == Some(true) {
             self.settle().await;
             self.revive().await?;
-            self.read_probes().await;
+            // While a gate holds the subject's request, a page may have to wait for it.
+            if self.control().held_anywhere() == 0 {
+                self.read_probes().await;
+            }
             return Ok(());
         }
         let within = wait.within.unwrap_or(WITHIN);
@@ -35,7 +38,8 @@ impl Cast {
             let what = if wait.fresh { "with a new token" } else { "" };
             (format!("a request to {endpoint:?} {what}"), self.until(within, |cast| cast.requested(endpoint, wait.fresh, since)).await)
         } else if let Some(pattern) = &wait.log {
-            let regex = Regex::new(pattern).map_err(|e| StageError::Environment(format!("the scenario's `log` is no regular expression: {e}")))?;
+            let regex =
+                Regex::new(pattern).map_err(|e| StageError::Environment(format!("the scenario's `log` is no regular expression: {e}")))?;
             let seen = |cast: &Self| cast.recorder.any_since(since, |w| matches!(w, What::Log { text, .. } if regex.is_match(text)));
             (format!("a log line like {pattern}"), self.until(within, seen).await)
         } else if let Some(wanted) = wait.status {

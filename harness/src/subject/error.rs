@@ -29,6 +29,12 @@ pub enum SubjectError {
     /// The supervisor is gone.
     #[error("the supervisor process ended unexpectedly; was it killed, or is the machine out of memory?")]
     SupervisorGone,
+    /// A program does not read its standard input.
+    #[error("{name} does not read its standard input: it has ended, or closed it")]
+    NotListening {
+        /// Which process.
+        name: String,
+    },
     /// A program could not be started.
     #[error(transparent)]
     Spawn(#[from] SpawnError),
@@ -98,7 +104,7 @@ impl SubjectError {
             Self::Spawn(error) => error.blame(),
             Self::Agent(error) => error.blame(),
             Self::Placeholder(_) | Self::Unsupported { .. } => Blame::Manifest,
-            Self::EndedEarly { .. } | Self::NotReady { .. } | Self::TooSlow { .. } => Blame::Subject,
+            Self::NotListening { .. } | Self::EndedEarly { .. } | Self::NotReady { .. } | Self::TooSlow { .. } => Blame::Subject,
         }
     }
 }

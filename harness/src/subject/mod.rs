@@ -6,6 +6,7 @@
 pub mod agent;
 mod driver;
 mod error;
+mod find_program;
 pub mod manifest;
 mod placeholder;
 mod ports;
@@ -13,6 +14,7 @@ mod process;
 mod ready;
 mod sandbox;
 mod supervise;
+mod supervisor;
 
 pub use agent::{Agent, AgentError, AgentSetup, Answer, AuthorizeUrl, CallbackUrl, Consent, Consented, Follow, Look, visible_text};
 pub use driver::{Answered, Driver, Outcome};
@@ -20,7 +22,8 @@ pub use error::{Blame, SubjectError};
 pub use manifest::{Manifest, ManifestError};
 pub use placeholder::{Bindings, UnknownPlaceholder};
 pub use ports::{PortError, PortLease, lease_port};
-pub use process::{Ended, ProcId, Signal, SpawnError, SpawnRequest, Stdin, Stream, Supervisor, SupervisorEvent};
+pub use process::{Ended, Exit, ProcId, Signal, SpawnError, SpawnRequest, Stdin, Stream, SupervisorEvent};
 pub use ready::{start_and_wait, wait_ready};
 pub use sandbox::Sandbox;
 pub use supervise::supervise_main;
+pub use supervisor::Supervisor;

@@ -5,6 +5,7 @@ use std::{
     fs::{self, File},
     io,
     net::{Ipv4Addr, Ipv6Addr, TcpListener},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
@@ -94,18 +95,11 @@ fn lock(path: &Path) -> io::Result<Option<File>> {
     }
 }
 
-#[cfg(unix)]
 fn is_at(file: &File, path: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
     match (file.metadata(), fs::metadata(path)) {
         (Ok(ours), Ok(named)) => ours.ino() == named.ino() && ours.dev() == named.dev(),
         (Err(_), _) | (_, Err(_)) => false,
     }
-}
-
-#[cfg(not(unix))]
-fn is_at(_: &File, path: &Path) -> bool {
-    path.exists()
 }
 
 fn is_free(port: u16) -> bool {
@@ -123,14 +117,8 @@ fn notes_folder() -> Result<PathBuf, PortError> {
     }
 }
 
-#[cfg(unix)]
 fn user() -> u32 {
     rustix::process::getuid().as_raw()
-}
-
-#[cfg(not(unix))]
-fn user() -> u32 {
-    0
 }
 
 /// The highest ports below the ephemeral range.

@@ -1,15 +1,10 @@
-//! Processes of the subject, from the harness's side: a supervisor per sandbox starts, watches and ends them.
+//! Programs of the subject: what is started, what is seen of it, how it ended.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, path::PathBuf, time::Instant};
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::{Blame, Sandbox, SubjectError};
+use super::Blame;
 
 /// Names a started program within its supervisor; never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -123,6 +118,25 @@ pub enum SupervisorEvent {
     },
 }
 
+/// A program's end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exit {
+    /// Its exit code, if it ended by itself.
+    pub code: Option<i32>,
+    /// The signal that ended it.
+    pub signal: Option<i32>,
+}
+
+impl std::fmt::Display for Exit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (self.code, self.signal) {
+            (Some(code), _) => write!(f, "exited with code {code}"),
+            (None, Some(signal)) => write!(f, "was killed by signal {signal}"),
+            (None, None) => write!(f, "ended"),
+        }
+    }
+}
+
 /// How a program ran to its end.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Ended {
@@ -132,6 +146,8 @@ pub struct Ended {
     pub signal: Option<i32>,
     /// It was killed because its time was over.
     pub timed_out: bool,
+    /// Lines that were too many to be forwarded.
+    pub missed_lines: u64,
     /// What it printed, at most 16 MiB.
     pub stdout: String,
     /// What it complained of, at most 16 MiB.
@@ -195,108 +211,5 @@ impl SpawnError {
             Self::NotFound { .. } | Self::NotExecutable { .. } | Self::NoFolder { .. } => Blame::Manifest,
             Self::Refused { .. } | Self::SupervisorGone { .. } => Blame::Environment,
         }
-    }
-}
-
-/// The supervisor of one sandbox. Dropping it kills everything it started.
-#[derive(Debug)]
-pub struct Supervisor {}
-
-#[allow(clippy::todo, unused_variables, reason = "filled in by the next commits")]
-impl Supervisor {
-    /// Starts `regrant supervise` for a sandbox. Must be called within a tokio runtime.
-    ///
-    /// # Errors
-    /// It cannot be started.
-    pub async fn launch(regrant_exe: &Path, sandbox: &Sandbox) -> Result<(Self, UnboundedReceiver<SupervisorEvent>), SubjectError> {
-        todo!()
-    }
-
-    /// Starts a program in its own process group.
-    ///
-    /// # Errors
-    /// It is missing, or the machine refuses.
-    pub async fn spawn(&self, request: &SpawnRequest) -> Result<ProcId, SpawnError> {
-        todo!()
-    }
-
-    /// As [`Self::spawn`], with its events also in a channel of its own.
-    ///
-    /// # Errors
-    /// It is missing, or the machine refuses.
-    pub async fn spawn_watched(&self, request: &SpawnRequest) -> Result<(ProcId, UnboundedReceiver<SupervisorEvent>), SpawnError> {
-        todo!()
-    }
-
-    /// Writes to the standard input of a program started with [`Stdin::Open`].
-    ///
-    /// # Errors
-    /// The supervisor is gone.
-    pub async fn feed(&self, proc: ProcId, text: &str) -> Result<(), SubjectError> {
-        todo!()
-    }
-
-    /// Signals the program itself; what it left behind if it has ended. Returns how many processes were reached.
-    ///
-    /// # Errors
-    /// The supervisor is gone.
-    pub async fn signal(&self, proc: ProcId, signal: Signal) -> Result<u32, SubjectError> {
-        todo!()
-    }
-
-    /// kill -9 of a program and all its descendants, repeated until none is left. Returns how many were killed.
-    ///
-    /// # Errors
-    /// The supervisor is gone.
-    pub async fn kill_tree(&self, proc: ProcId) -> Result<u32, SubjectError> {
-        todo!()
-    }
-
-    /// SIGSTOP of a program and all its descendants. Returns how many were stopped.
-    ///
-    /// # Errors
-    /// The supervisor is gone.
-    pub async fn pause(&self, proc: ProcId) -> Result<u32, SubjectError> {
-        todo!()
-    }
-
-    /// SIGCONT of the same.
-    ///
-    /// # Errors
-    /// The supervisor is gone.
-    pub async fn resume(&self, proc: ProcId) -> Result<u32, SubjectError> {
-        todo!()
-    }
-
-    /// The live processes of a program's tree, itself first, for whoever looks at memory or sockets.
-    ///
-    /// # Errors
-    /// The supervisor is gone.
-    pub async fn tree(&self, proc: ProcId) -> Result<Vec<u32>, SubjectError> {
-        todo!()
-    }
-
-    /// Waits for a program's end.
-    ///
-    /// # Errors
-    /// None came in time (`Ok(false)` would be a lie if the supervisor is gone).
-    pub async fn wait_exit(&self, proc: ProcId, limit: Duration) -> Result<bool, SubjectError> {
-        todo!()
-    }
-
-    /// Runs a program to its end; kills its tree when the time is over.
-    ///
-    /// # Errors
-    /// It is missing, or the machine refuses.
-    pub async fn run_to_end(&self, request: &SpawnRequest, limit: Duration) -> Result<Ended, SpawnError> {
-        todo!()
-    }
-
-    /// Kills and counts what is left over, and ends the supervisor.
-    ///
-    /// # Errors
-    /// The supervisor is gone.
-    pub async fn finish(self) -> Result<u32, SubjectError> {
-        todo!()
     }
 }

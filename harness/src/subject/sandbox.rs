@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     env, fs, io,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
@@ -155,19 +156,11 @@ fn random_id() -> String {
         .collect()
 }
 
-#[cfg(unix)]
 fn close_to_others(folder: &Path) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
     fs::set_permissions(folder, fs::Permissions::from_mode(0o700))
 }
 
-#[cfg(not(unix))]
-fn close_to_others(_: &Path) -> io::Result<()> {
-    Ok(())
-}
-
 /// Folders without write permission (Go's module cache, a careful subject) cannot be emptied: gives it back, never following links.
-#[cfg(unix)]
 fn make_removable(root: &Path) {
     let mut left = vec![root.to_owned()];
     while let Some(folder) = left.pop() {
@@ -176,9 +169,6 @@ fn make_removable(root: &Path) {
         left.extend(entries.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|entry| entry.path()));
     }
 }
-
-#[cfg(not(unix))]
-fn make_removable(_: &Path) {}
 
 #[cfg(test)]
 mod tests {
@@ -195,9 +185,7 @@ mod tests {
         assert!(sandbox.state_dir().is_dir());
         assert_eq!(sandbox.run_id().len(), 8);
         assert!(sandbox.run_id().chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit()));
-        #[cfg(unix)]
         {
-            use std::os::unix::fs::PermissionsExt;
             assert_eq!(fs::metadata(sandbox.path()).expect("there").permissions().mode() & 0o777, 0o700);
         }
     }
@@ -218,9 +206,7 @@ mod tests {
         let (root, deep) = (sandbox.path().to_owned(), sandbox.state_dir().join("a/b"));
         fs::create_dir_all(&deep).expect("made");
         fs::write(deep.join("file"), "x").expect("written");
-        #[cfg(unix)]
         {
-            use std::os::unix::fs::PermissionsExt;
             fs::set_permissions(deep.join("file"), fs::Permissions::from_mode(0o400)).expect("set");
             fs::set_permissions(&deep, fs::Permissions::from_mode(0o000)).expect("set");
         }

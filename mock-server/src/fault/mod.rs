@@ -7,7 +7,8 @@ mod gate;
 mod rule;
 mod rules;
 pub mod scenario;
+pub mod script;
 
-pub(crate) use gate::{GateView, Gates, Let, Turn};
+pub(crate) use gate::{Gates, Let, Turn};
 pub use rule::{Fate, Match, Point, Rule, RuleId};
-pub(crate) use rules::{Facets, Installed, Rules};
+pub(crate) use rules::{Facets, Rules};

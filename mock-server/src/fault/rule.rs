@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::journal::Endpoint;
 
@@ -11,7 +11,7 @@ use crate::journal::Endpoint;
 pub type RuleId = u32;
 
 /// What happens to which traffic.
-#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
     /// Which requests.
@@ -21,10 +21,13 @@ pub struct Rule {
     pub at: Point,
     /// What becomes of them.
     pub fate: Fate,
+    /// In force until this name is released; without it, until the end of the story.
+    #[serde(default)]
+    pub until: Option<String>,
 }
 
 /// Which requests a rule is for; what is absent matches everything.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Match {
     /// Part of the provider.
@@ -59,14 +62,14 @@ pub enum Point {
 }
 
 /// What becomes of a request. Before `committed` an answer of ours takes the place of the provider's and nothing is committed.
-#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Fate {
     /// Nothing.
     Pass,
     /// Waits that long, then goes on.
     Delay(
-        #[serde(deserialize_with = "super::scenario::duration")]
+        #[serde(deserialize_with = "super::scenario::duration", serialize_with = "in_millis")]
         #[schemars(with = "String")]
         Duration,
     ),
@@ -98,6 +101,10 @@ pub enum Fate {
     Reset,
     /// Never answers; the connection stays open until the subject ends it.
     Hang,
+}
+
+fn in_millis<S: Serializer>(span: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&format!("{}ms", span.as_millis()))
 }
 
 impl Fate {

@@ -41,6 +41,11 @@ impl Rules {
         self.installed.len() < before
     }
 
+    /// The rules that are in force until `name` is released.
+    pub(crate) fn until(&self, name: &str) -> Vec<RuleId> {
+        self.installed.iter().filter(|installed| installed.rule.until.as_deref() == Some(name)).map(|installed| installed.id).collect()
+    }
+
     pub(crate) fn all(&self) -> &[Installed] {
         &self.installed
     }
@@ -87,7 +92,7 @@ mod tests {
 
     fn rule(nth: Option<u32>, times: Option<u32>, fate: Fate) -> Rule {
         let on = Match { endpoint: Some(Endpoint::Token), nth, times, ..Match::default() };
-        Rule { on, at: Point::Arrived, fate }
+        Rule { on, at: Point::Arrived, fate, until: None }
     }
 
     fn token() -> Facets<'static> {

@@ -1,12 +1,19 @@
 //! The scenario file: a story in the words of the provider and the user. The same file drives `regrant serve --scenario` and the harness.
 
+mod check;
+mod parse;
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
-use regrant_authority::Cause;
+use regrant_authority::{Cause, Dialect, Policy};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
 use super::Rule;
+
+pub use parse::ScenarioError;
 
 /// One story.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -78,6 +85,22 @@ pub struct RefusedWith {
 
 fn bad_request() -> u16 {
     400
+}
+
+/// Puts a story's policy over another; what the story leaves out stays.
+pub fn apply_policy(told: &ProviderPolicy, policy: &mut Policy) {
+    if let Some(lifetime) = told.access_token_lifetime {
+        policy.access_lifetime = lifetime;
+    }
+    if let Some(lifetime) = told.refresh_token_lifetime {
+        policy.refresh_lifetime = lifetime;
+    }
+    if let Some(rotation) = told.rotation {
+        policy.rotation = rotation;
+    }
+    if let Some(refused) = &told.refused_with {
+        policy.refused_with = Dialect { error: refused.error.clone(), description: refused.description.clone(), status: refused.status };
+    }
 }
 
 /// One step: wait for something, then do something. Either may be missing.
@@ -326,7 +349,7 @@ pub fn duration<'de, D: Deserializer<'de>>(d: D) -> Result<Duration, D::Error> {
         .ok_or_else(|| serde::de::Error::custom(format!("{text:?} is no duration: write a number with ms, s, m, h or d, such as \"2s\"")))
 }
 
-fn maybe_duration<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Duration>, D::Error> {
+pub(crate) fn maybe_duration<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Duration>, D::Error> {
     duration(d).map(Some)
 }
 

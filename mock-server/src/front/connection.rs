@@ -67,6 +67,8 @@ enum End {
 /// Whether the connection goes on.
 enum Next {
     Request,
+    /// The last reply was written and must not be lost.
+    CloseGently,
     Close,
 }
 
@@ -105,11 +107,15 @@ impl Connection {
                     self.closed_by = Side::Peer;
                     return;
                 }
-                Err(End::Bad(why)) => return self.refuse(why).await,
+                Err(End::Bad(why)) => {
+                    drop(begun);
+                    return self.refuse(why).await;
+                }
             };
             let (began, begun) = begun.unwrap_or_else(|| (self.shared.clock.at(), self.shared.begin()));
             match self.exchange(request, keep_alive, began, begun).await {
                 Next::Request => {}
+                Next::CloseGently => return self.close_gently().await,
                 Next::Close => return,
             }
         }
@@ -134,6 +140,10 @@ impl Connection {
             if let Some((body, length)) = http::body(head.framing, &self.buffer).map_err(End::Bad)? {
                 drop(self.buffer.split_to(length));
                 break body;
+            }
+            if self.buffer.len() > http::BODY_LIMIT + http::HEAD_LIMIT {
+                // Only the overhead of a chunked body can be that long.
+                return Err(End::Bad(http::TOO_LARGE));
             }
             if head.expects_continue && !told_to_go_on {
                 told_to_go_on = true;
@@ -277,11 +287,7 @@ impl Connection {
         open.ended = true;
         self.shared.journal.push(What::Replied(Box::new(Replied { exchange, status: reply.status, headers, body: reply.body })));
         self.unread = Some(Unread { exchange, seen: Some(journal::watch(self.ends, self.visible, false)) });
-        if keep_alive {
-            return Next::Request;
-        }
-        self.close_gently().await;
-        Next::Close
+        if keep_alive { Next::Request } else { Next::CloseGently }
     }
 
     async fn write(&mut self, bytes: &[u8], open: &mut Open) -> bool {

@@ -57,7 +57,7 @@ pub(super) fn is_authenticated(shared: &Shared, request: &Request) -> bool {
         Endpoint::Token => token::is_authenticated(&state, now, request),
         Endpoint::Introspect => state.authority.clone().introspect(now, &request.client_auth(), "").is_ok(),
         Endpoint::Api => {
-            let (carried, token) = presented::api_token(&state, request);
+            let (carried, token) = presented::authorising(&state, request);
             carried == Carried::Bearer && token.is_some_and(|token| state.authority.access(now, &token).is_ok())
         }
         Endpoint::Unknown => false,

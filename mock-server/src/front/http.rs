@@ -97,7 +97,8 @@ fn framing(headers: &[(String, String)]) -> Result<Framing, Unreadable> {
     }
 }
 
-const TOO_LARGE: Unreadable = unreadable(413, "The request's body is longer than 1 MiB");
+/// The answer to a body beyond [`BODY_LIMIT`].
+pub(super) const TOO_LARGE: Unreadable = unreadable(413, "The request's body is longer than 1 MiB");
 
 /// Reads a body at the start of `bytes`, and says how many bytes it took; `None`: more are needed.
 ///
@@ -225,5 +226,19 @@ mod tests {
         assert_eq!(keeps("GET / HTTP/1.0\r\n\r\n"), Some(false));
         assert_eq!(keeps("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n"), Some(true));
         assert_eq!(keeps("GET / HTTP/1.1\r\nConnection: foo, Close\r\n\r\n"), Some(false));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_make_the_reader_fail(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..400)) {
+            let _read = head(&bytes);
+            let _read = chunked(&bytes);
+        }
+
+        #[test]
+        fn what_was_cut_into_chunks_is_put_together_again(chunks in proptest::collection::vec("[a-z]{1,40}", 0..8)) {
+            let text: String = chunks.iter().map(|chunk| format!("{:x}\r\n{chunk}\r\n", chunk.len())).chain(["0\r\n\r\n".into()]).collect();
+            proptest::prop_assert_eq!(chunked(text.as_bytes()), Ok(Some((Bytes::from(chunks.concat()), text.len()))));
+        }
     }
 }

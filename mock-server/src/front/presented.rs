@@ -1,5 +1,7 @@
 //! Which secret a request carries, and how.
 
+use regrant_authority::Kind;
+
 use super::request::Request;
 use crate::{
     journal::{Carried, Endpoint, Presented},
@@ -30,12 +32,20 @@ pub(super) fn describe(state: &State, shared: &Shared, value: &str) -> Presented
 
 /// How a token came to the API, and which (RFC 6750 section 2).
 pub(super) fn api_token(state: &State, request: &Request) -> (Carried, Option<String>) {
-    let elsewhere = elsewhere(state, request);
-    let header = request.header("authorization").map(str::trim);
-    match (header, elsewhere) {
+    let header = request.header("authorization").map(str::trim).map(from_header);
+    match (header, parameter(state, request).or_else(|| in_json(state, request))) {
         (None, None) => (Carried::Nothing, None),
-        (Some(header), None) => from_header(header),
+        (Some(from_header), None) => from_header,
         (_, Some(token)) => (Carried::Elsewhere, Some(token)),
+    }
+}
+
+/// The token by which a call is authorised: that of the header, if the RFC knows of no other in the request.
+pub(super) fn authorising(state: &State, request: &Request) -> (Carried, Option<String>) {
+    match (request.header("authorization").map(str::trim).map(from_header), parameter(state, request)) {
+        (_, Some(token)) => (Carried::Elsewhere, Some(token)),
+        (Some(from_header), None) => from_header,
+        (None, None) => api_token(state, request),
     }
 }
 
@@ -53,8 +63,15 @@ fn from_header(header: &str) -> (Carried, Option<String>) {
 }
 
 /// A token in the query or in the form: under its RFC name, or any value that is one of ours.
-fn elsewhere(state: &State, request: &Request) -> Option<String> {
+fn parameter(state: &State, request: &Request) -> Option<String> {
     let mut parameters = request.parameters.iter().chain(request.form.iter());
     let found = parameters.find(|(name, value)| (*name == "access_token" && !value.is_empty()) || state.vault.find(value).is_some());
     found.map(|(_, value)| value.to_owned())
+}
+
+/// An access token of ours in another body.
+fn in_json(state: &State, request: &Request) -> Option<String> {
+    let body = std::str::from_utf8(&request.body).ok().filter(|body| !body.is_empty() && !request.is_form())?;
+    let mut access = state.vault.all().iter().filter(|canary| canary.kind == Kind::Access);
+    access.find(|canary| body.contains(&canary.value)).map(|canary| canary.value.clone())
 }

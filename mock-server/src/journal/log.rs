@@ -63,8 +63,8 @@ impl Journal {
     pub(crate) fn follow(&self) -> UnboundedReceiver<Entry> {
         let (sender, receiver) = unbounded_channel();
         let mut lines = self.lines();
-        let still_there = lines.entries.iter().try_for_each(|entry| sender.send(entry.clone()));
-        if still_there.is_ok() {
+        let still_there = lines.entries.iter().all(|entry| sender.send(entry.clone()).is_ok());
+        if still_there {
             lines.followers.push(sender);
         }
         receiver

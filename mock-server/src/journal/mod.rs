@@ -5,6 +5,7 @@
 
 mod log;
 mod queue;
+mod shown;
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -12,6 +13,7 @@ use regrant_authority::{GrantId, TokenState};
 
 pub(crate) use log::Journal;
 pub(crate) use queue::{Ends, Look, Seen, look, watch};
+pub(crate) use shown::Shower;
 
 /// A moment: time since [`crate::ProviderConfig::epoch`], monotonic.
 pub type At = Duration;

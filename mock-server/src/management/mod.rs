@@ -1,12 +1,31 @@
-//! The second port.
+//! The second port: what the user and the provider's owner can do, over HTTP, for people and for scripts in any language.
+//!
+//! In: JSON under `/v1`. Out: JSON, and the journal as one line of JSON per event. Every refusal says what would help. The
+//! subject never sees this port, and a web page in somebody's browser cannot use it.
 
+mod answer;
+mod guard;
+mod journal;
+mod openapi;
+mod routes;
+
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
 use tokio::net::TcpListener;
 
-use crate::{Control, front::Listener};
+use crate::{Control, Urls, front::Listener};
 
-pub(crate) fn serve(control: Control, listener: TcpListener) -> Listener {
-    Listener::accept(listener, move |_, _| {
-        let _c = control.clone();
-        async {}
+/// Serves the management port until the listener is dropped.
+pub(crate) fn serve(control: Control, urls: &Urls, listener: TcpListener) -> Listener {
+    let service = TowerToHyperService::new(routes::router(control, urls));
+    Listener::accept(listener, move |tcp, _| {
+        let service = service.clone();
+        async move {
+            let mut http = hyper::server::conn::http1::Builder::new();
+            // Whoever closes in the middle of something has no use for an error.
+            let _ended = http.timer(TokioTimer::new()).serve_connection(TokioIo::new(tcp), service).await;
+        }
     })
 }

@@ -105,6 +105,9 @@ async fn tokens_count_only_in_the_header() {
     assert_eq!(carried(plain("", "Authorization: Bearer undefined\r\n"), 401).await, (Carried::EmptyBearer, None));
     assert_eq!(carried(plain("", "Authorization: Basic eDo=\r\n"), 401).await, (Carried::OtherScheme, None));
     assert_eq!(carried(plain(&format!("?access_token={token}"), ""), 400).await, (Carried::Elsewhere, named()));
+    assert_eq!(carried(get(&format!("/v2/employees?t={token}"), &token), 400).await, (Carried::Elsewhere, named()));
+    let leaked = with_body("POST", "/v1/vendors", &token, &format!("{{\"debug\":\"{token}\"}}"));
+    assert_eq!(carried(leaked, 201).await, (Carried::Elsewhere, named()), "no RFC forbids it, but it is seen");
 }
 
 #[tokio::test]

@@ -66,7 +66,7 @@ async fn requests_released_together_take_effect_in_order_of_arrival() {
     let control = provider.control();
     let first = connect(&provider).await;
     let on = Match { endpoint: Some(Endpoint::Token), ..Match::default() };
-    control.install(Rule { on, at: Point::Arrived, fate: Fate::Hold("g".into()) });
+    control.install(Rule { on, at: Point::Arrived, fate: Fate::Hold("g".into()), until: None });
     let mut waiting = Vec::new();
     for count in 1..=4 {
         let mut raw = Raw::open(&provider).await;
@@ -100,7 +100,7 @@ async fn a_subject_that_gives_up_frees_its_place_at_the_gate() {
 #[tokio::test]
 async fn a_reset_is_a_reset() {
     let provider = provider().await;
-    provider.control().install(Rule { on: Match::default(), at: Point::Arrived, fate: Fate::Reset });
+    provider.control().install(Rule { on: Match::default(), at: Point::Arrived, fate: Fate::Reset, until: None });
     let mut raw = Raw::open(&provider).await;
     raw.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
     let error = raw.tcp.read_u8().await.expect_err("no byte");
@@ -114,7 +114,7 @@ async fn a_reply_can_stop_half_way() {
     let control = provider.control();
     let token = connect(&provider).await.access;
     let on = Match { endpoint: Some(Endpoint::Api), nth: Some(1), ..Match::default() };
-    control.install(Rule { on: on.clone(), at: Point::Replying, fate: Fate::Drop });
+    control.install(Rule { on: on.clone(), at: Point::Replying, fate: Fate::Drop, until: None });
     let mut raw = Raw::open(&provider).await;
     raw.send(&get("/v2/employees", &token)).await;
     let mut half = Vec::new();
@@ -123,7 +123,7 @@ async fn a_reply_can_stop_half_way() {
     assert!(matches!(aborted.what, What::Aborted { written, .. } if written == half.len() as u64 && written > 100), "{aborted:?}");
     assert!(half.starts_with(b"HTTP/1.1 200"));
 
-    control.install(Rule { on, at: Point::Replying, fate: Fate::Hold("half".into()) });
+    control.install(Rule { on, at: Point::Replying, fate: Fate::Hold("half".into()), until: None });
     raw = Raw::open(&provider).await;
     raw.send(&get("/v2/employees", &token)).await;
     control.until_held("half", 1).await;
@@ -135,7 +135,7 @@ async fn a_reply_can_stop_half_way() {
 async fn a_request_that_hangs_stays_open_until_the_subject_ends_it() {
     let provider = provider().await;
     let control = provider.control();
-    control.install(Rule { on: Match::default(), at: Point::Arrived, fate: Fate::Hang });
+    control.install(Rule { on: Match::default(), at: Point::Arrived, fate: Fate::Hang, until: None });
     let mut raw = Raw::open(&provider).await;
     raw.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
     until(control, |entry| matches!(entry.what, What::Faulted { .. })).await;
@@ -195,7 +195,7 @@ async fn a_subject_killed_before_it_read_has_not_read() {
 async fn stopping_ends_what_is_open_and_says_so() {
     let provider = provider().await;
     let control = provider.control().clone();
-    control.install(Rule { on: Match::default(), at: Point::Arrived, fate: Fate::Hold("g".into()) });
+    control.install(Rule { on: Match::default(), at: Point::Arrived, fate: Fate::Hold("g".into()), until: None });
     let mut raw = Raw::open(&provider).await;
     raw.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
     control.until_held("g", 1).await;
@@ -229,4 +229,33 @@ async fn a_body_may_come_in_chunks_after_a_word_to_go_on() {
     assert_eq!(raw.receive().await.status, 100);
     raw.send("a\r\ngrant_type\r\n5\r\n=pass\r\n0\r\n\r\n").await;
     assert_eq!(raw.receive().await.json()["error"], "invalid_client");
+}
+
+#[tokio::test]
+async fn a_last_reply_is_read_whole_and_then_the_connection_ends() {
+    let provider = provider().await;
+    let control = provider.control();
+    let mut raw = Raw::open(&provider).await;
+    raw.send("GET /nothing HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
+    until(control, replied_to(1)).await;
+    // Longer than the provider keeps its FIN back: it must not be taken for something unread, nor its arrival for a read.
+    tokio::time::sleep(std::time::Duration::from_millis(320)).await;
+    assert_eq!(control.open_exchanges(), 0, "a reply that was written is no open request");
+    assert!(!control.journal().iter().any(read_of(1)), "nobody has read it");
+    assert_eq!(raw.receive().await.header("connection").as_deref(), Some("close"));
+    until(control, read_of(1)).await;
+    assert_eq!(raw.tcp.read(&mut [0; 1]).await.expect("an orderly end"), 0);
+    drop(raw);
+    until(control, |entry| matches!(entry.what, What::Closed { .. })).await;
+}
+
+#[tokio::test]
+async fn releasing_its_name_ends_a_rule() {
+    let provider = provider().await;
+    let fate = Fate::Status { code: 503, error: None, description: None, retry_after: None };
+    provider.control().install(Rule { on: Match::default(), at: Point::Arrived, fate, until: Some("end".into()) });
+    let ask = async || once(&provider, "GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n").await.status;
+    assert_eq!([ask().await, ask().await], [503, 503]);
+    provider.control().release("end");
+    assert_eq!(ask().await, 404);
 }

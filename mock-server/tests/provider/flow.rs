@@ -1,7 +1,7 @@
 //! The OAuth flow: consent, exchange, refresh, introspection.
 
 use regrant_mock_server::{
-    ConsentMode,
+    ConsentMode, Provider,
     authority::{Cause, TokenState},
     control::Target,
     journal::{AuthStyle, AuthorizeOutcome, Decision, What},
@@ -59,7 +59,7 @@ async fn only_faults_that_are_safe_to_send_back_are_sent_back() {
     assert_eq!(redirected(&denied, "error").as_deref(), Some("access_denied"));
 }
 
-fn shown(provider: &regrant_mock_server::Provider) -> String {
+fn shown(provider: &Provider) -> String {
     match decision(provider.control(), 1) {
         Some(Decision::Authorize { outcome: AuthorizeOutcome::Shown(reason) }) if !reason.is_empty() => reason,
         other => panic!("{other:?}"),
@@ -230,4 +230,23 @@ async fn every_request_is_journalled_from_arrival_to_reply() {
         })
         .collect();
     assert_eq!(words, ["minted", "opened", "arrived", "decided", "replied", "read", "closed"]);
+}
+
+#[tokio::test]
+async fn only_loopback_is_listened_on_unless_others_are_told_a_name() {
+    use regrant_mock_server::{ProviderConfig, StartError};
+    let open = |change: fn(&mut ProviderConfig)| {
+        let mut config = ProviderConfig::local(1);
+        config.listen = ([0, 0, 0, 0], 0).into();
+        change(&mut config);
+        Provider::start(config)
+    };
+    assert!(matches!(open(|_| {}).await, Err(StartError::NotLoopback(_))));
+    assert!(matches!(open(|config| config.management = Some(config.listen)).await, Err(StartError::NotLoopback(_))));
+    let named = open(|config| config.reachable_as = Some("host.docker.internal".into())).await.expect("it starts");
+    assert!(named.urls().token.starts_with("http://host.docker.internal:"), "{:?}", named.urls());
+    let taken = provider().await;
+    let address = taken.urls().api.trim_start_matches("http://").parse().expect("an address");
+    let again = Provider::start(ProviderConfig { listen: address, ..ProviderConfig::local(1) }).await;
+    assert!(matches!(again, Err(StartError::Bind { .. })));
 }

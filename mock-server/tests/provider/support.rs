@@ -240,5 +240,5 @@ pub(crate) fn issued(control: &Control) -> usize {
 /// A rule for the first refresh from now on.
 pub(crate) fn first_refresh(at: Point, fate: Fate) -> Rule {
     let on = Match { endpoint: Some(Endpoint::Token), grant: Some("refresh_token".into()), nth: Some(1), ..Match::default() };
-    Rule { on, at, fate }
+    Rule { on, at, fate, until: None }
 }

@@ -14,7 +14,7 @@ use aho_corasick::AhoCorasick;
 use regrant_mock_server::{
     authority::GrantId,
     control::Action,
-    journal::{self, Arrived, AuthorizeOutcome, Decision, Endpoint, Entry, Exchange, Presented, Side, TokenOutcome},
+    journal::{self, Arrived, AuthStyle, AuthorizeOutcome, Carried, Decision, Endpoint, Entry, Exchange, Presented, Side, TokenOutcome},
 };
 
 use self::request::Parameters;
@@ -52,6 +52,9 @@ struct Open {
     parameters: Parameters,
     secret: Option<String>,
     decided: bool,
+    presented: Option<Presentation>,
+    auth: AuthStyle,
+    carried: Carried,
 }
 
 impl WireCollector {
@@ -89,19 +92,25 @@ impl WireCollector {
                 vec![What::Faulted { exchange: *exchange, fate: self.words(fate), committed }]
             }
             journal::What::Replied(replied) => {
-                let of_token = self.open.remove(&replied.exchange).is_some_and(|open| open.endpoint == Endpoint::Token);
+                let open = self.open.remove(&replied.exchange);
+                let of_token = open.as_ref().is_some_and(|open| open.endpoint == Endpoint::Token);
+                let mut events =
+                    open.and_then(|open| self.undecided(replied.exchange, &open, replied.status)).into_iter().collect::<Vec<_>>();
                 let reply = if of_token {
                     evidence::classify(replied.status, &replied.body, |value| self.canaries.name_of(value))
                 } else {
                     Reply::Plain
                 };
-                vec![What::Replied { exchange: replied.exchange, status: replied.status, reply }]
+                events.push(What::Replied { exchange: replied.exchange, status: replied.status, reply });
+                events
             }
             journal::What::Read { exchange } => vec![What::Read { exchange: *exchange }],
             journal::What::ReadUnknown { exchange } => vec![What::ReadUnknown { exchange: *exchange }],
             journal::What::Aborted { exchange, by, written: _ } => {
-                self.open.remove(exchange);
-                vec![What::Aborted { exchange: *exchange, by_subject: *by == Side::Peer }]
+                let open = self.open.remove(exchange);
+                let mut events = open.and_then(|open| self.undecided(*exchange, &open, 0)).into_iter().collect::<Vec<_>>();
+                events.push(What::Aborted { exchange: *exchange, by_subject: *by == Side::Peer });
+                events
             }
             journal::What::Controlled(action) => self.controlled(action),
         }
@@ -126,7 +135,16 @@ impl WireCollector {
         }];
         events.extend(self.seen(arrived));
         let secret = request::secrets(arrived, &parameters).iter().find_map(|value| self.canaries.name_of(value));
-        self.open.insert(arrived.exchange, Open { endpoint: arrived.endpoint, parameters, secret, decided: false });
+        let open = Open {
+            endpoint: arrived.endpoint,
+            secret,
+            decided: false,
+            presented: arrived.presented.as_ref().map(presentation),
+            auth: request::auth_style(arrived, &parameters),
+            carried: request::carried(arrived),
+            parameters,
+        };
+        self.open.insert(arrived.exchange, open);
         if self.open.len() > OPEN {
             self.open.pop_first();
         }
@@ -214,6 +232,33 @@ impl WireCollector {
         }
     }
 
+    /// A request whose end came before the provider's decision: what it presented is told all the same.
+    fn undecided(&self, exchange: Exchange, open: &Open, status: u16) -> Option<What> {
+        if open.decided {
+            return None;
+        }
+        match open.endpoint {
+            Endpoint::Token => Some(What::Token {
+                exchange,
+                grant_type: open.parameters.get("grant_type").map(|g| self.words(g)),
+                auth: open.auth,
+                secret: open.secret.clone(),
+                presented: open.presented.clone(),
+                verifier: open.parameters.get("code_verifier").is_some(),
+                result: TokenResult::Undecided,
+            }),
+            Endpoint::Api => Some(What::Api {
+                exchange,
+                presented: open.presented.clone(),
+                carried: open.carried,
+                status,
+                handed_out: Vec::new(),
+                delivered: Vec::new(),
+            }),
+            Endpoint::Authorize | Endpoint::Introspect | Endpoint::Unknown => None,
+        }
+    }
+
     /// A consent that was given on the page stands for the authorise request that led to the page.
     fn authorize(&mut self, exchange: Exchange, outcome: &AuthorizeOutcome) -> What {
         let own = self.open.get(&exchange).map(|open| open.parameters.clone()).unwrap_or_default();
@@ -254,11 +299,7 @@ impl WireCollector {
                 self.know_units(units);
                 vec![What::WorkAdded { units: units.clone() }]
             }
-            Action::ConsentSet { .. }
-            | Action::CompanyChosen { .. }
-            | Action::RuleInstalled { .. }
-            | Action::RuleRemoved { .. }
-            | Action::PolicyChanged => Vec::new(),
+            Action::ConsentSet { .. } | Action::RuleInstalled { .. } | Action::RuleRemoved { .. } | Action::PolicyChanged => Vec::new(),
         }
     }
 

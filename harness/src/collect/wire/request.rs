@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use base64::{Engine, engine::general_purpose};
-use regrant_mock_server::journal::{Arrived, Endpoint};
+use regrant_mock_server::journal::{Arrived, AuthStyle, Carried, Endpoint};
 
 /// Longer names of query parameters are somebody's value.
 const LONGEST_NAME: usize = 40;
@@ -99,6 +99,32 @@ pub(super) fn secrets(arrived: &Arrived, parameters: &Parameters) -> Vec<String>
     let basic = header(arrived, "authorization").and_then(basic_password);
     let decoded = basic.as_deref().map(form_decode);
     [decoded, basic, parameters.get("client_secret").map(str::to_owned)].into_iter().flatten().collect()
+}
+
+/// How the client authenticates itself, as far as it can be told without knowing its secret.
+pub(super) fn auth_style(arrived: &Arrived, parameters: &Parameters) -> AuthStyle {
+    let body = parameters.get("client_secret").is_some();
+    match (header(arrived, "authorization"), body) {
+        (Some(_), true) => AuthStyle::Both,
+        (Some(value), false) if basic_password(value).is_some() => AuthStyle::Basic,
+        (Some(_), false) => AuthStyle::Malformed,
+        (None, true) => AuthStyle::Body,
+        (None, false) => AuthStyle::None,
+    }
+}
+
+/// How a token is carried to the API, as far as it can be told without knowing the token.
+pub(super) fn carried(arrived: &Arrived) -> Carried {
+    let scheme = header(arrived, "authorization").map(|value| value.trim().split_once(' ').unwrap_or((value.trim(), "")));
+    match scheme {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => match token.trim() {
+            "" | "undefined" | "null" | "None" => Carried::EmptyBearer,
+            _ => Carried::Bearer,
+        },
+        Some(_) => Carried::OtherScheme,
+        None if arrived.presented.is_some() => Carried::Elsewhere,
+        None => Carried::Nothing,
+    }
 }
 
 fn basic_password(header: &str) -> Option<String> {

@@ -2,19 +2,30 @@
 //!
 //! It tells the provider that it is not the subject (`x-regrant-agent`) and tells the subject nothing.
 
+mod consent;
 mod error;
+mod fetch;
+mod find;
 mod page;
+mod request;
+mod walk;
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use url::Url;
 
 pub use error::AgentError;
+use fetch::{Deadline, Network};
 pub use page::visible_text;
+use request::Request;
 
 use super::{
     Bindings,
-    manifest::{Connect, HttpCall, Step},
+    manifest::{Connect, HttpCall, Opens, Step, Verb},
 };
 
 /// What an agent must know.
@@ -38,7 +49,16 @@ pub struct AgentSetup {
 
 /// The user's browser.
 #[derive(Debug)]
-pub struct Agent {}
+pub struct Agent {
+    network: Network,
+    authorize_endpoint: Url,
+    connect_url: Option<Url>,
+    logins: Vec<Vec<Step>>,
+    /// Signing in is done by one at a time.
+    signed_in: tokio::sync::Mutex<bool>,
+    /// The latest, for signing in where none are given.
+    bindings: Mutex<Bindings>,
+}
 
 /// What is done with redirects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,22 +135,29 @@ pub struct Look {
     pub fields: u32,
 }
 
-#[allow(clippy::todo, unused_variables, reason = "filled in by the next commits")]
 impl Agent {
     /// A fresh browser.
     ///
     /// # Errors
     /// The CA cannot be read.
     pub fn new(setup: AgentSetup) -> Result<Self, AgentError> {
-        todo!()
+        Ok(Self {
+            network: Network::new(&setup)?,
+            connect_url: setup.connect_url.as_deref().map(request::parse).transpose()?,
+            authorize_endpoint: setup.authorize_endpoint,
+            logins: setup.logins,
+            signed_in: tokio::sync::Mutex::new(false),
+            bindings: Mutex::default(),
+        })
     }
 
-    /// Makes a request (or takes the steps) and returns the answer.
+    /// Makes a request (or takes the steps) and returns the answer. Steps follow redirects always.
     ///
     /// # Errors
     /// No answer, redirects for ever, an address beyond loopback.
     pub async fn send(&self, call: &HttpCall, bindings: &Bindings, follow: Follow, limit: Duration) -> Result<Answer, AgentError> {
-        todo!()
+        bindings.clone_into(&mut self.bindings.lock().unwrap_or_else(PoisonError::into_inner));
+        self.perform(call, bindings, follow, Deadline::after(limit)).await
     }
 
     /// Performs an http `connect` up to the authorise URL, which is not requested.
@@ -138,7 +165,25 @@ impl Agent {
     /// # Errors
     /// No authorise URL came out.
     pub async fn begin(&self, connect: &Connect, bindings: &Bindings, limit: Duration) -> Result<AuthorizeUrl, AgentError> {
-        todo!()
+        let Verb::Http(call) = &connect.verb else {
+            return Err(AgentError::BadUrl { url: "connect".into(), reason: "it is not done by requests".into() });
+        };
+        let until = Deadline::after(limit);
+        let answer = self.send(call, bindings, Follow::Pages, limit).await?;
+        let answer = match (&connect.opens, &answer.authorize) {
+            (Opens::Json(pointer), None) => match opened(&answer, pointer) {
+                Some(url) => self.walk(Request::get(url, Some(&answer.url)), Follow::Pages, until).await?,
+                None => return Err(no_way(&answer, &format!("there is no address at {pointer:?} in its JSON"))),
+            },
+            (Opens::Json(_) | Opens::Redirect | Opens::Stdout | Opens::Browser, _) => answer,
+        };
+        if let Some(found) = answer.authorize.clone().or_else(|| self.find_authorize_url(&answer.body)) {
+            return Ok(found);
+        }
+        match self.find_way(&answer, until).await {
+            Some(way) => Ok(way.authorize),
+            None => Err(no_way(&answer, "are {authorize_url} and `connect.opens` right? Where clicks are needed, write `steps`")),
+        }
     }
 
     /// Goes to the provider and answers there.
@@ -146,15 +191,20 @@ impl Agent {
     /// # Errors
     /// No answer, or nothing to answer with.
     pub async fn authorize(&self, url: &AuthorizeUrl, consent: Consent, limit: Duration) -> Result<Consented, AgentError> {
-        todo!()
+        self.consent(url, consent, Deadline::after(limit)).await
     }
 
-    /// Goes back to the subject and on to the final page.
+    /// Goes back to the subject and on to the final page. Never repeats the callback.
     ///
     /// # Errors
     /// No answer.
     pub async fn deliver(&self, callback: &CallbackUrl, limit: Duration) -> Result<Answer, AgentError> {
-        todo!()
+        let until = Deadline::after(limit);
+        if !self.logins.is_empty() {
+            let bindings = self.bindings.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            self.sign_in(&bindings, false, until).await?;
+        }
+        self.walk(Request::get(callback.0.clone(), None), Follow::Pages, until).await
     }
 
     /// Looks at a page, and tries whether the authorise endpoint is reached from it, without requesting that.
@@ -162,13 +212,24 @@ impl Agent {
     /// # Errors
     /// No answer.
     pub async fn look(&self, call: &HttpCall, bindings: &Bindings, limit: Duration) -> Result<Look, AgentError> {
-        todo!()
+        let answer = self.send(call, bindings, Follow::Pages, limit).await?;
+        let way = self.find_way(&answer, Deadline::after(limit)).await;
+        Ok(Look {
+            status: i32::from(answer.status),
+            text: if answer.is_html() { visible_text(&answer.body) } else { answer.body.clone() },
+            url: Some(answer.url),
+            body: answer.body,
+            leads_to_authorize: way.is_some(),
+            actions: way.as_ref().map_or(0, |way| way.actions),
+            fields: way.as_ref().map_or(0, |way| way.fields),
+            authorize: way.map(|way| way.authorize),
+        })
     }
 
     /// The first URL of the authorise endpoint in a text (a program's output, a JSON answer, a script).
     #[must_use]
     pub fn find_authorize_url(&self, text: &str) -> Option<AuthorizeUrl> {
-        todo!()
+        self.authorize_url_in(text)
     }
 
     /// One GET without cookies, redirects, login: the status. For readiness.
@@ -176,6 +237,38 @@ impl Agent {
     /// # Errors
     /// No answer.
     pub async fn probe(&self, url: &str, limit: Duration) -> Result<u16, AgentError> {
-        todo!()
+        self.network.probe(&request::parse(url)?, Deadline::after(limit)).await
     }
+}
+
+impl Answer {
+    /// A header's value.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+
+    /// Whether the body is a page for people.
+    #[must_use]
+    pub fn is_html(&self) -> bool {
+        match self.header("content-type") {
+            Some(kind) => kind.contains("html"),
+            None => self.body.trim_start().starts_with('<'),
+        }
+    }
+}
+
+fn opened(answer: &Answer, pointer: &str) -> Option<Url> {
+    let json: serde_json::Value = serde_json::from_str(&answer.body).ok()?;
+    answer.url.join(json.pointer(pointer)?.as_str()?).ok()
+}
+
+fn no_way(answer: &Answer, hint: &str) -> AgentError {
+    let hint = if answer.status >= 400 { format!("it refused: {}", beginning(answer)) } else { hint.to_owned() };
+    AgentError::NoWayToAuthorize { url: answer.url.to_string(), status: answer.status, hint }
+}
+
+fn beginning(answer: &Answer) -> String {
+    let text = if answer.is_html() { visible_text(&answer.body) } else { answer.body.clone() };
+    text.chars().take(200).collect()
 }

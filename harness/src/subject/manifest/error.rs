@@ -1,5 +1,7 @@
 //! What can be wrong with a manifest, shown with its place.
 
+use std::{io, path::Path};
+
 use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode};
 
 /// Something is wrong with the manifest: what, where, and what would be right.
@@ -11,6 +13,26 @@ pub struct ManifestError {
     pub(super) label: Option<LabeledSpan>,
     pub(super) help: Option<String>,
     pub(super) code: &'static str,
+}
+
+impl ManifestError {
+    pub(super) fn unread(path: &Path, error: &io::Error) -> Self {
+        Self {
+            message: format!("{} cannot be read: {error}", path.display()),
+            source_code: None,
+            label: None,
+            help: Some("name the manifest or its folder; `regrant init` writes a first one".into()),
+            code: "manifest::unread",
+        }
+    }
+
+    /// Line and column of the place, from 1; none if there is no place.
+    #[must_use]
+    pub fn place(&self) -> Option<(usize, usize)> {
+        let span = self.label.as_ref()?.inner();
+        let contents = self.source_code.as_ref()?.read_span(span, 0, 0).ok()?;
+        Some((contents.line() + 1, contents.column() + 1))
+    }
 }
 
 impl Diagnostic for ManifestError {

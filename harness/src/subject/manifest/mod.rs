@@ -1,14 +1,29 @@
 //! `regrant.toml`: parsed strictly, checked whole, so that nothing can be wrong with it once a run has begun.
 
+mod error;
+mod meaning;
+mod places;
+mod raw;
+mod sets;
+mod support;
 mod terms;
+#[cfg(test)]
+mod tests;
+mod texts;
+mod values;
+mod verbs;
+mod wording;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fs,
     path::{Path, PathBuf},
 };
 
 pub use error::ManifestError;
+use places::{Places, Wrong};
 pub use terms::*;
+pub(in crate::subject) use texts::is_loopback;
 
 /// The manifest of one subject.
 #[derive(Debug, Clone)]
@@ -61,17 +76,22 @@ pub struct Manifest {
     pub intercept: Vec<String>,
     pub(in crate::subject) port_names: BTreeSet<String>,
     pub(in crate::subject) literal_port: Option<String>,
+    pub(in crate::subject) memory_declared: bool,
     pub(in crate::subject) unsupported: Vec<(String, String)>,
 }
 
-#[allow(clippy::todo, unused_variables, reason = "filled in by the next commits")]
 impl Manifest {
     /// Reads a manifest; `path` may be its folder. `sets` are `--set KEY=VALUE`.
     ///
     /// # Errors
     /// Anything wrong with it, with its place.
     pub fn load(path: &Path, sets: &[(String, String)]) -> Result<Self, Box<ManifestError>> {
-        todo!()
+        let path = if path.is_dir() { path.join("regrant.toml") } else { path.to_owned() };
+        let text = fs::read_to_string(&path).map_err(|error| Box::new(ManifestError::unread(&path, &error)))?;
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        // Absolute: programs run elsewhere.
+        let folder = fs::canonicalize(folder).map_err(|error| Box::new(ManifestError::unread(&path, &error)))?;
+        Self::parse(&text, &path.to_string_lossy(), &folder, sets)
     }
 
     /// Reads a manifest from text. `file` is its name in messages, `base_dir` where relative paths start.
@@ -79,13 +99,14 @@ impl Manifest {
     /// # Errors
     /// Anything wrong with it, with its place.
     pub fn parse(text: &str, file: &str, base_dir: &Path, sets: &[(String, String)]) -> Result<Self, Box<ManifestError>> {
-        todo!()
+        let mut places = Places::read(file, text)?;
+        read(text, file, base_dir, sets, &mut places).map_err(|wrong| places.at(wrong))
     }
 
     /// The JSON Schema of the file.
     #[must_use]
     pub fn schema() -> serde_json::Value {
-        todo!()
+        schemars::schema_for!(raw::RawManifest).to_value()
     }
 
     /// Keys that are understood but not acted on by this release: the key, and what happens instead.
@@ -113,4 +134,13 @@ impl Manifest {
     }
 }
 
-mod error;
+fn read(text: &str, file: &str, base_dir: &Path, sets: &[(String, String)], places: &mut Places) -> Result<Manifest, Wrong> {
+    let mut table: toml::Table = text.parse().map_err(|error: toml::de::Error| Wrong::new("", error.message()))?;
+    sets::apply(&mut table, places, sets)?;
+    let raw = wording::shape(&table)?;
+    let texts = texts::check(&table)?;
+    let mut manifest = meaning::mean(raw, file, base_dir, texts)?;
+    support::refuse(&manifest)?;
+    manifest.unsupported = support::notes(&manifest);
+    Ok(manifest)
+}

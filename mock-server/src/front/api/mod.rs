@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use self::route::{Route, Scopes};
 use super::{desk::Desk, presented, reply::Reply, request::Request};
-use crate::journal::{Carried, Decision, Presented};
+use crate::journal::{Carried, Decision};
 
 pub(crate) use store::Store;
 
@@ -31,8 +31,9 @@ pub(super) fn handle(desk: &mut Desk<'_>, request: &Request) -> (Reply, Decision
     desk.state.store.expire_jobs(now);
     let (carried, token) = presented::api_token(&desk.state, request);
     let presented = token.as_deref().map(|token| presented::describe(&desk.state, desk.shared, token));
+    let authorising = presented::authorising(&desk.state, request);
     let route = route::find(request, &desk.shared.replies);
-    let (reply, mut delivered) = match caller(desk, carried, token.as_deref(), presented.as_ref()) {
+    let (reply, mut delivered) = match caller(desk, &authorising) {
         Err(refusal) => (refusal, Vec::new()),
         Ok(caller) => answer(desk, request, &route, &caller),
     };
@@ -48,14 +49,14 @@ pub(super) fn handle(desk: &mut Desk<'_>, request: &Request) -> (Reply, Decision
 }
 
 /// The caller, or why there is none (RFC 6750 section 3).
-fn caller(desk: &Desk<'_>, carried: Carried, token: Option<&str>, presented: Option<&Presented>) -> Result<Caller, Reply> {
+fn caller(desk: &Desk<'_>, (carried, token): &(Carried, Option<String>)) -> Result<Caller, Reply> {
     match (carried, token) {
         (Carried::Bearer, Some(token)) => match desk.state.authority.access(desk.now, token) {
             Ok(grant) => {
                 let scopes = desk.state.authority.access_scopes(token).unwrap_or(&grant.scopes).to_vec();
                 Ok(Caller { grant: grant.clone(), scopes })
             }
-            Err(_) => Err(unauthorized("The access token is expired, revoked or malformed", presented.is_some())),
+            Err(_) => Err(unauthorized("The access token is expired, revoked or malformed", true)),
         },
         (Carried::Elsewhere, _) => {
             Err(Reply::api_error(400, "BAD_REQUEST", "The access token belongs in the Authorization header and nowhere else")

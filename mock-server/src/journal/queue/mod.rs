@@ -31,8 +31,17 @@ pub(crate) type Queues = Option<Depth>;
 pub(crate) struct Depth {
     /// Received and not yet read by its program.
     pub(crate) unread: u32,
-    /// Written and not yet acknowledged by the other end.
-    pub(crate) unsent: u32,
+    /// Written and not yet acknowledged by the other end, which may take its time (up to 40 ms) though it has it all.
+    pub(crate) unacknowledged: u32,
+    /// All that was ever written and received, where the kernel tells.
+    pub(crate) totals: Option<Totals>,
+}
+
+/// Bytes since the connection was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Totals {
+    pub(crate) written: u64,
+    pub(crate) received: u64,
 }
 
 /// What one look at the subject's end showed.
@@ -61,15 +70,22 @@ pub(crate) enum Seen {
 
 /// Looks once. After our FIN the kernel counts one byte more on the subject's end, until that end is told of it.
 pub(crate) fn look(ends: Ends, fin_sent: bool) -> Look {
+    // Ours first: what was written by then must have come to the subject's end when that is looked at.
     let Some(ours) = depth(ends.local, ends.peer) else { return Look::Blind };
-    if ours.is_some_and(|depth| depth.unsent > u32::from(fin_sent)) {
-        return Look::Waiting;
-    }
     match depth(ends.peer, ends.local) {
         None => Look::Blind,
         Some(None) => Look::Absent,
-        Some(Some(depth)) if depth.unread <= u32::from(fin_sent) => Look::Empty,
+        Some(Some(theirs)) if theirs.unread <= u32::from(fin_sent) && has_all(ours, theirs, fin_sent) => Look::Empty,
         Some(Some(_)) => Look::Waiting,
+    }
+}
+
+/// Whether all that we wrote has come to the subject's kernel.
+fn has_all(ours: Queues, theirs: Depth, fin_sent: bool) -> bool {
+    match (ours, ours.and_then(|ours| ours.totals), theirs.totals) {
+        (None, _, _) => true,
+        (Some(_), Some(ours), Some(theirs)) => theirs.received >= ours.written,
+        (Some(ours), _, _) => ours.unacknowledged <= u32::from(fin_sent),
     }
 }
 
@@ -183,24 +199,41 @@ mod tests {
         (provider, subject)
     }
 
+    /// A subject that speaks IPv4 through an IPv6 socket, as the JVM does.
+    fn mapped_pair() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = listener.local_addr().expect("bound").port();
+        let subject = TcpStream::connect(format!("[::ffff:127.0.0.1]:{port}")).expect("connected");
+        let (provider, _) = listener.accept().expect("accepted");
+        (provider, subject)
+    }
+
     fn ends(provider: &TcpStream) -> Ends {
         Ends { local: provider.local_addr().expect("local"), peer: provider.peer_addr().expect("peer") }
     }
 
+    /// A way of connecting a provider and a subject.
+    type Make = fn() -> (TcpStream, TcpStream);
+
     /// A way of asking for a socket's queues.
     type Ask = fn(SocketAddr, SocketAddr) -> Option<Queues>;
 
+    fn unread(queues: Option<Queues>) -> Option<u32> {
+        queues.flatten().map(|depth| depth.unread)
+    }
+
     #[test]
     fn both_ways_of_asking_see_what_was_not_read_yet() {
-        for address in ["127.0.0.1:0", "[::1]:0"] {
+        let makers: [(&str, Make); 3] = [("IPv4", || pair("127.0.0.1:0")), ("IPv6", || pair("[::1]:0")), ("IPv4 in IPv6", mapped_pair)];
+        for (address, make) in makers {
             for ask in [diag::depth as Ask, proc::depth as Ask] {
-                let (mut provider, mut subject) = pair(address);
+                let (mut provider, mut subject) = make();
                 let Ends { local, peer } = ends(&provider);
                 provider.write_all(b"twelve bytes").expect("written");
-                assert_eq!(ask(peer, local), Some(Some(Depth { unread: 12, unsent: 0 })), "{address}");
+                assert_eq!(unread(ask(peer, local)), Some(12), "{address}");
                 let mut five = [0; 5];
                 subject.read_exact(&mut five).expect("read");
-                assert_eq!(ask(peer, local), Some(Some(Depth { unread: 7, unsent: 0 })), "{address}");
+                assert_eq!(unread(ask(peer, local)), Some(7), "{address}");
                 drop(subject);
                 assert_eq!(ask(peer, local), Some(None), "closed with unread bytes it is gone at once, {address}");
             }
@@ -217,5 +250,21 @@ mod tests {
         let mut reply = [0; 5];
         subject.read_exact(&mut reply).expect("read");
         assert_eq!(seen.blocking_recv(), Ok(Seen::Empty));
+    }
+
+    #[test]
+    fn what_was_read_is_seen_at_once_though_it_is_acknowledged_late() {
+        let (mut provider, mut subject) = pair("127.0.0.1:0");
+        subject.set_nodelay(true).expect("set");
+        let mut buffer = [0; 64];
+        // After some turns the kernel takes this for a conversation, and lets acknowledgements wait for the next request.
+        for turn in 0..30 {
+            subject.write_all(b"request").expect("written");
+            let _request = provider.read(&mut buffer).expect("read");
+            provider.write_all(b"reply").expect("written");
+            assert_eq!(look(ends(&provider), false), Look::Waiting, "{turn}");
+            let _reply = subject.read(&mut buffer).expect("read");
+            assert_eq!(look(ends(&provider), false), Look::Empty, "{turn}");
+        }
     }
 }

@@ -25,8 +25,9 @@ fn line_of(line: &str, of: SocketAddr, to: SocketAddr) -> Option<Depth> {
     if !same(address(local)?, of) || !same(address(remote)?, to) {
         return None;
     }
-    let (unsent, unread) = queues.split_once(':')?;
-    Some(Depth { unread: u32::from_str_radix(unread, 16).ok()?, unsent: u32::from_str_radix(unsent, 16).ok()? })
+    let (unacknowledged, unread) = queues.split_once(':')?;
+    let number = |hex| u32::from_str_radix(hex, 16).ok();
+    Some(Depth { unread: number(unread)?, unacknowledged: number(unacknowledged)?, totals: None })
 }
 
 fn same(one: SocketAddr, other: SocketAddr) -> bool {
@@ -59,7 +60,7 @@ mod tests {
     fn a_line_of_the_table_is_read() {
         let line = "   3: 0100007F:A3F2 0100007F:0FAA 01 00000000:0000002A 00:00000000 00000000  1000        0 1 1";
         let (of, to) = (SocketAddr::from(([127, 0, 0, 1], 0xA3F2)), SocketAddr::from(([127, 0, 0, 1], 4010)));
-        assert_eq!(line_of(line, of, to), Some(Depth { unread: 42, unsent: 0 }));
+        assert_eq!(line_of(line, of, to), Some(Depth { unread: 42, unacknowledged: 0, totals: None }));
         assert_eq!(line_of(line, to, of), None);
         assert_eq!(line_of("  sl  local_address rem_address", of, to), None);
     }

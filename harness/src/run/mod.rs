@@ -1,11 +1,45 @@
 //! The hallway: loads, tells, judges. Visits every room; rooms do not visit each other.
 
+mod check;
+mod demo;
+mod plan;
+mod probe;
+mod stories;
+mod subject;
+mod terms;
+
 use std::path::PathBuf;
+
+pub use check::{Cancel, RunError, check};
+#[cfg(feature = "reference")]
+pub use demo::{Demo, demo};
+pub use stories::{Story, built_in};
+pub use subject::Subject;
 
 use crate::{
     evidence::{Header, History},
-    judge::Judgement,
+    judge::{Judgement, Purpose, Terms, judge},
 };
+
+/// Judges a saved run again, by what its header says of the manifest.
+#[must_use]
+pub fn judge_again(header: &Header, histories: &[History]) -> Judgement {
+    let saved: Saved = serde_json::from_value(header.terms.clone()).unwrap_or_default();
+    let wanted = |id: &str| saved.requirements.is_empty() || saved.requirements.iter().any(|r| r == id);
+    judge(histories, &saved.terms, &saved.purposes, |r| wanted(r.id))
+}
+
+/// What a run's header keeps for the judge.
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
+struct Saved {
+    #[serde(default)]
+    terms: Terms,
+    #[serde(default)]
+    purposes: Vec<Purpose>,
+    /// Requirements that take part; empty: all.
+    #[serde(default)]
+    requirements: Vec<String>,
+}
 
 /// Which requirements and stories take part.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

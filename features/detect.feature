@@ -1,0 +1,51 @@
+Feature: Detecting that the refresh token is dead
+  A refresh token can expire, and it can be revoked: by the user, by a policy, with the client's credentials. All that
+  an integration gets to see is a refused refresh, or a call of the API that comes back with 401 or 403.
+
+  @DETECT-01 @must @error
+  Rule: A refresh refused with invalid_grant is the end of the grant, whatever the cause
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then the subject takes the refusal as the end of the grant (DETECT-01)
+
+      Examples:
+        | story                          | what happens                                                      |
+        | policy_ends_the_grant          | A policy ends the grant                                           |
+        | refresh_token_expires          | The refresh token expires                                         |
+        | secret_rotation_ends_the_grant | The client's secret is rotated, and the grants of the old one end |
+        | user_revokes_access            | The user revokes access                                           |
+
+  @DETECT-02 @must @error
+  Rule: invalid_token means the same, whatever the status
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then the subject takes the refusal as the end of the grant (DETECT-02)
+
+      Examples:
+        | story                        | what happens                                            |
+        | refused_as_invalid_token_400 | The refresh is refused as invalid_token with status 400 |
+        | refused_as_invalid_token_401 | The refresh is refused as invalid_token with status 401 |
+
+  @DETECT-04 @must @error
+  Rule: An API 401 is answered with one refresh, even if the token still looks good
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then the subject refreshes once, and the work is done with the new token (DETECT-04)
+
+      Examples:
+        | story                 | what happens                                           |
+        | access_token_rejected | The API rejects an access token whose time is not over |
+
+  @DETECT-07 @must @error
+  Rule: An API 401 or 403 whose refresh is refused ends the connection
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then the subject ends the connection (DETECT-07)
+
+      Examples:
+        | story                       | what happens                                    |
+        | api_401_and_refresh_refused | The API answers 401, and the refresh is refused |

@@ -1,0 +1,37 @@
+Feature: Prompting the user
+  Only the user can restore access. The way back must be there when it is needed, be explicit, and not be there when a
+  refresh would still do.
+
+  @PROMPT-01 @must @error
+  Rule: The user is required to reauthenticate
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then what the user sees leads to the authorise endpoint (PROMPT-01)
+
+      Examples:
+        | story               | what happens            |
+        | user_revokes_access | The user revokes access |
+
+  @PROMPT-02 @should @error
+  Rule: The prompt is explicit
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then the user is told that access must be restored (PROMPT-02)
+
+      Examples:
+        | story               | what happens            |
+        | user_revokes_access | The user revokes access |
+
+  @PROMPT-03 @must @error
+  Rule: There is no prompt while a refresh would still work
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then the user is not asked to reauthenticate (PROMPT-03)
+
+      Examples:
+        | story                            | what happens                                     |
+        | token_endpoint_drops_connections | The token endpoint drops connections for a while |
+        | token_endpoint_unavailable       | The token endpoint is unavailable for a while    |

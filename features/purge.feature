@@ -1,0 +1,47 @@
+Feature: Invalidating what is stored
+  Dead tokens are to be invalidated at once, and no copy may remain from which they could be reused by accident. That is
+  judged twice: by what the subject presents, and by what can be read in its storage.
+
+  @PURGE-01 @must @error
+  Rule: The invalidated access token is never presented again
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then the dead access token is not presented again, not even after a restart (PURGE-01)
+
+      Examples:
+        | story               | what happens            |
+        | user_revokes_access | The user revokes access |
+
+  @PURGE-02 @must @error
+  Rule: The invalidated refresh token is never presented again
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then the dead refresh token is not presented again, not even after a restart (PURGE-02)
+
+      Examples:
+        | story               | what happens            |
+        | user_revokes_access | The user revokes access |
+
+  @PURGE-03 @must @error
+  Rule: Storage keeps no readable copy of the dead refresh token
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then no readable copy of the dead refresh token is left in storage (PURGE-03)
+
+      Examples:
+        | story               | what happens            |
+        | user_revokes_access | The user revokes access |
+
+  @PURGE-04 @must @error
+  Rule: Storage keeps no readable copy of the invalidated access token
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then no readable copy of the dead access token is left in storage (PURGE-04)
+
+      Examples:
+        | story               | what happens            |
+        | user_revokes_access | The user revokes access |

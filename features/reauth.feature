@@ -1,0 +1,69 @@
+Feature: Reauthenticating
+  The user goes through the authorisation code flow again. It is a new flow: a fresh state, a fresh verifier, a code that
+  is exchanged once, a new pair of tokens that replaces the old one.
+
+  @REAUTH-01 @must @error
+  Rule: The authorise request is well-formed
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then the subject sends the user to the authorise endpoint with a well-formed request (REAUTH-01)
+
+      Examples:
+        | story               | what happens            |
+        | user_revokes_access | The user revokes access |
+
+  @REAUTH-02 @should @error
+  Rule: The required scopes are asked for again
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then the subject asks for the scopes of the first authorisation (REAUTH-02)
+
+      Examples:
+        | story               | what happens            |
+        | user_revokes_access | The user revokes access |
+
+  @REAUTH-03 @must @error
+  Rule: Every attempt has a fresh, unguessable state and a fresh verifier
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then no state and no challenge is used twice, and none can be guessed (REAUTH-03)
+
+      Examples:
+        | story       | what happens                              |
+        | five_logins | The user begins to log in again and again |
+
+  @REAUTH-04 @must @error
+  Rule: The code is exchanged once, with the verifier
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then the subject exchanges the code once, with its verifier (REAUTH-04)
+
+      Examples:
+        | story               | what happens            |
+        | user_revokes_access | The user revokes access |
+
+  @REAUTH-05 @must @error
+  Rule: A callback with a state that was never issued is refused
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then the subject does not exchange the code of the forged callback (REAUTH-05)
+
+      Examples:
+        | story              | what happens                                      |
+        | callback_is_forged | Callbacks arrive that the subject did not ask for |
+
+  @REAUTH-08 @should @error
+  Rule: The new pair is stored and used at once
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then the subject works with the new tokens at once, and still after a restart (REAUTH-08)
+
+      Examples:
+        | story                      | what happens                                            |
+        | reconnected_then_restarted | The user reconnects, and the subject is restarted later |

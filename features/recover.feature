@@ -1,0 +1,72 @@
+Feature: Recovering
+  After reconnection all goes on as before: without a restart, without another consent, without lost work.
+
+  @RECOVER-01 @should @error
+  Rule: Work resumes after reconnection, unaided
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then the subject works again without a restart and without another consent (RECOVER-01)
+
+      Examples:
+        | story                      | what happens                                            |
+        | reconnected_then_restarted | The user reconnects, and the subject is restarted later |
+        | user_revokes_access        | The user revokes access                                 |
+
+  @RECOVER-02 @must @error
+  Rule: No accepted work is lost
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then everything that the subject accepted is delivered (RECOVER-02)
+
+      Examples:
+        | story                  | what happens                                       |
+        | user_revokes_access    | The user revokes access                            |
+        | work_during_the_outage | Work comes into being while the connection is dead |
+
+  @RECOVER-03 @must @error
+  Rule: No unit of work is reported twice
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then the subject reports no unit as done again (RECOVER-03)
+
+      Examples:
+        | story               | what happens            |
+        | user_revokes_access | The user revokes access |
+
+  @RECOVER-04 @should @error
+  Rule: The user's settings are kept
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then the user's settings are as they were before (RECOVER-04)
+
+      Examples:
+        | story               | what happens            |
+        | user_revokes_access | The user revokes access |
+
+  @RECOVER-05 @must @error
+  Rule: What came into being during the outage is fetched
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then the subject fetches what came into being during the outage (RECOVER-05)
+
+      Examples:
+        | story                  | what happens                                       |
+        | work_during_the_outage | Work comes into being while the connection is dead |
+
+  @RECOVER-08 @must @error
+  Rule: The subject neither dies nor hangs
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then the subject is alive, and answers (RECOVER-08)
+
+      Examples:
+        | story                            | what happens                                     |
+        | token_endpoint_drops_connections | The token endpoint drops connections for a while |
+        | token_endpoint_unavailable       | The token endpoint is unavailable for a while    |
+        | user_revokes_access              | The user revokes access                          |

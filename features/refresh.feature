@@ -1,0 +1,48 @@
+Feature: Refreshing
+  Handling the end of a refresh token begins with handling it well while it lives: one refresh, a new pair, stored before
+  it is relied on.
+
+  @REFRESH-01 @must @error
+  Rule: A refresh request is correct
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then the subject refreshes with a correct request (REFRESH-01)
+
+      Examples:
+        | story           | what happens           |
+        | refreshed_twice | Two refreshes in a row |
+
+  @REFRESH-02 @must @error
+  Rule: Both tokens are replaced
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then the subject uses the new access token, and refreshes with the new refresh token (REFRESH-02)
+
+      Examples:
+        | story           | what happens           |
+        | refreshed_twice | Two refreshes in a row |
+
+  @REFRESH-03 @must @error
+  Rule: Both tokens are persisted before they are relied on
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then the restarted subject refreshes with the newest refresh token (REFRESH-03)
+
+      Examples:
+        | story                | what happens                                |
+        | killed_after_refresh | The subject is killed right after a refresh |
+
+  @REFRESH-08 @must @error
+  Rule: The access token travels as Bearer in the Authorization header only
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then the subject sends the access token in no other way (REFRESH-08)
+
+      Examples:
+        | story                       | what happens                                    |
+        | api_403_and_refresh_refused | The API answers 403, and the refresh is refused |
+        | user_revokes_access         | The user revokes access                         |

@@ -1,0 +1,235 @@
+//! What was typed: the command line as clap reads it, and nothing decided yet.
+
+use std::{ffi::OsString, net::SocketAddr, num::NonZeroUsize, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// A conformance harness for integrations with Pleo's API: what happens when the refresh token dies?
+#[derive(Debug, Parser)]
+#[command(name = "regrant", bin_name = "regrant", version, arg_required_else_help = true, max_term_width = 100)]
+#[command(after_help = "Exit status: 0 nothing that counts failed, 1 requirements failed, 2 usage or manifest error,
+3 the surroundings failed, 4 requirements stayed undecided, 5 the harness failed, 130 cancelled.")]
+pub(super) struct Typed {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Tells a few stories to the built-in reference subject, upright and with a defect
+    Demo(Demo),
+    /// Checks the integration that a manifest describes
+    Check(Check),
+    /// Serves the mock provider alone, for local development
+    Serve(Serve),
+    /// Judges a saved run again
+    Judge(Judge),
+    /// Lists the requirements
+    List(List),
+    /// Explains one requirement: its source, what is looked at, how to fix a failure
+    Explain(Explain),
+    /// Prints the JSON Schema of a file format
+    Schema(Schema),
+    /// Prints a completion script
+    Completions(Completions),
+    /// Prints the manual page
+    Man,
+    /// Starts and ends the processes of a subject; used by the harness itself
+    #[command(hide = true)]
+    Supervise,
+    /// The reference subject; used by the harness itself
+    #[command(hide = true)]
+    Subject(Subject),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Demo {
+    /// Where to leave what was seen; nothing is kept without it
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) telling: Telling,
+    #[command(flatten)]
+    pub(super) look: Look,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Check {
+    /// The manifest, or the folder it lies in
+    #[arg(value_name = "MANIFEST", default_value = "regrant.toml")]
+    pub(super) manifest: PathBuf,
+    /// Check the built-in reference subject instead, with a defect planted (`regrant list --defects` names them)
+    #[arg(long, value_name = "DEFECT", num_args = 0..=1, conflicts_with_all = ["manifest", "set"])]
+    pub(super) reference: Option<Option<String>>,
+    /// Only these requirements (STOP-01), groups (STOP) or stories
+    #[arg(long, value_name = "WHAT", value_delimiter = ',')]
+    pub(super) only: Vec<String>,
+    /// All but these requirements, groups or stories
+    #[arg(long, value_name = "WHAT", value_delimiter = ',')]
+    pub(super) skip: Vec<String>,
+    /// A story of your own, in addition
+    #[arg(long, value_name = "FILE")]
+    pub(super) scenario: Vec<PathBuf>,
+    /// Overrides a manifest key by its dotted path, e.g. start.env.MODE=x
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(super) set: Vec<String>,
+    /// Where to leave run.jsonl, verdicts.json, junit.xml and summary.md
+    #[arg(long, value_name = "DIR", default_value = "regrant-out")]
+    pub(super) out: PathBuf,
+    #[command(flatten)]
+    pub(super) telling: Telling,
+    #[command(flatten)]
+    pub(super) judging: Judging,
+    #[command(flatten)]
+    pub(super) look: Look,
+}
+
+/// How stories are told.
+#[derive(Debug, Args)]
+pub(super) struct Telling {
+    /// Seed of everything random; printed, so that a run can be repeated
+    #[arg(long, value_name = "N")]
+    pub(super) seed: Option<u64>,
+    /// How many stories are told at once
+    #[arg(long, value_name = "N")]
+    pub(super) jobs: Option<NonZeroUsize>,
+}
+
+/// How verdicts become an exit status and a report.
+#[derive(Debug, Args)]
+pub(super) struct Judging {
+    /// Warnings count as errors
+    #[arg(long)]
+    pub(super) strict: bool,
+    /// Undecided requirements do not change the exit status
+    #[arg(long)]
+    pub(super) allow_undecided: bool,
+    /// text, json, junit or markdown; to a file with FORMAT=PATH, else to stdout. Repeatable
+    #[arg(long, value_name = "FORMAT[=PATH]")]
+    pub(super) format: Vec<String>,
+}
+
+/// How things are shown.
+#[derive(Debug, Args)]
+pub(super) struct Look {
+    /// When to use colour
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub(super) color: Color,
+    /// Failures by name and a summary only, no progress
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub(super) quiet: bool,
+    /// What passed, too, and everything that was seen
+    #[arg(short, long)]
+    pub(super) verbose: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    /// Where integrations reach the provider; port 0 for any
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4010")]
+    pub(super) listen: SocketAddr,
+    /// Where the provider is managed; port 0 for any
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4011")]
+    pub(super) management: SocketAddr,
+    /// https under a certificate authority made for this run
+    #[arg(long)]
+    pub(super) tls: bool,
+    /// Seed of all secrets and ids
+    #[arg(long, value_name = "N")]
+    pub(super) seed: Option<u64>,
+    /// Registers a client. Repeatable; without it there is one with random credentials
+    #[arg(long, value_name = "ID:SECRET[@REDIRECT_URI]")]
+    pub(super) client: Vec<String>,
+    /// How the consent page answers
+    #[arg(long, value_name = "HOW", default_value = "page")]
+    pub(super) consent: Consent,
+    /// Plays the provider's part of a story, and says what is left to you
+    #[arg(long, value_name = "FILE")]
+    pub(super) scenario: Option<PathBuf>,
+    /// Writes addresses and credentials here as JSON once all is ready
+    #[arg(long, value_name = "PATH")]
+    pub(super) ready_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Consent {
+    /// A page with an Allow and a Deny button
+    Page,
+    /// Consents at once
+    Auto,
+    /// Denies at once
+    Deny,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Judge {
+    /// A run.jsonl, or the folder it lies in
+    #[arg(value_name = "RUN")]
+    pub(super) run: PathBuf,
+    #[command(flatten)]
+    pub(super) judging: Judging,
+    #[command(flatten)]
+    pub(super) look: Look,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct List {
+    /// The stories instead
+    #[arg(long)]
+    pub(super) stories: bool,
+    /// The defects of the reference subject instead
+    #[arg(long, conflicts_with = "stories")]
+    pub(super) defects: bool,
+    /// For a person or for a program
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(super) format: ListFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ListFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Explain {
+    /// A requirement such as STOP-01, or a story
+    #[arg(value_name = "ID")]
+    pub(super) id: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Schema {
+    /// Which file
+    #[arg(value_name = "FILE")]
+    pub(super) of: SchemaOf,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum SchemaOf {
+    /// regrant.toml
+    Manifest,
+    /// A story
+    Scenario,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Completions {
+    /// For which shell
+    #[arg(value_name = "SHELL")]
+    pub(super) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Subject {
+    /// What the reference subject itself reads
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARG")]
+    pub(super) args: Vec<OsString>,
+}

@@ -1,0 +1,80 @@
+//! What can keep a command from its end, and the exit status that follows: the only place where errors become codes.
+
+use super::seams::RunError;
+use crate::{evidence::ReadError, report::ExitStatus};
+
+/// Why a command did not come to its end.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CliError {
+    /// What was typed makes no sense.
+    #[error("{0}")]
+    Usage(String),
+    /// There is no run.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// A saved run cannot be read.
+    #[error("{path}: {source}")]
+    Saved {
+        /// Which.
+        path: String,
+        /// Why.
+        source: ReadError,
+    },
+    /// A file that the user named cannot be read.
+    #[error("{0}")]
+    File(String),
+    /// The surroundings do not allow it.
+    #[error("{0}")]
+    Environment(String),
+    /// The harness failed.
+    #[error("{0}")]
+    Harness(String),
+}
+
+impl CliError {
+    /// The exit status.
+    pub(super) fn status(&self) -> ExitStatus {
+        match self {
+            Self::Usage(_) | Self::Saved { .. } | Self::File(_) => ExitStatus::Usage,
+            Self::Run(RunError::User(_) | RunError::NothingSelected) => ExitStatus::Usage,
+            Self::Run(RunError::Environment(_)) | Self::Environment(_) => ExitStatus::Environment,
+            Self::Run(RunError::Harness(_)) | Self::Harness(_) => ExitStatus::HarnessFault,
+        }
+    }
+
+    /// For a person; errors in files show the place.
+    pub(super) fn message(&self) -> String {
+        let who = match self.status() {
+            ExitStatus::Environment => "the surroundings failed: ",
+            ExitStatus::HarnessFault => "the harness failed: ",
+            ExitStatus::Usage | ExitStatus::Cancelled | ExitStatus::Failed | ExitStatus::Undecided | ExitStatus::Clean => "",
+        };
+        match self {
+            Self::Run(RunError::User(report)) => format!("{report:?}"),
+            other => format!("regrant: {who}{other}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blame_decides_the_status() {
+        let codes = [
+            (CliError::Usage("x".into()), 2),
+            (CliError::File("x".into()), 2),
+            (CliError::Run(RunError::User(miette::miette!("x"))), 2),
+            (CliError::Run(RunError::NothingSelected), 2),
+            (CliError::Saved { path: "x".into(), source: ReadError::Empty }, 2),
+            (CliError::Environment("x".into()), 3),
+            (CliError::Run(RunError::Environment("x".into())), 3),
+            (CliError::Harness("x".into()), 5),
+            (CliError::Run(RunError::Harness("x".into())), 5),
+        ];
+        for (error, code) in codes {
+            assert_eq!(error.status().code(), code, "{error}");
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Where the command line meets the rest of the harness. Everything it asks of other rooms goes through here, in small functions.
+
+use std::{ffi::OsString, process::ExitCode};
+
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::{
+    catalogue::{self, Requirement},
+    evidence::{Header, History},
+    judge::Judgement,
+    run::{self, Options, Progress, Run},
+};
+
+/// A story as far as a list of stories needs it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct StoryInfo {
+    /// File stem.
+    pub name: String,
+    /// One line for a person.
+    pub title: String,
+    /// What happens and why it matters.
+    pub about: String,
+    /// Requirements that are decided here.
+    pub tests: Vec<String>,
+    /// Requirements that may convict here.
+    pub also: Vec<String>,
+}
+
+/// A defect that can be planted in the reference subject.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Defect {
+    /// As in `--reference NAME`.
+    pub name: String,
+    /// What the subject then does wrong.
+    pub about: String,
+    /// IDs that must convict it.
+    pub convicts: Vec<String>,
+}
+
+pub use run::{Cancel, RunError, Subject};
+
+/// What `regrant demo` saw.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Demo {
+    /// The reference subject as it should be.
+    pub upright: Run,
+    /// The reference subject with a defect.
+    pub faulty: Run,
+    /// The defect.
+    pub defect: Defect,
+}
+
+/// The register of requirements.
+#[must_use]
+pub fn register() -> Vec<&'static Requirement> {
+    catalogue::all().collect()
+}
+
+/// The built-in stories, in the order told.
+#[must_use]
+pub fn stories() -> Vec<StoryInfo> {
+    let info = |story: &run::Story| StoryInfo {
+        name: story.name.clone(),
+        title: story.scenario.title.clone(),
+        about: story.scenario.about.clone(),
+        tests: story.scenario.tests.clone(),
+        also: story.scenario.also.clone(),
+    };
+    run::built_in().iter().map(info).collect()
+}
+
+/// The reference subject's defects, and the null subjects that exercise nothing.
+#[must_use]
+#[cfg(feature = "reference")]
+pub fn defects() -> Vec<Defect> {
+    let nulls = crate::reference::NULLS.iter().map(|(name, about)| Defect {
+        name: (*name).to_owned(),
+        about: (*about).to_owned(),
+        convicts: Vec::new(),
+    });
+    crate::reference::defects().iter().map(defect).chain(nulls).collect()
+}
+
+#[cfg(feature = "reference")]
+fn defect(planted: &crate::reference::Defect) -> Defect {
+    // The register may be behind the subject: only requirements that exist can convict.
+    let known = planted.breaks.iter().filter(|id| catalogue::find(id).is_some());
+    Defect { name: planted.name.to_owned(), about: planted.about.to_owned(), convicts: known.map(|id| (*id).to_owned()).collect() }
+}
+
+/// The reference subject's defects: this build has none.
+#[must_use]
+#[cfg(not(feature = "reference"))]
+pub fn defects() -> Vec<Defect> {
+    Vec::new()
+}
+
+/// The conformance run. A cancelled run is no error: it comes back with what was observed so far.
+///
+/// # Errors
+/// As [`RunError`] says.
+pub async fn check(subject: Subject, options: Options, progress: UnboundedSender<Progress>, cancel: Cancel) -> Result<Run, RunError> {
+    run::check(subject, options, progress, cancel).await
+}
+
+/// A few stories against the reference subject, upright and with a defect.
+///
+/// # Errors
+/// As [`RunError`] says.
+#[cfg(feature = "reference")]
+pub async fn demo(options: Options, progress: UnboundedSender<Progress>, cancel: Cancel) -> Result<Demo, RunError> {
+    let demo = run::demo(options, progress, cancel).await?;
+    Ok(Demo { upright: demo.upright, faulty: demo.faulty, defect: defect(demo.defect) })
+}
+
+/// A few stories against the reference subject: this build has none.
+///
+/// # Errors
+/// Always.
+#[cfg(not(feature = "reference"))]
+#[allow(clippy::unused_async, reason = "asynchronous where there is something to do")]
+pub async fn demo(_: Options, _: UnboundedSender<Progress>, _: Cancel) -> Result<Demo, RunError> {
+    Err(RunError::Environment("this build has no reference subject (cargo feature `reference`)".into()))
+}
+
+/// Judges what was seen.
+#[must_use]
+pub fn judge(header: &Header, histories: &[History]) -> Judgement {
+    run::judge_again(header, histories)
+}
+
+/// The manifest's JSON Schema.
+#[must_use]
+pub fn manifest_schema() -> serde_json::Value {
+    crate::subject::Manifest::schema()
+}
+
+/// `regrant supervise`: the process that starts a subject and outlives nobody.
+#[must_use]
+pub fn supervise() -> ExitCode {
+    crate::subject::supervise_main()
+}
+
+/// `regrant subject`: the reference subject itself.
+#[must_use]
+#[cfg(feature = "reference")]
+pub fn subject(args: Vec<OsString>) -> ExitCode {
+    crate::reference::main(args.into_iter().map(|arg| arg.to_string_lossy().into_owned()))
+}
+
+/// `regrant subject`: this build has none.
+#[must_use]
+#[cfg(not(feature = "reference"))]
+pub fn subject(_: Vec<OsString>) -> ExitCode {
+    ExitCode::from(2)
+}

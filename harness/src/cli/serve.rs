@@ -1,0 +1,198 @@
+//! `regrant serve`: the mock provider alone, until Ctrl-C.
+
+use std::{fs, path::Path, time::Instant};
+
+use regrant_mock_server::{
+    ClientConfig, ConsentMode, Provider, ProviderConfig, StartError,
+    authority::Policy,
+    fault::{scenario::Scenario, script},
+};
+use serde::Serialize;
+
+use super::{
+    args::{self, Consent},
+    error::CliError,
+    meant, out, prompter, wait,
+};
+use crate::report::ExitStatus;
+
+/// What a person or a script must know to point an integration here.
+#[derive(Debug, Serialize)]
+struct Ready {
+    authorize_url: String,
+    token_url: String,
+    introspect_url: String,
+    api_url: String,
+    management_url: Option<String>,
+    client_id: String,
+    client_secret: Option<String>,
+    scopes: Option<Vec<String>>,
+    ca_file: Option<String>,
+    proxy_url: Option<String>,
+    seed: u64,
+}
+
+pub(super) fn serve(typed: &args::Serve) -> Result<ExitStatus, CliError> {
+    let clients = typed.client.iter().map(|one| client(one)).collect::<Result<Vec<_>, _>>()?;
+    let scenario = typed.scenario.as_deref().map(read_scenario).transpose()?;
+    let config = ProviderConfig {
+        listen: typed.listen,
+        management: Some(typed.management),
+        reachable_as: None,
+        tls: typed.tls,
+        seed: meant::seed(typed.seed),
+        epoch: Instant::now(),
+        clients,
+        policy: Policy::default(),
+        consent: consent(typed.consent),
+        replies: Vec::new(),
+    };
+    wait::block_on(|mut cancel| async move {
+        let ca = Authority::folder(typed.tls)?;
+        let seed = config.seed;
+        let provider = Provider::start(config).await.map_err(|error| blame(&error))?;
+        let ready = ready(&provider, seed, ca.write(&provider)?);
+        out::say(&shown(&ready))?;
+        if let Some(path) = &typed.ready_file {
+            let json = serde_json::to_string_pretty(&ready).map_err(|source| CliError::Harness(source.to_string()))?;
+            out::replace(path, (json + "\n").as_bytes())?;
+        }
+        tokio::select! {
+            () = tell(&provider, scenario.as_ref()) => {}
+            () = wait::cancelled(&mut cancel) => {}
+        }
+        provider.stop().await;
+        Ok(ExitStatus::Clean)
+    })?
+}
+
+/// Tells the story, if there is one; never ends.
+async fn tell(provider: &Provider, scenario: Option<&Scenario>) {
+    if let Some(scenario) = scenario {
+        // A story that nobody reads any more goes on for whoever works with the provider.
+        let _ = out::say(&format!("\n{}\n{}\n\n", scenario.title, scenario.about.trim()));
+        script::run(provider.control(), scenario, |told| drop(out::say(&format!("{}\n", prompter::line(&told))))).await;
+    }
+    std::future::pending::<()>().await;
+}
+
+/// A folder for the run's certificate authority, gone when serving ends.
+struct Authority(Option<tempfile::TempDir>);
+
+impl Authority {
+    fn folder(tls: bool) -> Result<Self, CliError> {
+        let cannot = |source| CliError::Environment(format!("cannot make a folder for the certificate authority: {source}"));
+        let folder = tls.then(|| tempfile::Builder::new().prefix("regrant-ca-").tempdir()).transpose().map_err(cannot)?;
+        Ok(Self(folder))
+    }
+
+    fn write(&self, provider: &Provider) -> Result<Option<String>, CliError> {
+        let (Some(folder), Some(pem)) = (&self.0, provider.ca_pem()) else { return Ok(None) };
+        let path = folder.path().join("ca.pem");
+        out::replace(&path, pem.as_bytes())?;
+        Ok(Some(path.display().to_string()))
+    }
+}
+
+fn ready(provider: &Provider, seed: u64, ca_file: Option<String>) -> Ready {
+    let urls = provider.urls().clone();
+    let (client_id, client_secret) = provider.client();
+    Ready {
+        authorize_url: urls.authorize,
+        token_url: urls.token,
+        introspect_url: urls.introspect,
+        api_url: urls.api,
+        management_url: urls.management,
+        client_id,
+        client_secret,
+        scopes: None,
+        ca_file,
+        proxy_url: None,
+        seed,
+    }
+}
+
+fn shown(ready: &Ready) -> String {
+    let lines = [
+        ("authorise URL", Some(&ready.authorize_url)),
+        ("token URL", Some(&ready.token_url)),
+        ("introspection URL", Some(&ready.introspect_url)),
+        ("API URL", Some(&ready.api_url)),
+        ("client id", Some(&ready.client_id)),
+        ("client secret", ready.client_secret.as_ref()),
+        ("trust this CA", ready.ca_file.as_ref()),
+        ("management", ready.management_url.as_ref()),
+    ];
+    let mut out = String::from("Put this into the integration's configuration:\n\n");
+    for (name, value) in lines.into_iter().filter_map(|(name, value)| Some((name, value?))) {
+        out += &format!("  {name:<18} {value}\n");
+    }
+    out += "\nAny scope may be asked for; without --client any redirect URI on loopback is accepted.\n";
+    out + &format!("Seed {}. Ctrl-C ends it.\n", ready.seed)
+}
+
+/// `ID:SECRET[@REDIRECT_URI]`. A secret may hold `@`, so the redirect URI is recognised by its scheme.
+fn client(typed: &str) -> Result<ClientConfig, CliError> {
+    let refuse = || CliError::Usage(format!("--client {typed}: expected ID:SECRET or ID:SECRET@REDIRECT_URI"));
+    let (id, rest) = typed.split_once(':').ok_or_else(refuse)?;
+    let (secret, redirect_uris) = match rest.rfind("@http") {
+        Some(at) => (&rest[..at], vec![rest[at + 1..].to_owned()]),
+        None => (rest, Vec::new()),
+    };
+    if id.is_empty() || secret.is_empty() {
+        return Err(refuse());
+    }
+    Ok(ClientConfig { id: Some(id.into()), secret: Some(secret.into()), redirect_uris, ..ClientConfig::default() })
+}
+
+fn consent(typed: Consent) -> ConsentMode {
+    match typed {
+        Consent::Page => ConsentMode::Page,
+        Consent::Auto => ConsentMode::Auto,
+        Consent::Deny => ConsentMode::Deny,
+    }
+}
+
+fn read_scenario(path: &Path) -> Result<Scenario, CliError> {
+    let text = fs::read_to_string(path).map_err(|source| CliError::File(format!("{}: {source}", path.display())))?;
+    Scenario::parse(&text).map_err(|error| CliError::File(format!("{}: {error}", path.display())))
+}
+
+fn blame(error: &StartError) -> CliError {
+    match error {
+        StartError::Bind { .. } => CliError::Environment(format!("{error}; another port: --listen 127.0.0.1:0 --management 127.0.0.1:0")),
+        StartError::NotLoopback(_) => CliError::Usage(error.to_string()),
+        StartError::Certificate(_) => CliError::Harness(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_is_id_secret_and_perhaps_a_redirect_uri() {
+        let plain = client("crm:s3cret").expect("valid");
+        assert_eq!((plain.id.as_deref(), plain.secret.as_deref()), (Some("crm"), Some("s3cret")));
+        assert!(plain.redirect_uris.is_empty());
+        let full = client("crm:s@3:cret@http://127.0.0.1:8080/callback").expect("valid");
+        assert_eq!(full.secret.as_deref(), Some("s@3:cret"));
+        assert_eq!(full.redirect_uris, ["http://127.0.0.1:8080/callback"]);
+    }
+
+    #[test]
+    fn a_client_without_a_secret_is_refused() {
+        for typed in ["crm", "crm:", ":secret", "crm:@http://127.0.0.1/callback"] {
+            assert!(matches!(client(typed), Err(CliError::Usage(_))), "{typed}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_scenario_file_shows_the_place() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("mine.toml");
+        fs::write(&path, "title = \"x\"\nabout = \"y\"\nsteps = 1\n").expect("written");
+        let message = read_scenario(&path).expect_err("an unknown key").message();
+        assert!(message.contains("mine.toml") && message.contains("line 3") && message.contains("steps"), "{message}");
+    }
+}

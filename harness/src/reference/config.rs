@@ -1,0 +1,63 @@
+//! What the environment says: where Pleo is, who we are, where to listen and to keep things.
+
+use std::path::PathBuf;
+
+/// Asked for at every consent. `export-items:read` is for a report that reads no API yet.
+const DEFAULT_SCOPES: &str = "users:read export-jobs:read export-jobs:write export-items:read";
+
+/// The configuration, read once at start.
+pub(crate) struct Config {
+    pub(crate) authorize_url: String,
+    pub(crate) token_url: String,
+    /// No slash at the end.
+    pub(crate) api_url: String,
+    pub(crate) client_id: String,
+    /// `None` for a public client.
+    pub(crate) client_secret: Option<String>,
+    pub(crate) redirect_uri: String,
+    pub(crate) port: u16,
+    pub(crate) state_dir: PathBuf,
+    pub(crate) scopes: Vec<String>,
+    /// A PEM bundle to trust beside the system's roots.
+    pub(crate) extra_roots: Option<PathBuf>,
+}
+
+/// What is wrong with the environment.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConfigError {
+    #[error("{0} is not set")]
+    Missing(&'static str),
+    #[error("PORT is not a port number: {0:?}")]
+    Port(String),
+}
+
+impl Config {
+    pub(crate) fn from_env() -> Result<Self, ConfigError> {
+        Ok(Self {
+            authorize_url: required("AUTHORIZE_URL")?,
+            token_url: required("TOKEN_URL")?,
+            api_url: required("API_URL")?.trim_end_matches('/').to_owned(),
+            client_id: required("CLIENT_ID")?,
+            client_secret: optional("CLIENT_SECRET"),
+            redirect_uri: required("REDIRECT_URI")?,
+            port: port()?,
+            state_dir: required("STATE_DIR")?.into(),
+            scopes: optional("SCOPES").as_deref().unwrap_or(DEFAULT_SCOPES).split_whitespace().map(str::to_owned).collect(),
+            extra_roots: optional("SSL_CERT_FILE").map(Into::into),
+        })
+    }
+}
+
+/// The port to listen on: all that a null subject needs.
+pub(crate) fn port() -> Result<u16, ConfigError> {
+    let text = required("PORT")?;
+    text.parse().map_err(|_| ConfigError::Port(text))
+}
+
+fn required(name: &'static str) -> Result<String, ConfigError> {
+    optional(name).ok_or(ConfigError::Missing(name))
+}
+
+fn optional(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}

@@ -1,0 +1,379 @@
+//! Each event as a sentence, in the words of the subject, the user and the provider.
+
+use std::collections::HashMap;
+
+use super::words;
+use crate::evidence::{Authorized, Event, History, Micros, Phase, TokenResult, Verb, What};
+
+/// Tells the events of one story; knows which request an exchange is.
+pub(super) struct Narrator<'h> {
+    requests: HashMap<u64, &'h What>,
+    calls: HashMap<u32, (Verb, Option<&'h str>)>,
+}
+
+impl<'h> Narrator<'h> {
+    /// Reads the joins it needs.
+    pub(super) fn new(history: &'h History) -> Self {
+        let mut narrator = Self { requests: HashMap::new(), calls: HashMap::new() };
+        for event in &history.events {
+            narrator.note(event);
+        }
+        narrator
+    }
+
+    fn note(&mut self, event: &'h Event) {
+        match &event.what {
+            what @ What::Requested { exchange, .. } => {
+                self.requests.insert(*exchange, what);
+            }
+            What::VerbCalled { call, verb, source, .. } => {
+                self.calls.insert(*call, (*verb, source.as_deref()));
+            }
+            _ => {}
+        }
+    }
+
+    /// The event as a sentence without a full stop.
+    pub(super) fn tell(&self, what: &What) -> String {
+        match what {
+            What::StoryBegan { story, refreshing } => {
+                format!("the story {story} begins; the subject is made to refresh {}", words::refreshing(*refreshing))
+            }
+            What::PhaseBegan { phase } => match phase {
+                Phase::Prologue => "the prologue begins: start, connect, one unit of work".into(),
+                Phase::Story => "the story itself begins".into(),
+                Phase::Epilogue => "the epilogue begins: settle, restart, reconnect, one unit of work".into(),
+            },
+            What::Awaited { what, came: true } => format!("awaited, and it came: {what}"),
+            What::Awaited { what, came: false } => format!("awaited in vain: {what}"),
+            What::NotRealised { reason } => format!("the story could not be told as planned: {reason}"),
+            What::Settled { quiet: true, window } => format!("all is quiet: nothing for {}", span(*window)),
+            What::Settled { quiet: false, window } => {
+                format!("the wait for {} of quiet was given up: the subject is still active", span(*window))
+            }
+            What::HarnessFault { reason } => format!("the harness failed: {reason}"),
+            What::EnvironmentFault { reason } => format!("the surroundings failed: {reason}"),
+            What::ProcessStarted { .. }
+            | What::ProcessReady { .. }
+            | What::ProcessStopping { .. }
+            | What::ProcessExited { .. }
+            | What::ProcessesLeft { .. } => process(what),
+            What::VerbCalled { verb, source, wanted, item, .. } => words::call(*verb, source.as_deref(), *wanted, item.as_deref()),
+            What::VerbAnswered { call, outcome, status, detail } => {
+                let verb = self.calls.get(call).map_or("call".into(), |(verb, source)| words::verb(*verb, *source));
+                let status = status.map(|status| format!(" ({status})")).unwrap_or_default();
+                format!("the {verb} is {}{status}{}", words::outcome(*outcome), tail(detail))
+            }
+            What::CallbackDelivered { .. }
+            | What::StatusRead { .. }
+            | What::PromptRead(_)
+            | What::SettingsRead { .. }
+            | What::DataRead { .. }
+            | What::StorageScanned { .. } => probe(what),
+            What::Log { stream, text } => format!("{} says: {}", words::stream(stream), shortened(text, 200)),
+            What::LogFlooded { lines } => format!("{lines} further lines of log were left out"),
+            What::CanarySeen { found, .. } => format!("found {}", words::found(found)),
+            What::Revoked { grants, cause } => format!("{} ends {}", words::cause(*cause), words::grants(grants)),
+            What::Expired { grants, refresh: true } => format!("the access and refresh tokens of {} expire", words::grants(grants)),
+            What::Expired { grants, refresh: false } => format!("the access tokens of {} expire", words::grants(grants)),
+            What::AccessRejected { grants } => format!("from now on the API rejects the access tokens of {}", words::grants(grants)),
+            What::SecretRotated { secret } => format!("the client has a new secret at the provider: {secret}"),
+            What::SecretHanded => "the subject is given the newest client secret".into(),
+            What::WorkAdded { units } => format!("new work at the provider: {}", listed(units)),
+            What::ClockMoved { by } => format!("the provider's clock moves by {}", span(*by)),
+            What::Requested { .. }
+            | What::Token { .. }
+            | What::Api { .. }
+            | What::Authorize { .. }
+            | What::Introspected { .. }
+            | What::Undocumented { .. }
+            | What::Held { .. }
+            | What::Released { .. }
+            | What::Faulted { .. }
+            | What::Replied { .. }
+            | What::Read { .. }
+            | What::ReadUnknown { .. }
+            | What::Aborted { .. } => self.wire(what),
+        }
+    }
+
+    fn wire(&self, what: &What) -> String {
+        match what {
+            What::Requested { exchange, .. } => format!("{} calls {}", self.caller(*exchange), self.target(*exchange)),
+            What::Token { exchange, presented, result, grant_type, .. } => {
+                let carried = presented.as_ref().map_or(String::new(), |token| format!(" with {}", words::presented(token)));
+                let grant_type = grant_type.as_deref().unwrap_or("no grant type");
+                format!("{} asks for tokens ({grant_type}){carried} -> {}", self.caller(*exchange), token_result(result))
+            }
+            What::Api { exchange, presented, carried, status, handed_out, delivered } => format!(
+                "{} calls {} {} -> {status}{}",
+                self.caller(*exchange),
+                self.target(*exchange),
+                words::carried(*carried, presented.as_ref()),
+                words::units(handed_out, delivered)
+            ),
+            What::Authorize { exchange, result, state, method, .. } => {
+                let state = if state.is_some() { "" } else { ", without state" };
+                let method = if method.is_some() { "" } else { ", without PKCE" };
+                format!("{} opens the authorise endpoint{state}{method} -> {}", self.caller(*exchange), authorized(result))
+            }
+            What::Introspected { exchange } => format!("{} introspects a token", self.caller(*exchange)),
+            What::Undocumented { exchange } => {
+                format!("{} calls {}, which Pleo does not document", self.caller(*exchange), self.target(*exchange))
+            }
+            What::Held { exchange, gate } => format!("{} is held at {gate}", self.target(*exchange)),
+            What::Released { exchange, dropped: true } => format!("{} is let go by dropping its connection", self.target(*exchange)),
+            What::Released { exchange, dropped: false } => format!("{} is let go", self.target(*exchange)),
+            What::Faulted { exchange, fate, committed } => {
+                let when = if *committed { "after the provider had made its change" } else { "before the provider changed anything" };
+                format!("{} meets a fault, {when}: {fate}", self.target(*exchange))
+            }
+            What::Replied { exchange, status, reply } => {
+                format!("the provider answers {}: {status}{}", self.target(*exchange), words::reply(reply))
+            }
+            What::Read { exchange } => format!("the subject has read the answer to {}", self.target(*exchange)),
+            What::ReadUnknown { exchange } => format!("it cannot be seen when the subject reads the answer to {}", self.target(*exchange)),
+            What::Aborted { exchange, by_subject: true } => {
+                format!("the subject gives up {} before it was answered", self.target(*exchange))
+            }
+            What::Aborted { exchange, by_subject: false } => format!("{} ends without a whole answer", self.target(*exchange)),
+            // Only called with the variants above.
+            other => format!("{other:?}"),
+        }
+    }
+
+    fn caller(&self, exchange: u64) -> &'static str {
+        match self.requests.get(&exchange) {
+            Some(What::Requested { by_agent: true, .. }) => "the user's browser",
+            _ => "the subject",
+        }
+    }
+
+    fn target(&self, exchange: u64) -> String {
+        match self.requests.get(&exchange) {
+            Some(What::Requested { method, path, .. }) => format!("{method} {path}"),
+            _ => format!("request {exchange}"),
+        }
+    }
+}
+
+/// `+2.104 s`, counted from the beginning of the story.
+pub(super) fn clock(at: Micros) -> String {
+    format!("+{}.{:03} s", at / 1_000_000, at / 1_000 % 1_000)
+}
+
+fn process(what: &What) -> String {
+    match what {
+        What::ProcessStarted { incarnation, process } => format!("{process} is started (process {incarnation})"),
+        What::ProcessReady { incarnation } => format!("process {incarnation} is ready"),
+        What::ProcessStopping { incarnation, kill: true } => format!("the harness kills process {incarnation} (kill -9)"),
+        What::ProcessStopping { incarnation, kill: false } => format!("the harness stops process {incarnation}"),
+        What::ProcessExited { incarnation, code, expected } => {
+            let how = if *code < 0 { format!("by signal {}", -code) } else { format!("with exit code {code}") };
+            format!("process {incarnation} ends {how}{}", if *expected { "" } else { ", unasked" })
+        }
+        What::ProcessesLeft { count } => format!("{count} processes of the subject were left over and were killed"),
+        other => format!("{other:?}"),
+    }
+}
+
+fn probe(what: &What) -> String {
+    match what {
+        What::CallbackDelivered { forged, status, code, .. } => {
+            let kind = if *forged { "a forged callback" } else { "the callback" };
+            let carrying = code.as_ref().map_or(String::new(), |code| format!(" with {code}"));
+            let answer = status.map_or("no answer".into(), |status| status.to_string());
+            format!("the user's browser delivers {kind}{carrying} -> {answer}")
+        }
+        What::StatusRead { state, raw } => format!("status reads {}{}", words::status(*state), tail(&shortened(raw, 120))),
+        What::PromptRead(page) => words::page(page),
+        What::SettingsRead { digest } => match digest {
+            Some(digest) => format!("settings are read (digest {})", shortened(digest, 12)),
+            None => "settings could not be read".into(),
+        },
+        What::DataRead { count } => match count {
+            Some(count) => format!("data is read: {count} records"),
+            None => "data could not be read".into(),
+        },
+        What::StorageScanned { places, found, unread } => {
+            let what = if found.is_empty() {
+                "no secret found".into()
+            } else {
+                format!("found {}", found.iter().map(words::found).collect::<Vec<_>>().join(", "))
+            };
+            let unread = if unread.is_empty() { String::new() } else { format!("; not readable: {}", unread.join(", ")) };
+            format!("storage is searched ({places} files and rows): {what}{unread}")
+        }
+        other => format!("{other:?}"),
+    }
+}
+
+fn token_result(result: &TokenResult) -> String {
+    match result {
+        TokenResult::Issued { access, refresh: Some(refresh), .. } => format!("{access} and {refresh}"),
+        TokenResult::Issued { access, refresh: None, .. } => format!("{access}, no refresh token"),
+        TokenResult::Refused { error, status } => format!("{status} {error}"),
+        TokenResult::Undecided => "nothing decided: a fault took the provider's place".into(),
+    }
+}
+
+fn authorized(result: &Authorized) -> String {
+    match result {
+        Authorized::Page => "the consent page".into(),
+        Authorized::Code { code, .. } => format!("{code} goes back"),
+        Authorized::Sent(error) => format!("{error} goes back"),
+        Authorized::Shown(error) => format!("the user is shown {error}"),
+    }
+}
+
+fn span(micros: Micros) -> String {
+    if micros >= 60_000_000 {
+        format!("{} s", micros / 1_000_000)
+    } else {
+        format!("{}.{:03} s", micros / 1_000_000, micros / 1_000 % 1_000)
+    }
+}
+
+fn tail(detail: &str) -> String {
+    if detail.is_empty() { String::new() } else { format!(": {detail}") }
+}
+
+fn listed(names: &[String]) -> String {
+    match names {
+        [] => "nothing".into(),
+        [a, b, c, rest @ ..] if rest.len() > 1 => format!("{a}, {b}, {c} and {} more", rest.len()),
+        all => all.join(", "),
+    }
+}
+
+/// One line of at most so many characters.
+pub(super) fn shortened(text: &str, most: usize) -> String {
+    let line = text.trim().replace(['\n', '\r', '\t'], " ");
+    if line.chars().count() <= most { line } else { line.chars().take(most - 1).chain(['…']).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use regrant_mock_server::{
+        authority::{Cause, TokenState},
+        journal::{AuthStyle, Carried, Endpoint},
+    };
+
+    use super::*;
+    use crate::{
+        evidence::{CanaryForm, Found, LogStream, Outcome, PageSeen, Place, Presentation, Refreshing, Reply, Says, Wanted},
+        report::fixture::{history, request},
+    };
+
+    fn of_the_harness() -> Vec<What> {
+        vec![
+            What::StoryBegan { story: "user_revokes_access".into(), refreshing: Refreshing::OnExpiry },
+            What::PhaseBegan { phase: Phase::Epilogue },
+            What::Awaited { what: "gate-a holds a request".into(), came: false },
+            What::NotRealised { reason: "no refresh was ever held".into() },
+            What::Settled { quiet: true, window: 300_000 },
+            What::Settled { quiet: false, window: 90_000_000 },
+            What::HarnessFault { reason: "a gate was lost".into() },
+            What::EnvironmentFault { reason: "no python3 on PATH".into() },
+            What::ProcessStarted { incarnation: 2, process: "queue".into() },
+            What::ProcessReady { incarnation: 2 },
+            What::ProcessStopping { incarnation: 2, kill: true },
+            What::ProcessExited { incarnation: 2, code: -9, expected: true },
+            What::ProcessExited { incarnation: 3, code: 1, expected: false },
+            What::ProcessesLeft { count: 2 },
+        ]
+    }
+
+    fn of_verbs_and_probes() -> Vec<What> {
+        let found = Found { canary: "refresh#3".into(), form: CanaryForm::Base64, place: Place::Row("app.db tokens.refresh".into()) };
+        let page = PageSeen { status: 200, text: "Reconnect".into(), says: Says::Yes, leads_to_authorize: true };
+        vec![
+            What::VerbCalled { call: 1, verb: Verb::Connect, source: None, wanted: Some(Wanted::Deny), item: None },
+            What::VerbCalled { call: 2, verb: Verb::Trigger, source: Some("webhook".into()), wanted: None, item: Some("item-7".into()) },
+            What::VerbAnswered { call: 2, outcome: Outcome::NoAnswer, status: None, detail: "connection reset".into() },
+            What::CallbackDelivered { call: 1, forged: true, status: Some(400), code: Some("code#2".into()) },
+            What::StatusRead { state: None, raw: "{\"state\":\n\"?\"}".into() },
+            What::PromptRead(page),
+            What::SettingsRead { digest: Some("0123456789abcdef".into()) },
+            What::DataRead { count: Some(3) },
+            What::StorageScanned { places: 12, found: vec![found.clone()], unread: vec!["lock.db: locked".into()] },
+            What::Log { stream: LogStream::File("logs/app.log".into()), text: "refresh failed".into() },
+            What::LogFlooded { lines: 900 },
+            What::CanarySeen { found, seen: 4 },
+        ]
+    }
+
+    fn of_the_provider() -> Vec<What> {
+        let units = ["a", "b", "c", "d", "e"].map(String::from).to_vec();
+        vec![
+            What::Revoked { grants: vec![1, 2], cause: Cause::Policy },
+            What::Expired { grants: vec![1], refresh: true },
+            What::Expired { grants: vec![1], refresh: false },
+            What::AccessRejected { grants: Vec::new() },
+            What::SecretRotated { secret: "secret#2".into() },
+            What::SecretHanded,
+            What::WorkAdded { units },
+            What::ClockMoved { by: 3_600_000_000 },
+        ]
+    }
+
+    fn of_the_wire() -> Vec<What> {
+        let token = Presentation { token: Some("access#2".into()), grant: Some(1), state: TokenState::Revoked(Cause::Security) };
+        let api = |carried, presented, status| What::Api {
+            exchange: 1,
+            presented,
+            carried,
+            status,
+            handed_out: vec!["u".into()],
+            delivered: Vec::new(),
+        };
+        vec![
+            request(1, Endpoint::Api, "GET", "/v2/employees"),
+            api(Carried::Bearer, Some(token.clone()), 401),
+            api(Carried::Nothing, None, 401),
+            What::Token {
+                exchange: 9,
+                grant_type: None,
+                auth: AuthStyle::None,
+                secret: None,
+                presented: None,
+                verifier: false,
+                result: TokenResult::Issued { grant: 1, access: "access#3".into(), refresh: None },
+            },
+            What::Authorize {
+                exchange: 1,
+                response_type: Some("code".into()),
+                redirect_uri: String::new(),
+                scopes: Vec::new(),
+                state: None,
+                state_bits: 0,
+                challenge: None,
+                method: None,
+                result: Authorized::Sent("access_denied".into()),
+            },
+            What::Introspected { exchange: 1 },
+            What::Undocumented { exchange: 1 },
+            What::Held { exchange: 1, gate: "gate-a".into() },
+            What::Released { exchange: 1, dropped: true },
+            What::Faulted { exchange: 1, fate: "status 503".into(), committed: false },
+            What::Replied {
+                exchange: 1,
+                status: 200,
+                reply: Reply::Tokens { access: "access#3".into(), refresh: Some("refresh#3".into()), expires_in: Some(900) },
+            },
+            What::Replied { exchange: 1, status: 503, reply: Reply::Transient },
+            What::Read { exchange: 1 },
+            What::ReadUnknown { exchange: 1 },
+            What::Aborted { exchange: 1, by_subject: true },
+        ]
+    }
+
+    #[test]
+    fn every_kind_of_event_has_a_sentence() {
+        let all = [of_the_harness(), of_verbs_and_probes(), of_the_provider(), of_the_wire()].concat();
+        let story = history("all", all.into_iter().zip(0..).map(|(what, at)| (at, what)).collect());
+        let narrator = Narrator::new(&story);
+        let told: Vec<_> = story.events.iter().map(|event| format!("{}  {}", clock(event.at), narrator.tell(&event.what))).collect();
+        insta::assert_snapshot!(told.join("\n"));
+    }
+}

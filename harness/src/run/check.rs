@@ -1,0 +1,266 @@
+//! The conformance run: build, probe, tell the stories side by side, judge.
+
+use std::{collections::VecDeque, path::Path, sync::Arc, time::Instant};
+
+use tokio::{
+    sync::{mpsc::UnboundedSender, watch},
+    task::JoinSet,
+};
+
+use super::{Options, Progress, Run, Saved, Story, Subject, plan, probe, terms};
+use crate::{
+    catalogue::Verdict,
+    evidence::{Header, History, What},
+    judge::{Purpose, Terms, judge},
+    stage::{Recorder, Setting, tell},
+    subject::Manifest,
+};
+
+/// The contract's version.
+const CONTRACT: u32 = 1;
+
+/// Turns true when the user cancels.
+pub type Cancel = watch::Receiver<bool>;
+
+/// Why there is no run at all.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The manifest, a scenario file or the selection is wrong; the message shows the place.
+    #[error("{0}")]
+    User(miette::Report),
+    /// The selection leaves nothing to tell.
+    #[error("nothing is selected")]
+    NothingSelected,
+    /// The surroundings do not allow a run.
+    #[error("{0}")]
+    Environment(String),
+    /// The harness failed before anything could be told.
+    #[error("{0}")]
+    Harness(String),
+}
+
+impl RunError {
+    pub(super) fn user(message: String) -> Self {
+        Self::User(miette::Report::msg(message))
+    }
+
+    /// With the place in a file.
+    pub(super) fn in_file(file: &str, text: String, offset: usize, message: String, advice: Option<String>) -> Self {
+        let mut diagnostic = miette::MietteDiagnostic::new(message.clone()).with_label(miette::LabeledSpan::at_offset(offset, message));
+        if let Some(advice) = advice {
+            diagnostic = diagnostic.with_help(advice);
+        }
+        Self::User(miette::Report::new(diagnostic).with_source_code(miette::NamedSource::new(file, text)))
+    }
+}
+
+/// The conformance run. A cancelled run is no error: it comes back with what was observed so far.
+///
+/// # Errors
+/// As [`RunError`] says.
+pub async fn check(subject: Subject, options: Options, progress: UnboundedSender<Progress>, mut cancel: Cancel) -> Result<Run, RunError> {
+    let started = Instant::now();
+    let manifest = Arc::new(subject.manifest(&options.regrant)?);
+    refuse_unsupported(&manifest)?;
+    let plan = plan::plan(&options.selection, &options.scenarios)?;
+    build(&manifest, &progress).await?;
+    let _ = progress.send(Progress::Planned { stories: plan.stories.len() });
+    let mut teller = Teller { manifest: Arc::clone(&manifest), options: &options, progress: &progress, known: probe::unknown(&manifest) };
+    let mut told: Vec<History> = Vec::new();
+    let mut rest: Vec<Story> = plan.stories.clone();
+    let mut cancelled = false;
+    if let Some(story) = super::built_in().iter().find(|s| s.name == probe::STORY) {
+        let selected = rest.iter().any(|s| s.name == probe::STORY);
+        match teller.alone(story, selected, &mut cancel).await {
+            (history, true) => {
+                teller.known = probe::learn(&manifest, &history);
+                rest.retain(|s| s.name != probe::STORY);
+                told.extend(selected.then_some(history));
+            }
+            (history, false) => {
+                cancelled = true;
+                told.extend(selected.then_some(history));
+            }
+        }
+    }
+    if !cancelled {
+        let jobs = plan::jobs(options.jobs, &manifest);
+        let (histories, finished) = teller.side_by_side(rest, jobs, &mut cancel).await;
+        told.extend(histories);
+        cancelled = !finished;
+    }
+    let order = |h: &History| plan.stories.iter().position(|s| s.name == h.story);
+    told.sort_by_key(order);
+    number(&mut told);
+    let terms = terms::terms(&manifest, teller.known.work);
+    Ok(judged(&manifest, &plan, terms, told, &options, started, cancelled))
+}
+
+fn judged(
+    manifest: &Manifest,
+    plan: &plan::Plan,
+    terms: Terms,
+    told: Vec<History>,
+    options: &Options,
+    started: Instant,
+    cancelled: bool,
+) -> Run {
+    let purposes: Vec<Purpose> = plan.stories.iter().map(Story::purpose).collect();
+    let judgement = judge(&told, &terms, &purposes, |r| plan.requirements.contains(&r.id));
+    let requirements = plan.requirements.iter().map(|id| (*id).to_owned()).collect();
+    let saved = Saved { terms, purposes, requirements };
+    let header = Header {
+        contract: CONTRACT,
+        regrant: env!("CARGO_PKG_VERSION").to_owned(),
+        subject: manifest.name.clone(),
+        seed: options.seed,
+        terms: serde_json::to_value(saved).unwrap_or_default(),
+    };
+    Run { header, histories: told, judgement, seconds: started.elapsed().as_secs_f64(), cancelled }
+}
+
+fn refuse_unsupported(manifest: &Manifest) -> Result<(), RunError> {
+    match manifest.unsupported().first() {
+        Some((key, instead)) => Err(RunError::user(format!("{}: `{key}` is not supported by this release: {instead}", manifest.file))),
+        None => Ok(()),
+    }
+}
+
+/// `[build]`: once, in the manifest's folder, with the author's own environment and terminal.
+async fn build(manifest: &Manifest, progress: &UnboundedSender<Progress>) -> Result<(), RunError> {
+    let Some(build) = &manifest.build else { return Ok(()) };
+    let _ = progress.send(Progress::Building);
+    let shown = build.run.join(" ");
+    let mut command = tokio::process::Command::new(program(&build.run[0], &manifest.base_dir));
+    command.args(&build.run[1..]).current_dir(&manifest.base_dir).stdin(std::process::Stdio::null()).kill_on_drop(true);
+    let output = command.output().await.map_err(|e| RunError::Environment(format!("`{shown}` of [build] could not be run: {e}")))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
+    let last: Vec<&str> = said.lines().rev().take(20).collect();
+    let last: Vec<&str> = last.into_iter().rev().collect();
+    Err(RunError::Environment(format!("`{shown}` of [build] ended with {}:\n{}", output.status, last.join("\n"))))
+}
+
+/// A program with a slash is relative to the manifest's folder.
+fn program(word: &str, base: &Path) -> std::path::PathBuf {
+    if word.contains('/') { base.join(word) } else { word.into() }
+}
+
+struct Teller<'a> {
+    manifest: Arc<Manifest>,
+    options: &'a Options,
+    progress: &'a UnboundedSender<Progress>,
+    known: probe::Known,
+}
+
+impl Teller<'_> {
+    fn setting(&self, story: &str) -> Setting {
+        Setting {
+            manifest: Arc::clone(&self.manifest),
+            regrant: self.options.regrant.clone(),
+            seed: self.options.seed ^ fingerprint(story),
+            refreshing: self.known.refreshing,
+            work: self.known.work,
+            units: self.known.units.clone(),
+        }
+    }
+
+    /// The probe. False: cancelled.
+    async fn alone(&self, story: &Story, shown: bool, cancel: &mut Cancel) -> (History, bool) {
+        if shown {
+            let _ = self.progress.send(Progress::Began { story: story.name.clone() });
+        }
+        let recorder = Recorder::new(&story.name);
+        let finished = tokio::select! {
+            () = tell(self.setting(&story.name), &story.scenario, &recorder) => true,
+            () = cancelled(cancel) => false,
+        };
+        let history = recorder.history();
+        if shown {
+            self.tell_progress(story, &history);
+        }
+        (history, finished)
+    }
+
+    /// All others, so many at once, those with most steps first. False: cancelled.
+    async fn side_by_side(&self, mut stories: Vec<Story>, jobs: usize, cancel: &mut Cancel) -> (Vec<History>, bool) {
+        stories.sort_by_key(|s| std::cmp::Reverse(s.scenario.steps.len()));
+        let mut waiting: VecDeque<Story> = stories.into();
+        let mut running: JoinSet<usize> = JoinSet::new();
+        let mut begun: Vec<(Story, Recorder, tokio::task::Id)> = Vec::new();
+        let mut finished = true;
+        loop {
+            while running.len() < jobs
+                && let Some(story) = waiting.pop_front()
+            {
+                let _ = self.progress.send(Progress::Began { story: story.name.clone() });
+                let recorder = Recorder::new(&story.name);
+                let (setting, scenario, own, index) = (self.setting(&story.name), story.scenario.clone(), recorder.clone(), begun.len());
+                let task = running.spawn(async move {
+                    tell(setting, &scenario, &own).await;
+                    index
+                });
+                begun.push((story, recorder, task.id()));
+            }
+            let joined = tokio::select! {
+                joined = running.join_next_with_id() => joined,
+                () = cancelled(cancel) => {
+                    finished = false;
+                    break;
+                }
+            };
+            match joined {
+                None => break,
+                Some(Ok((_, index))) => self.tell_progress(&begun[index].0, &begun[index].1.history()),
+                Some(Err(broken)) => {
+                    let broke = begun.iter().find(|(_, _, id)| *id == broken.id());
+                    if let Some((story, recorder, _)) = broke {
+                        recorder.record(What::HarnessFault { reason: format!("the harness broke while telling the story: {broken}") });
+                        self.tell_progress(story, &recorder.history());
+                    }
+                }
+            }
+        }
+        running.shutdown().await;
+        (begun.into_iter().map(|(_, recorder, _)| recorder.history()).collect(), finished)
+    }
+
+    fn tell_progress(&self, story: &Story, history: &History) {
+        let terms = terms::terms(&self.manifest, self.known.work);
+        let judgement = judge(std::slice::from_ref(history), &terms, &[story.purpose()], |_| true);
+        let failed = judgement.requirements.iter().filter(|r| r.verdict == Verdict::Fail).map(|r| r.id).collect();
+        let told = judgement.stories.first();
+        let trouble = told.and_then(|t| t.harness_fault.clone().or_else(|| t.environment_fault.clone()));
+        let seconds = told.map_or(0.0, |t| t.seconds);
+        let _ = self.progress.send(Progress::Ended { story: story.name.clone(), seconds, failed, trouble });
+    }
+}
+
+async fn cancelled(cancel: &mut Cancel) {
+    // A sender that is gone can no longer cancel.
+    if cancel.wait_for(|yes| *yes).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// A stable number for a name, so that each story has secrets of its own from one seed.
+fn fingerprint(name: &str) -> u64 {
+    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
+}
+
+/// Numbers all events of a run in one row.
+fn number(histories: &mut [History]) {
+    let mut base = 0;
+    for history in histories {
+        for event in &mut history.events {
+            event.n += base;
+            if let What::CanarySeen { seen, .. } = &mut event.what {
+                *seen += base;
+            }
+        }
+        base = history.events.last().map_or(base, |e| e.n);
+    }
+}

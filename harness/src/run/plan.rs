@@ -1,0 +1,62 @@
+//! Which stories are told for which requirements, and how many at once.
+
+use super::{RunError, Selection, Story, stories};
+use crate::{catalogue, subject::Manifest};
+
+/// More at once than this times the cores slows every subject down.
+const PER_CORE: usize = 3;
+/// At least so many at once: stories mostly wait.
+const LEAST: usize = 4;
+
+/// What takes part.
+pub(super) struct Plan {
+    pub(super) stories: Vec<Story>,
+    /// IDs that take part.
+    pub(super) requirements: Vec<&'static str>,
+}
+
+/// Applies `--only` and `--skip`. A story takes part if it is named, or if it decides a requirement that takes part.
+pub(super) fn plan(selection: &Selection, own: &[std::path::PathBuf]) -> Result<Plan, RunError> {
+    let mut all: Vec<Story> = stories::built_in().to_vec();
+    for path in own {
+        all.push(stories::load(path)?);
+    }
+    let names_story = |words: &[String], name: &str| words.iter().any(|w| w == name);
+    let names_requirement = |words: &[String], id: &str| {
+        words.iter().any(|w| w.eq_ignore_ascii_case(id) || id.split('-').next().is_some_and(|group| group.eq_ignore_ascii_case(w)))
+    };
+    let by_story = selection.only.iter().any(|w| all.iter().any(|s| s.name == *w));
+    let by_requirement = selection.only.iter().any(|w| catalogue::all().any(|r| names_requirement(std::slice::from_ref(w), r.id)));
+    all.retain(|s| !names_story(&selection.skip, &s.name));
+    if by_story {
+        all.retain(|s| names_story(&selection.only, &s.name) || (by_requirement && decides(s, &selection.only, names_requirement)));
+    }
+    let told = |id: &str| all.iter().any(|s| s.scenario.tests.iter().chain(&s.scenario.also).any(|t| t == id));
+    let requirements: Vec<&'static str> = catalogue::all()
+        .map(|r| r.id)
+        .filter(|id| !by_requirement || names_requirement(&selection.only, id))
+        .filter(|id| !names_requirement(&selection.skip, id))
+        .filter(|id| !by_story || told(id))
+        .collect();
+    all.retain(|s| s.scenario.tests.iter().any(|t| requirements.contains(&t.as_str())));
+    if all.is_empty() || requirements.is_empty() {
+        return Err(RunError::NothingSelected);
+    }
+    let decided = |id: &&str| all.iter().any(|s| s.scenario.tests.iter().any(|t| t == id));
+    let requirements = requirements.into_iter().filter(|id| !by_story || decided(id)).collect();
+    Ok(Plan { stories: all, requirements })
+}
+
+fn decides(story: &Story, words: &[String], names: impl Fn(&[String], &str) -> bool) -> bool {
+    story.scenario.tests.iter().any(|t| names(words, t))
+}
+
+/// How many stories are told at once.
+pub(super) fn jobs(asked: Option<usize>, manifest: &Manifest) -> usize {
+    let attached = manifest.start.as_ref().is_some_and(|s| s.attach.is_some());
+    if manifest.single_job_only().is_some() || attached {
+        return 1;
+    }
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    asked.unwrap_or((cores * PER_CORE).max(LEAST)).max(1)
+}

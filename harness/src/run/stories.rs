@@ -1,0 +1,119 @@
+//! The stories that ship inside the program, and those that a user adds.
+
+use std::{path::Path, sync::LazyLock};
+
+use regrant_mock_server::fault::scenario::Scenario;
+
+use super::RunError;
+use crate::judge::Purpose;
+
+/// A story by its name.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Story {
+    /// File stem.
+    pub name: String,
+    /// What it says.
+    pub scenario: Scenario,
+}
+
+impl Story {
+    /// What it is told for.
+    #[must_use]
+    pub fn purpose(&self) -> Purpose {
+        Purpose { story: self.name.clone(), tests: self.scenario.tests.clone(), also: self.scenario.also.clone() }
+    }
+}
+
+macro_rules! shipped {
+    ($($name:literal),+ $(,)?) => { &[$(($name, include_str!(concat!("../../../scenarios/", $name, ".toml")))),+] };
+}
+
+/// In the order of a reader: what ends the grant, what seems to, what comes back, what happens at once.
+const SHIPPED: &[(&str, &str)] = shipped![
+    "user_revokes_access",
+    "refresh_token_expires",
+    "policy_ends_the_grant",
+    "secret_rotation_ends_the_grant",
+    "refused_as_invalid_token_400",
+    "refused_as_invalid_token_401",
+    "access_token_rejected",
+    "api_401_and_refresh_refused",
+    "api_403_and_refresh_refused",
+    "client_secret_rotated",
+    "token_endpoint_unavailable",
+    "token_endpoint_drops_connections",
+    "restarted_while_disconnected",
+    "work_during_the_outage",
+    "reconnected_then_restarted",
+    "callback_is_forged",
+    "five_logins",
+    "refreshed_twice",
+    "killed_after_refresh",
+    "parallel_work_needs_one_refresh",
+];
+
+/// The stories that ship inside the program.
+#[must_use]
+#[allow(clippy::expect_used, reason = "shipped with the program and read by a test")]
+pub fn built_in() -> &'static [Story] {
+    static ALL: LazyLock<Vec<Story>> = LazyLock::new(|| {
+        let read = |(name, text): &(&str, &str)| Story {
+            name: (*name).to_owned(),
+            scenario: Scenario::parse(text).map_err(|e| format!("{name}: {e}")).expect("a shipped scenario"),
+        };
+        SHIPPED.iter().map(read).collect()
+    });
+    &ALL
+}
+
+/// A scenario file of the user's own.
+///
+/// # Errors
+/// It cannot be read, or something is wrong in it; the message shows the place.
+pub(super) fn load(path: &Path) -> Result<Story, RunError> {
+    let text =
+        std::fs::read_to_string(path).map_err(|e| RunError::user(format!("cannot read the scenario file {}: {e}", path.display())))?;
+    let scenario =
+        Scenario::parse(&text).map_err(|e| RunError::in_file(&path.display().to_string(), text.clone(), e.offset, e.message, e.advice))?;
+    let known = |id: &&String| crate::catalogue::find(id).is_none();
+    if let Some(unknown) = scenario.tests.iter().chain(&scenario.also).find(known) {
+        let offset = text.find(unknown.as_str()).unwrap_or(0);
+        let message = format!("`{unknown}` is no requirement of the register");
+        return Err(RunError::in_file(&path.display().to_string(), text, offset, message, Some("see `regrant list`".into())));
+    }
+    let name = path.file_stem().map_or_else(|| "scenario".to_owned(), |s| s.to_string_lossy().into_owned());
+    if SHIPPED.iter().any(|(shipped, _)| *shipped == name) {
+        return Err(RunError::user(format!("a story named {name} ships with regrant: give {} another file name", path.display())));
+    }
+    Ok(Story { name, scenario })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_scenario_file_ships_and_names_known_requirements() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../scenarios");
+        let files: BTreeSet<String> = std::fs::read_dir(folder)
+            .expect("the folder of scenarios")
+            .filter_map(|entry| entry.ok()?.file_name().to_string_lossy().strip_suffix(".toml").map(str::to_owned))
+            .collect();
+        assert_eq!(files, built_in().iter().map(|s| s.name.clone()).collect());
+        for story in built_in() {
+            assert!(!story.scenario.tests.is_empty(), "{} tests nothing", story.name);
+            for id in story.scenario.tests.iter().chain(&story.scenario.also) {
+                assert!(crate::catalogue::find(id).is_some(), "{} names {id}", story.name);
+            }
+        }
+    }
+
+    #[test]
+    fn every_requirement_is_decided_in_some_story() {
+        for requirement in crate::catalogue::all() {
+            assert!(built_in().iter().any(|s| s.scenario.tests.iter().any(|id| id == requirement.id)), "{}", requirement.id);
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! The manifest as far as verdicts depend on it.
+
+use crate::{
+    judge::{Terms, WorkKind},
+    subject::{
+        Manifest,
+        manifest::{self, LogPattern, PromptChannel},
+    },
+};
+
+/// What the judge must know.
+pub(super) fn terms(manifest: &Manifest, work: Option<manifest::WorkKind>) -> Terms {
+    let start = manifest.start.as_ref();
+    let features = &manifest.features;
+    Terms {
+        status: manifest.status.is_some(),
+        status_disconnected: manifest.status.as_ref().is_some_and(|s| s.disconnected.is_some()),
+        status_broken: manifest.status.as_ref().is_some_and(|s| s.broken.is_some()),
+        prompt: manifest.prompt.as_ref().is_some_and(|p| matches!(p.channel, PromptChannel::Verb(_))),
+        prompt_says: manifest.prompt.as_ref().is_some_and(|p| p.says.is_some()),
+        settings: manifest.settings.is_some(),
+        data: manifest.data.is_some(),
+        disconnect: matches!(manifest.disconnect, manifest::Disconnect::Verb(_)),
+        work: work.map(kind),
+        sources: std::iter::once("trigger".to_owned()).chain(manifest.also.iter().map(|t| t.name.clone())).collect(),
+        restartable: start.is_some_and(|s| s.run.is_some()),
+        one_shot: manifest.one_shot(),
+        restarts_on_exit: start.is_some_and(|s| s.restart_on_exit),
+        confidential: features.confidential,
+        period: features.period.map(|p| p.map(|d| u64::try_from(d.as_micros()).unwrap_or(u64::MAX))),
+        refresh_attempts: features.refresh_attempts,
+        pkce_optional: manifest.provider.pkce_optional,
+        not_applicable: manifest.not_applicable.clone(),
+        log_refresh_failed: manifest.logs.refresh_failed.as_ref().map(pattern),
+        log_detected: manifest.logs.detected.as_ref().map(pattern),
+        log_reauthentication: manifest.logs.reauthentication.as_ref().map(pattern),
+    }
+}
+
+fn kind(kind: manifest::WorkKind) -> WorkKind {
+    match kind {
+        manifest::WorkKind::Export => WorkKind::Export,
+        manifest::WorkKind::Read => WorkKind::Read,
+        manifest::WorkKind::Push => WorkKind::Push,
+    }
+}
+
+/// A pattern as one regular expression; a JSON pattern's members are looked for in the order written, or the reverse.
+fn pattern(pattern: &LogPattern) -> String {
+    match pattern {
+        LogPattern::Text(regex) => regex.as_str().to_owned(),
+        LogPattern::Json(value) => {
+            let member = |(key, value): (&String, &serde_json::Value)| {
+                format!(r#""{}"\s*:\s*{}"#, regex::escape(key), regex::escape(&value.to_string()))
+            };
+            let mut members: Vec<String> = value.as_object().map(|o| o.iter().map(member).collect()).unwrap_or_default();
+            let forward = members.join(".*");
+            members.reverse();
+            format!("({forward})|({})", members.join(".*"))
+        }
+    }
+}

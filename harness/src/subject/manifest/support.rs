@@ -1,0 +1,81 @@
+//! Keys that are understood but not, or not wholly, acted on by this release: one place to look, and to shorten.
+
+use super::{Disconnect, Manifest, MemoryMode, Opens, PromptChannel, Reload, StopHow, Verb, places::Wrong};
+
+/// Refuses what would make a run meaningless.
+pub(super) fn refuse(manifest: &Manifest) -> Result<(), Wrong> {
+    let unsupported = |key: String, instead: &str| {
+        let wrong = Wrong::new(&key, format!("`{key}` is not supported by this release")).label("not supported");
+        Err(wrong.help(instead).code("manifest::unsupported"))
+    };
+    if let Some(start) = &manifest.start {
+        if start.attach.is_some() {
+            return unsupported("start.attach".into(), "write start.run, so that the harness starts the subject itself");
+        }
+        if start.https {
+            return unsupported("start.https".into(), "let the subject serve plain http on {port}");
+        }
+    }
+    if !manifest.intercept.is_empty() {
+        return unsupported(
+            "intercept.hosts".into(),
+            "make Pleo's addresses configurable, and hand over {authorize_url}, {token_url} and {api_url} in [start.env]",
+        );
+    }
+    if manifest.connect.opens == Opens::Browser {
+        return unsupported("connect.opens".into(), "let the subject print the address, and write opens = \"stdout\"");
+    }
+    match verbs(manifest).into_iter().find(|(_, verb)| matches!(verb, Verb::Human(_))) {
+        Some((key, _)) => unsupported(format!("{key}.human"), "write http, steps or run: then the run needs nobody at the terminal"),
+        None => Ok(()),
+    }
+}
+
+/// What is read and left aside, and what happens instead.
+pub(super) fn notes(manifest: &Manifest) -> Vec<(String, String)> {
+    let mut notes = Vec::new();
+    let mut note = |applies: bool, key: &str, instead: &str| {
+        if applies {
+            notes.push((key.to_owned(), instead.to_owned()));
+        }
+    };
+    let channel = manifest.prompt.as_ref().map(|prompt| &prompt.channel);
+    note(
+        matches!(channel, Some(PromptChannel::Webhook)),
+        "prompt.webhook",
+        "{notify_url} is not served: requirements on prompts stay undecided",
+    );
+    note(matches!(channel, Some(PromptChannel::Mail)), "prompt.mail", "{smtp_url} is not served: requirements on prompts stay undecided");
+    note(manifest.logs.otlp, "logs.otlp", "{otlp_url} is not served: logs are read from files and from stdout and stderr");
+    note(!manifest.storage.urls.is_empty(), "storage.urls", "stores are not opened by URL: write storage.dump to have their content read");
+    let memory = matches!(manifest.features.memory, MemoryMode::Report | MemoryMode::Strict);
+    note(memory && manifest.memory_declared, "features.memory", "memory is not read: PURGE-06 stays undecided");
+    let processes = manifest.features.processes.is_some_and(|count| count > 1);
+    note(processes, "features.processes", "one instance is started: STOP-05 and RACE-02 stay undecided");
+    let connections = manifest.features.connections.as_ref().is_some_and(|names| names.len() > 1);
+    note(connections, "features.connections", "one connection is made: MARK-04 stays undecided");
+    notes
+}
+
+fn verbs(manifest: &Manifest) -> Vec<(String, &Verb)> {
+    let mut verbs = vec![("connect".to_owned(), &manifest.connect.verb), ("trigger".to_owned(), &manifest.trigger.verb)];
+    verbs.extend(manifest.also.iter().enumerate().map(|(index, also)| (format!("trigger.also[{index}]"), &also.verb)));
+    verbs.extend(manifest.status.iter().map(|status| ("status".to_owned(), &status.verb)));
+    verbs.extend(manifest.settings.iter().map(|verb| ("settings".to_owned(), verb)));
+    verbs.extend(manifest.data.iter().map(|verb| ("data".to_owned(), verb)));
+    if let Disconnect::Verb(verb) = &manifest.disconnect {
+        verbs.push(("disconnect".to_owned(), verb));
+    }
+    if let StopHow::Verb(verb) = &manifest.stop.how {
+        verbs.push(("stop".to_owned(), verb));
+    }
+    if let Some(PromptChannel::Verb(verb)) = manifest.prompt.as_ref().map(|prompt| &prompt.channel) {
+        verbs.push(("prompt".to_owned(), verb));
+    }
+    if let Some(Reload::Verb(verb)) = manifest.start.as_ref().and_then(|start| start.reload.as_ref()) {
+        verbs.push(("start.reload".to_owned(), verb));
+    }
+    let replacements = [("stop.kill", &manifest.stop.kill), ("stop.pause", &manifest.stop.pause), ("stop.resume", &manifest.stop.resume)];
+    verbs.extend(replacements.into_iter().filter_map(|(key, verb)| Some((key.to_owned(), verb.as_ref()?))));
+    verbs
+}

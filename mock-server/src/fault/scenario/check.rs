@@ -1,0 +1,151 @@
+//! What a scenario must fulfil beyond its grammar, and where in the text a fault stands.
+
+use toml::de::{DeTable, DeValue};
+
+use super::{Act, Await, Scenario};
+use crate::fault::{Fate, Point, Rule};
+
+/// A fault: where, what, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Fault {
+    pub(super) place: Vec<Part>,
+    pub(super) message: String,
+    pub(super) advice: String,
+}
+
+/// A step on the way to a place in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    Key(&'static str),
+    Index(usize),
+}
+
+/// The first fault in the order of the file's parts.
+pub(super) fn first_fault(scenario: &Scenario) -> Option<Fault> {
+    if scenario.title.trim().is_empty() {
+        return Some(fault(vec![Part::Key("title")], "the title is empty", "one line for a person"));
+    }
+    if scenario.tests.is_empty() {
+        return Some(fault(vec![Part::Key("tests")], "tests is missing or empty", "name at least one requirement, e.g. [\"STOP-01\"]"));
+    }
+    let rules = scenario.rules.iter().enumerate().find_map(|(i, rule)| rule_fault(i, rule));
+    rules.or_else(|| {
+        scenario.steps.iter().enumerate().find_map(|(i, step)| {
+            let wait = step.wait.as_ref().and_then(|wait| wait_fault(scenario, i, wait));
+            wait.or_else(|| step.acts.iter().enumerate().find_map(|(j, act)| act_fault(scenario, i, j, act)))
+        })
+    })
+}
+
+fn rule_fault(index: usize, rule: &Rule) -> Option<Fault> {
+    let at = |key| vec![Part::Key("rule"), Part::Index(index), Part::Key(key)];
+    if rule.on.nth == Some(0) || rule.on.times == Some(0) {
+        return Some(fault(at("on"), "nth and times count from 1", "leave it out to match every request"));
+    }
+    match &rule.fate {
+        Fate::Status { code, .. } if !(200..=599).contains(code) => Some(fault(at("fate"), "this is no HTTP status", "200 to 599")),
+        Fate::Replace { status: Some(code), .. } if !(200..=599).contains(code) => {
+            Some(fault(at("fate"), "this is no HTTP status", "200 to 599"))
+        }
+        Fate::Status { .. } | Fate::Replace { .. } if rule.at == Point::Replying => {
+            Some(fault(at("at"), "half of a reply is written by then: another cannot take its place", "at = \"committed\""))
+        }
+        Fate::Hold(gate) if gate.is_empty() => Some(fault(at("fate"), "the gate has no name", "fate = { hold = \"gate-a\" }")),
+        Fate::Pass
+        | Fate::Delay(_)
+        | Fate::Hold(_)
+        | Fate::Status { .. }
+        | Fate::Replace { .. }
+        | Fate::Drop
+        | Fate::Reset
+        | Fate::Hang => None,
+    }
+}
+
+fn wait_fault(scenario: &Scenario, index: usize, wait: &Await) -> Option<Fault> {
+    let at = || vec![Part::Key("step"), Part::Index(index), Part::Key("await")];
+    let asked = [wait.held.is_some(), wait.request.is_some(), wait.status.is_some(), wait.log.is_some(), wait.settled.is_some()];
+    if asked.iter().filter(|asked| **asked).count() != 1 {
+        return Some(fault(at(), "an await waits for exactly one thing", "one of held, request, status, log, settled"));
+    }
+    if wait.settled == Some(false) {
+        return Some(fault(at(), "settled = false is nothing to wait for", "settled = true"));
+    }
+    if wait.count.is_some() && wait.held.is_none() {
+        return Some(fault(at(), "count goes with held only", "leave it out"));
+    }
+    if wait.fresh && wait.request.is_none() {
+        return Some(fault(at(), "fresh goes with request only", "leave it out"));
+    }
+    wait.held.as_ref().and_then(|gate| gate_fault(at(), gate, &gates(scenario)))
+}
+
+fn act_fault(scenario: &Scenario, step: usize, index: usize, act: &Act) -> Option<Fault> {
+    let place = vec![Part::Key("step"), Part::Index(step), Part::Key("do"), Part::Index(index)];
+    match act {
+        Act::Release(name) => gate_fault(place, name, &[gates(scenario), ends(scenario)].concat()),
+        Act::Drop(gate) => gate_fault(place, gate, &gates(scenario)),
+        Act::Reconnect(_)
+        | Act::Deny(_)
+        | Act::Abandon(_)
+        | Act::Disconnect(_)
+        | Act::Revoke(_)
+        | Act::NeedRefresh(_)
+        | Act::Expire(_)
+        | Act::Reject(_)
+        | Act::RotateSecret(_)
+        | Act::Advance(_)
+        | Act::AddWork(_)
+        | Act::Trigger(_)
+        | Act::Kill(_)
+        | Act::Pause(_)
+        | Act::Continue(_)
+        | Act::Restart(_)
+        | Act::Reload(_) => None,
+    }
+}
+
+/// The gates that rules hold at.
+fn gates(scenario: &Scenario) -> Vec<&str> {
+    scenario.rules.iter().filter_map(|rule| if let Fate::Hold(gate) = &rule.fate { Some(gate.as_str()) } else { None }).collect()
+}
+
+/// The names whose release ends a rule.
+fn ends(scenario: &Scenario) -> Vec<&str> {
+    scenario.rules.iter().filter_map(|rule| rule.until.as_deref()).collect()
+}
+
+fn gate_fault(place: Vec<Part>, gate: &str, gates: &[&str]) -> Option<Fault> {
+    if gates.contains(&gate) {
+        return None;
+    }
+    let nearest = gates.iter().max_by(|a, b| strsim::jaro_winkler(gate, a).total_cmp(&strsim::jaro_winkler(gate, b)));
+    let advice = match nearest {
+        Some(name) => format!("did you mean {name:?}?"),
+        None => format!("add a [[rule]] with fate = {{ hold = {gate:?} }}"),
+    };
+    Some(fault(place, &format!("no rule holds anything at {gate:?}"), &advice))
+}
+
+fn fault(place: Vec<Part>, message: &str, advice: &str) -> Fault {
+    Fault { place, message: message.to_owned(), advice: advice.to_owned() }
+}
+
+/// Where a place stands in the text, or the deepest part of the way that exists.
+pub(super) fn locate(text: &str, place: &[Part]) -> usize {
+    let Ok(table) = DeTable::parse(text) else { return 0 };
+    let mut parts = place.iter();
+    let Some(Part::Key(first)) = parts.next() else { return 0 };
+    let Some((key, mut value)) = table.get_ref().get_key_value(*first) else { return 0 };
+    let mut at = key.span().start;
+    for part in parts {
+        let next = match (part, value.get_ref()) {
+            (Part::Key(name), DeValue::Table(table)) => table.get_key_value(*name).map(|(key, value)| (key.span().start, value)),
+            (Part::Index(index), DeValue::Array(array)) => array.get(*index).map(|value| (value.span().start, value)),
+            _ => None,
+        };
+        let Some((start, deeper)) = next else { break };
+        (at, value) = (start, deeper);
+    }
+    at
+}

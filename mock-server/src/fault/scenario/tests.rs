@@ -1,0 +1,125 @@
+//! Scenario files, right and wrong.
+#![allow(clippy::expect_used, clippy::panic, reason = "tests say what they expect")]
+
+use regrant_authority::{Policy, Rotation};
+
+use super::*;
+use crate::fault::{Fate, Point};
+
+const STORY: &str = r#"
+title = "The user revokes access while a refresh is in flight"
+about = "Two things at once."
+tests = ["RACE-08"]
+
+[provider]
+access_token_lifetime = "2s"
+rotation = "grace:5s:sibling"
+refused_with = { status = 401, error = "invalid_token" }
+
+[[rule]]
+on = { endpoint = "token", grant = "refresh_token", nth = 1 }
+at = "committed"
+fate = { hold = "gate-a" }
+
+[[step]]
+do = [{ need_refresh = "access" }, { trigger = { times = 1 } }]
+
+[[step]]
+await = { held = "gate-a", within = "10s", else = "not-realised" }
+do = [{ revoke = "grant" }, { release = "gate-a" }]
+"#;
+
+fn wrong(from: &str, to: &str) -> (usize, usize, String) {
+    let text = STORY.replacen(from, to, 1);
+    assert_ne!(text, STORY, "{from:?} stands in the story");
+    let error = Scenario::parse(&text).expect_err("it is wrong");
+    (error.line, error.column, error.to_string())
+}
+
+#[test]
+fn a_story_is_read() {
+    let scenario = Scenario::parse(STORY).expect("a right story");
+    assert_eq!((scenario.rules[0].at, &scenario.rules[0].fate), (Point::Committed, &Fate::Hold("gate-a".into())));
+    assert!(scenario.prologue);
+    let mut policy = Policy::default();
+    apply_policy(&scenario.provider, &mut policy);
+    assert_eq!(policy.access_lifetime, Duration::from_secs(2));
+    assert_eq!(policy.rotation, Rotation::Grace { window: Duration::from_secs(5), sibling: true });
+    assert_eq!((policy.refused_with.status, policy.refused_with.error.as_str()), (401, "invalid_token"));
+    assert_eq!(policy.refresh_lifetime, Policy::default().refresh_lifetime, "what the story leaves out stays");
+}
+
+#[test]
+fn an_unknown_key_shows_its_place_and_the_nearest_right_one() {
+    let (line, column, message) = wrong("tests =", "test =");
+    assert_eq!((line, column), (4, 1), "{message}");
+    assert!(message.contains("did you mean \"tests\"?"), "{message}");
+    let (line, _, message) = wrong("nth = 1", "nht = 1");
+    assert_eq!(line, 12, "{message}");
+    assert!(message.contains("did you mean \"nth\"?"), "{message}");
+    let (line, _, message) = wrong("need_refresh", "needs_refresh");
+    assert_eq!(line, 17, "{message}");
+    assert!(message.contains("did you mean \"need_refresh\"?"), "{message}");
+}
+
+#[test]
+fn a_wrong_value_shows_what_would_be_right() {
+    let (line, _, message) = wrong("\"2s\"", "\"2 seconds\"");
+    assert!(line == 7 && message.contains("write a number with ms, s, m, h or d"), "{message}");
+    let (line, _, message) = wrong("grace:5s:sibling", "gracious");
+    assert!(line == 8 && message.contains("strict+revoke-family"), "{message}");
+}
+
+#[test]
+fn an_await_waits_for_exactly_one_thing() {
+    for await_for in ["{ within = \"1s\" }", "{ settled = true, request = \"api\" }"] {
+        let (line, column, message) = wrong("{ held = \"gate-a\", within = \"10s\", else = \"not-realised\" }", await_for);
+        assert_eq!((line, column), (20, 1), "{message}");
+        assert!(message.contains("exactly one thing"), "{message}");
+    }
+    assert!(wrong("else = \"not-realised\"", "count = 2, settled = true").2.contains("exactly one thing"));
+}
+
+#[test]
+fn a_gate_must_have_a_rule_that_holds_there() {
+    let (line, _, message) = wrong("release = \"gate-a\"", "release = \"gate-b\"");
+    assert!(line == 21 && message.contains("did you mean \"gate-a\"?"), "{message}");
+    let (line, _, message) = wrong("hold = \"gate-a\"", "hold = \"gate\"");
+    assert_eq!(line, 20, "{message}");
+}
+
+#[test]
+fn a_story_tests_something() {
+    let (line, _, message) = wrong("[\"RACE-08\"]", "[]");
+    assert!(line == 4 && message.contains("at least one requirement"), "{message}");
+}
+
+#[test]
+fn a_reply_cannot_be_replaced_when_half_of_it_is_out() {
+    let text = STORY.replace("at = \"committed\"", "at = \"replying\"").replace("{ hold = \"gate-a\" }", "{ status = { code = 503 } }");
+    let error = Scenario::parse(&text).expect_err("too late");
+    assert_eq!((error.line, error.advice.as_deref()), (13, Some("at = \"committed\"")), "{error}");
+}
+
+#[test]
+fn what_is_no_toml_is_an_error_with_a_place() {
+    assert_eq!(wrong("[provider]", "[provider").0, 6);
+}
+
+#[test]
+fn the_name_that_ends_a_rule_can_be_released() {
+    let text = STORY.replace("nth = 1 }", "nth = 1 }\nuntil = \"end\"").replace("{ release = \"gate-a\" }", "{ release = \"end\" }");
+    assert!(Scenario::parse(&text).is_ok(), "{:?}", Scenario::parse(&text));
+    assert!(Scenario::parse(&text.replace("{ release = \"end\" }", "{ drop = \"end\" }")).is_err(), "nothing is held there");
+}
+
+#[test]
+fn every_story_that_ships_is_right() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../scenarios");
+    let stories: Vec<_> = std::fs::read_dir(folder).expect("the stories").map(|entry| entry.expect("an entry").path()).collect();
+    assert!(!stories.is_empty());
+    for story in stories.iter().filter(|path| path.extension().is_some_and(|extension| extension == "toml")) {
+        let text = std::fs::read_to_string(story).expect("readable");
+        Scenario::parse(&text).unwrap_or_else(|error| panic!("{}: {error}", story.display()));
+    }
+}

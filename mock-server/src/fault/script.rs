@@ -1,0 +1,204 @@
+//! A scenario told by the provider to a person, as `regrant serve --scenario` does: the provider plays its own part and the
+//! traffic's, and names what is left to the person.
+//!
+//! Nobody hurries a person, so `within` and `else` have no meaning here: an await lasts until it comes true. Where the
+//! provider's turn follows a person's step without an await, it waits for the next request to the token endpoint or the API.
+//! What only the harness can see (`status`, `log`) is left to the person to see; the story then goes on in the same way.
+
+use std::time::Duration;
+
+use regrant_authority::Cause;
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use super::scenario::{Act, Await, Scenario, Token, apply_policy};
+use crate::{
+    Control,
+    control::{Target, UnitKind},
+    journal::{Arrived, Decision, Endpoint, Entry, What},
+    vault::Canary,
+};
+
+/// No traffic for so long, and nothing open: a subject that a person works with has settled.
+const QUIET: Duration = Duration::from_secs(1);
+
+/// What happens while a story is told.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Told<'a> {
+    /// The prologue is the person's: connect, and make the integration work once.
+    Prologue,
+    /// The provider waits for this.
+    Awaiting(&'a Await),
+    /// It came true.
+    CameTrue(&'a Await),
+    /// The provider waits for the next request of the integration.
+    AwaitingRequest,
+    /// The provider did this.
+    Did(&'a Act),
+    /// The client has a new secret, which the person must configure.
+    NewSecret(Canary),
+    /// This is left to the person.
+    Left(&'a Act),
+    /// The story is told to its end.
+    End,
+}
+
+/// Tells a story: puts its policy in force, lets the person have the prologue, installs its rules and goes through its steps.
+pub async fn run(control: &Control, scenario: &Scenario, mut tell: impl FnMut(Told<'_>)) {
+    let mut teller = Teller { control, entries: control.follow(), last: control.journal().len() as u64, minted: 0 };
+    control.policy(|policy| apply_policy(&scenario.provider, policy));
+    if scenario.prologue {
+        tell(Told::Prologue);
+        teller.until(|what| matches!(what, What::Decided { decision: Decision::Api { status: 200..=299, .. }, .. })).await;
+    }
+    for rule in &scenario.rules {
+        control.install(rule.clone());
+    }
+    let mut left = false;
+    for step in &scenario.steps {
+        if let Some(wait) = &step.wait {
+            tell(Told::Awaiting(wait));
+            teller.wait(wait).await;
+            tell(Told::CameTrue(wait));
+            left = false;
+        }
+        teller.mark();
+        for act in &step.acts {
+            if !is_provider_s(act) {
+                tell(Told::Left(act));
+                left = true;
+                continue;
+            }
+            if std::mem::take(&mut left) {
+                tell(Told::AwaitingRequest);
+                teller.until(is_work).await;
+            }
+            if let Some(secret) = teller.act(act) {
+                tell(Told::NewSecret(secret));
+            }
+            tell(Told::Did(act));
+        }
+    }
+    tell(Told::End);
+}
+
+struct Teller<'a> {
+    control: &'a Control,
+    entries: UnboundedReceiver<Entry>,
+    /// What came up to this line is past.
+    last: u64,
+    /// Secrets up to this many are old.
+    minted: usize,
+}
+
+impl Teller<'_> {
+    /// From here on requests are new.
+    fn mark(&mut self) {
+        self.last = self.control.journal().len() as u64;
+        self.minted = self.control.canaries().len();
+    }
+
+    async fn wait(&mut self, wait: &Await) {
+        if let Some(gate) = &wait.held {
+            self.control.until_held(gate, wait.count.unwrap_or(1)).await;
+        } else if let Some(endpoint) = wait.request {
+            let (control, minted) = (self.control, self.minted);
+            let is_fresh = |name: &str| control.canaries().iter().skip(minted).any(|canary| canary.name == name);
+            let presents_fresh = |arrived: &Arrived| arrived.presented.as_ref().and_then(|p| p.name.as_deref()).is_some_and(is_fresh);
+            let is_it = |arrived: &Arrived| arrived.endpoint == endpoint && (!wait.fresh || presents_fresh(arrived));
+            self.until(|what| matches!(what, What::Arrived(arrived) if is_it(arrived))).await;
+        } else if wait.settled.is_some() {
+            self.settled().await;
+        } else {
+            self.until(is_work).await;
+        }
+    }
+
+    /// Waits for a line after the mark.
+    async fn until(&mut self, what: impl Fn(&What) -> bool) {
+        while let Some(entry) = self.entries.recv().await {
+            if entry.n > self.last && what(&entry.what) {
+                self.last = entry.n;
+                return;
+            }
+        }
+    }
+
+    /// Waits until something has happened since the mark and nothing does any more.
+    async fn settled(&mut self) {
+        self.until(is_work).await;
+        loop {
+            match tokio::time::timeout(QUIET, self.entries.recv()).await {
+                Ok(Some(_)) => {}
+                Ok(None) => return,
+                Err(_) if self.control.open_exchanges() == 0 => return,
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// Does what the provider does; a new client secret is given back.
+    fn act(&self, act: &Act) -> Option<Canary> {
+        let control = self.control;
+        match act {
+            Act::Revoke(revoke) => drop(control.revoke(Target::All, revoke.cause())),
+            Act::NeedRefresh(Token::Access) | Act::Reject(Token::Access) => drop(control.reject_access(Target::All)),
+            Act::NeedRefresh(Token::Refresh) | Act::Reject(Token::Refresh) => drop(control.expire_refresh(Target::All, false)),
+            Act::Expire(Token::Access) => drop(control.expire_access(Target::All)),
+            Act::Expire(Token::Refresh) => drop(control.expire_refresh(Target::All, true)),
+            Act::RotateSecret(rotate) => {
+                let secret = control.rotate_secret(None, rotate.overlap.unwrap_or_default()).ok();
+                if rotate.kill_grants {
+                    control.revoke(Target::All, Cause::CredentialRotation);
+                }
+                return secret;
+            }
+            Act::Advance(by) => control.advance(*by),
+            Act::AddWork(times) => drop(control.add_work(UnitKind::Export, usize::try_from(times.get()).unwrap_or(0))),
+            Act::Release(gate) => drop_count(control.release(gate)),
+            Act::Drop(gate) => drop_count(control.drop_held(gate)),
+            Act::Reconnect(_)
+            | Act::Deny(_)
+            | Act::Abandon(_)
+            | Act::Disconnect(_)
+            | Act::Trigger(_)
+            | Act::Kill(_)
+            | Act::Pause(_)
+            | Act::Continue(_)
+            | Act::Restart(_)
+            | Act::Reload(_) => {}
+        }
+        None
+    }
+}
+
+/// The journal has the number.
+fn drop_count(_: usize) {}
+
+/// Whether the provider can do it by itself.
+fn is_provider_s(act: &Act) -> bool {
+    match act {
+        Act::Revoke(_)
+        | Act::NeedRefresh(_)
+        | Act::Expire(_)
+        | Act::Reject(_)
+        | Act::RotateSecret(_)
+        | Act::Advance(_)
+        | Act::AddWork(_)
+        | Act::Release(_)
+        | Act::Drop(_) => true,
+        Act::Reconnect(_)
+        | Act::Deny(_)
+        | Act::Abandon(_)
+        | Act::Disconnect(_)
+        | Act::Trigger(_)
+        | Act::Kill(_)
+        | Act::Pause(_)
+        | Act::Continue(_)
+        | Act::Restart(_)
+        | Act::Reload(_) => false,
+    }
+}
+
+fn is_work(what: &What) -> bool {
+    matches!(what, What::Arrived(arrived) if matches!(arrived.endpoint, Endpoint::Token | Endpoint::Api))
+}

@@ -1,0 +1,89 @@
+//! One part of a chore: a command whose output streams, timed, with an outcome.
+
+use std::{
+    ffi::OsStr,
+    io::{BufRead, BufReader},
+    path::PathBuf,
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use crate::totals::Totals;
+
+/// How a part went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// As it should.
+    Done,
+    /// It ran and says no.
+    Failed,
+    /// It could not run.
+    LeftOut(String),
+}
+
+/// A part that was run.
+#[derive(Debug)]
+pub(crate) struct Part {
+    /// What it is called.
+    pub(crate) name: &'static str,
+    /// How it went.
+    pub(crate) outcome: Outcome,
+    /// How long it took.
+    pub(crate) took: Duration,
+    /// Tests counted in its output.
+    pub(crate) totals: Totals,
+}
+
+/// The repository's root.
+pub(crate) fn root() -> PathBuf {
+    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    here.parent().map_or(here.clone(), PathBuf::from)
+}
+
+/// The cargo that runs this chore.
+pub(crate) fn cargo(words: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
+    command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()), words)
+}
+
+/// A program in the repository's root.
+pub(crate) fn command(program: impl AsRef<OsStr>, words: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
+    let mut command = Command::new(program);
+    command.args(words).current_dir(root());
+    command
+}
+
+/// Runs a command. Its output goes through as it comes, and test results in it are counted.
+pub(crate) fn run(name: &'static str, command: &mut Command) -> Part {
+    println!("\n== {name}");
+    let began = Instant::now();
+    let mut totals = Totals::default();
+    let outcome = match stream(command, &mut totals) {
+        Ok(true) => Outcome::Done,
+        Ok(false) => Outcome::Failed,
+        Err(error) => Outcome::LeftOut(format!("{} cannot be run: {error}", command.get_program().to_string_lossy())),
+    };
+    let took = began.elapsed();
+    println!("== {name}: {} in {:.1} s", word(&outcome), took.as_secs_f64());
+    Part { name, outcome, took, totals }
+}
+
+fn stream(command: &mut Command, totals: &mut Totals) -> std::io::Result<bool> {
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+    if let Some(stdout) = child.stdout.take() {
+        for line in BufReader::new(stdout).split(b'\n') {
+            let line = String::from_utf8_lossy(&line?).into_owned();
+            println!("{line}");
+            totals.count(&line);
+        }
+    }
+    Ok(child.wait()?.success())
+}
+
+/// The word for an outcome.
+pub(crate) fn word(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Done => "done",
+        Outcome::Failed => "FAILED",
+        Outcome::LeftOut(_) => "left out",
+    }
+}

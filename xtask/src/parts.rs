@@ -1,0 +1,104 @@
+//! Which parts the chores have.
+
+use std::{process::ExitCode, time::Duration};
+
+use crate::{
+    part::{Outcome, Part, cargo, command, root, run, word},
+    totals::Totals,
+};
+
+/// Examples in other languages: name, folder, and the program that installs what they need.
+const EXAMPLES: [(&str, &str, [&str; 2]); 2] = [
+    ("python-authlib", "examples/python-authlib", ["python3", "ensure_venv.py"]),
+    ("node-openid-client", "examples/node-openid-client", ["node", "ensure_modules.mjs"]),
+];
+
+/// `cargo xtask test`.
+pub(crate) fn test() -> ExitCode {
+    let before = tracked_changes();
+    let mut parts = vec![
+        run("fmt", &mut cargo(["fmt", "--all", "--check"])),
+        run("clippy", &mut cargo(["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"])),
+    ];
+    let installs = EXAMPLES.map(|(name, folder, words)| install(name, folder, words));
+    let left_out: Vec<&str> = installs.iter().filter(|part| part.outcome != Outcome::Done).map(|part| part.name).collect();
+    parts.push(run("tests and doc tests", tests().env("REGRANT_LEFT_OUT", left_out.join(","))));
+    parts.extend(installs);
+    parts.push(run("rustdoc", cargo(["doc", "--workspace", "--no-deps", "--quiet"]).env("RUSTDOCFLAGS", "--deny warnings")));
+    parts.push(untouched(before));
+    conclude(&parts)
+}
+
+/// `cargo xtask features`.
+pub(crate) fn features() -> ExitCode {
+    // Only the writer: the other tests look at what was built in before.
+    let words = ["test", "--quiet", "--package", "acceptance", "--test", "pairs", "the_features_name"];
+    let part = run("features", cargo(words).env("REGRANT_UPDATE", "1"));
+    if part.outcome == Outcome::Done { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// A snapshot that differs must fail, and never be rewritten.
+fn tests() -> std::process::Command {
+    let mut tests = cargo(["test", "--workspace", "--no-fail-fast"]);
+    tests.env("INSTA_UPDATE", "no").env_remove("REGRANT_UPDATE");
+    tests
+}
+
+fn install(name: &'static str, folder: &str, [program, script]: [&str; 2]) -> Part {
+    if !root().join(folder).join(script).is_file() {
+        let outcome = Outcome::LeftOut(format!("{folder}/{script} is not there"));
+        return Part { name, outcome, took: Duration::ZERO, totals: Totals::default() };
+    }
+    let mut part = run(name, command(program, [script]).current_dir(root().join(folder)));
+    // What cannot be installed (no network, no interpreter) is not a defect of the project.
+    if part.outcome == Outcome::Failed {
+        part.outcome = Outcome::LeftOut("what it needs could not be installed".into());
+    }
+    part
+}
+
+/// Generated files are tracked: if the tests changed one, it was not up to date.
+fn untouched(before: Option<Vec<u8>>) -> Part {
+    let outcome = match (before, tracked_changes()) {
+        (Some(before), Some(after)) if before == after => Outcome::Done,
+        (Some(_), Some(_)) => Outcome::Failed,
+        _ => Outcome::LeftOut("git cannot tell which files changed".into()),
+    };
+    println!("\n== generated files are up to date: {}", word(&outcome));
+    Part { name: "generated files", outcome, took: Duration::ZERO, totals: Totals::default() }
+}
+
+fn tracked_changes() -> Option<Vec<u8>> {
+    let output = command("git", ["diff", "HEAD"]).output().ok()?;
+    output.status.success().then_some(output.stdout)
+}
+
+/// Everything at a glance, and the totals as the last line.
+fn conclude(parts: &[Part]) -> ExitCode {
+    let ci = std::env::var("CI").is_ok_and(|value| value == "true");
+    let is_bad = |part: &&Part| match part.outcome {
+        Outcome::Done => false,
+        Outcome::Failed => true,
+        Outcome::LeftOut(_) => ci,
+    };
+    println!();
+    for part in parts {
+        let why = if let Outcome::LeftOut(why) = &part.outcome { format!(" ({why})") } else { String::new() };
+        println!("{:<20} {:>7.1} s  {}{why}", part.name, part.took.as_secs_f64(), word(&part.outcome));
+    }
+    let bad = parts.iter().filter(is_bad).count();
+    if ci && parts.iter().any(|part| matches!(part.outcome, Outcome::LeftOut(_))) {
+        println!("CI=true: a part that is left out counts as failed");
+    }
+    let (passed, failed) = totals(parts, is_bad);
+    println!("{passed} passed, {failed} failed");
+    if bad == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Tests of all parts. A part that fails without a failed test, such as one that does not compile, counts as one.
+fn totals(parts: &[Part], is_bad: impl Fn(&&Part) -> bool) -> (u64, u64) {
+    parts.iter().fold((0, 0), |(passed, failed), part| {
+        let alone = u64::from(is_bad(&part) && part.totals.failed == 0);
+        (passed + part.totals.passed, failed + part.totals.failed + alone)
+    })
+}
