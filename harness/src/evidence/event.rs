@@ -472,12 +472,6 @@ pub enum What {
         /// Units of work named anywhere in the request.
         #[serde(skip_serializing_if = "Vec::is_empty", default)]
         units: Vec<String>,
-        /// `grant_type` of a token request: known even where a fault keeps the request from being decided.
-        #[serde(skip_serializing_if = "Option::is_none", default)]
-        grant_type: Option<String>,
-        /// The token or code that it carries, as it was at that moment, whatever becomes of the request.
-        #[serde(skip_serializing_if = "Option::is_none", default)]
-        presented: Option<Presentation>,
         /// The harness's own agent sent it (the user's browser), not the subject.
         #[serde(default)]
         by_agent: bool,

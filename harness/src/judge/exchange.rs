@@ -27,10 +27,6 @@ pub struct Exchange<'h> {
     pub content_type: Option<&'h str>,
     /// Units named in it.
     pub units: &'h [String],
-    /// `grant_type`, as sent.
-    pub grant_type: Option<&'h str>,
-    /// The token or code that it carried.
-    pub presented: Option<&'h Presentation>,
     /// Sent by the user's browser.
     pub by_agent: bool,
     /// Decided as a token request.
@@ -96,8 +92,7 @@ impl<'h> Exchange<'h> {
 
     /// The grant type of a token request of the subject.
     fn asks_for(&self) -> Option<&'h str> {
-        let ours = !self.by_agent && self.endpoint == Endpoint::Token;
-        self.token.as_ref().and_then(|t| t.grant_type).or(self.grant_type).filter(|_| ours)
+        self.token.as_ref().and_then(|t| t.grant_type).filter(|_| !self.by_agent)
     }
 
     /// A call of the API by the subject.
@@ -107,12 +102,11 @@ impl<'h> Exchange<'h> {
     }
 
     fn presentation(&self) -> Option<&'h Presentation> {
-        let decided = match (&self.token, &self.api) {
+        match (&self.token, &self.api) {
             (Some(token), _) => token.presented,
             (None, Some(api)) => api.presented,
             (None, None) => None,
-        };
-        decided.or(self.presented)
+        }
     }
 
     /// Name of the token it presented.
@@ -131,6 +125,12 @@ impl<'h> Exchange<'h> {
     #[must_use]
     pub fn grant(&self) -> Option<Grant> {
         self.presentation().and_then(|p| p.grant)
+    }
+
+    /// It presented something that the provider never issued.
+    #[must_use]
+    pub fn carries_unknown(&self) -> bool {
+        self.presentation().is_some_and(|p| p.token.is_none())
     }
 
     /// Answered with this class of status.
@@ -162,7 +162,7 @@ impl<'h> Exchange<'h> {
     pub fn issued_in(&self) -> Option<Grant> {
         match self.token.as_ref().map(|t| t.result) {
             Some(TokenResult::Issued { grant, .. }) => Some(*grant),
-            Some(TokenResult::Refused { .. }) | None => None,
+            Some(TokenResult::Refused { .. } | TokenResult::Undecided) | None => None,
         }
     }
 
@@ -207,7 +207,7 @@ pub(super) fn exchanges<'h>(events: &[(Mark, &'h Event)]) -> Vec<Exchange<'h>> {
 }
 
 fn arrival(mark: Mark, what: &What) -> Option<(u64, Exchange<'_>)> {
-    let What::Requested { exchange, began, endpoint, method, path, content_type, units, grant_type, presented, by_agent, .. } = what else {
+    let What::Requested { exchange, began, endpoint, method, path, content_type, units, by_agent, .. } = what else {
         return None;
     };
     let new = Exchange {
@@ -218,8 +218,6 @@ fn arrival(mark: Mark, what: &What) -> Option<(u64, Exchange<'_>)> {
         path,
         content_type: content_type.as_deref(),
         units,
-        grant_type: grant_type.as_deref(),
-        presented: presented.as_ref(),
         by_agent: *by_agent,
         token: None,
         api: None,

@@ -119,7 +119,6 @@ impl WireCollector {
     fn arrived(&mut self, arrived: &Arrived) -> Vec<What> {
         let parameters = request::parameters(arrived);
         self.learn(arrived.endpoint, &parameters);
-        let grant_type = parameters.get("grant_type").filter(|_| arrived.endpoint == Endpoint::Token).map(str::to_owned);
         let mut events = vec![What::Requested {
             exchange: arrived.exchange,
             conn: arrived.conn,
@@ -129,8 +128,6 @@ impl WireCollector {
             path: shorten(self.canaries.redact(&request::path_and_names(arrived)), PATH),
             content_type: request::content_type(arrived).map(|t| self.words(&t)),
             units: self.units_in(arrived),
-            grant_type: grant_type.map(|g| self.words(&g)),
-            presented: arrived.presented.as_ref().map(presentation),
             by_agent: request::header(arrived, AGENT_HEADER) == Some(self.agent_token.as_str()),
         }];
         events.extend(self.seen(arrived));

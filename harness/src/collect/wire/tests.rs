@@ -77,23 +77,9 @@ fn a_request_is_told_without_its_values() {
             path: "/v1/employees?cursor=&limit=".into(),
             content_type: Some("application/json".into()),
             units: vec![],
-            grant_type: None,
-            presented: None,
             by_agent: true,
         }]
     );
-}
-
-#[test]
-fn what_a_token_request_asks_is_known_before_it_is_decided() {
-    let mut wire = collector();
-    let presented = Presented { name: Some("refresh#1".into()), grant: Some(GrantId(1)), state: TokenState::Active };
-    let headers = [("content-type", "application/x-www-form-urlencoded")];
-    let asked = Arrived { presented: Some(presented), ..request(Endpoint::Token, "/oauth/token", &headers, "grant_type=refresh_token") };
-    let events = arrive(&mut wire, asked);
-    let What::Requested { grant_type, presented, .. } = &events[0] else { panic!("{events:?}") };
-    assert_eq!(grant_type.as_deref(), Some("refresh_token"));
-    assert_eq!(presented.as_ref().and_then(|p| p.token.as_deref()), Some("refresh#1"));
 }
 
 #[test]
