@@ -326,3 +326,26 @@ async fn an_open_input_can_be_fed() {
     supervisor.wait_exit(proc, LONG).await.expect("alive").expect("ended");
     assert!(matches!(supervisor.feed(proc, "more\n").await, Err(SubjectError::NotListening { .. })));
 }
+
+#[tokio::test]
+async fn a_supervisor_that_is_gone_is_told_and_never_awaited() {
+    let sandbox = Sandbox::create().expect("sandbox");
+    let (supervisor, mut events) = Supervisor::launch(exe(), &sandbox).await.expect("launched");
+    let proc = supervisor.spawn(&shell(&sandbox, "echo $PPID; sleep 600")).await.expect("spawned");
+    let pid = next_line(&mut events).await;
+    // Asked to end, it takes everything along.
+    let tree = supervisor.tree(proc).await.expect("asked");
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("ran").success());
+    assert!(matches!(supervisor.wait_exit(proc, LONG).await, Ok(Some(_)) | Err(SubjectError::SupervisorGone)));
+    while events.recv().await.is_some() {}
+    assert!(matches!(supervisor.kill_tree(proc).await, Err(SubjectError::SupervisorGone)));
+    assert!(matches!(supervisor.spawn(&shell(&sandbox, "true")).await, Err(SpawnError::SupervisorGone { .. })));
+    assert!(gone(&tree).await);
+}
+
+#[tokio::test]
+async fn what_is_no_supervisor_is_not_waited_for() {
+    let sandbox = Sandbox::create().expect("sandbox");
+    assert!(matches!(Supervisor::launch(Path::new("/bin/true"), &sandbox).await, Err(SubjectError::Environment { .. })));
+    assert!(matches!(Supervisor::launch(Path::new("/no/such/file"), &sandbox).await, Err(SubjectError::Environment { .. })));
+}

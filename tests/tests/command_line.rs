@@ -108,6 +108,26 @@ fn a_saved_run_is_judged_again_and_sent_where_it_is_wanted() {
 }
 
 #[test]
+fn a_run_that_was_told_is_judged_again_to_the_same_verdicts() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("out");
+    let out = out.to_string_lossy();
+    let told = regrant(&["check", "--reference", "keeps-calling", "--only", "user_revokes_access", "--seed", "11", "--out", &out]);
+    assert_eq!(code(&told), 1, "{}{}", stdout(&told), stderr(&told));
+    assert!(stdout(&told).contains("FAIL  STOP-01"), "{}", stdout(&told));
+    assert!(stdout(&told).contains("Again: regrant check --reference keeps-calling --only STOP-01"), "{}", stdout(&told));
+    let again = regrant(&["judge", &out, "--format", "json"]);
+    assert_eq!(code(&again), 1);
+    let [kept, again] = [fs::read_to_string(folder.path().join("out/verdicts.json")).expect("kept"), stdout(&again)]
+        .map(|json| serde_json::from_str::<serde_json::Value>(&json).expect("JSON"));
+    assert_eq!(kept["requirements"], again["requirements"]);
+    assert_eq!(kept["stories"], again["stories"]);
+    for file in ["run.jsonl", "junit.xml", "summary.md"] {
+        assert!(fs::metadata(folder.path().join("out").join(file)).is_ok_and(|file| file.len() > 0), "{file}");
+    }
+}
+
+#[test]
 fn shells_and_editors_get_what_they_ask_for() {
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         assert!(stdout(&regrant(&["completions", shell])).contains("regrant"), "{shell}");

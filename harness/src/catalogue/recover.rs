@@ -6,11 +6,11 @@ use super::{
     Requirement,
     Severity::*,
     shared::*,
-    work::{self, Ledger, Unit},
+    work::{self, Delivery, Ledger, Unit},
 };
 use crate::{
     evidence::{Outcome, Verb, What},
-    judge::{Call, Ended, Mark, View, WorkKind, control},
+    judge::{Call, Ended, Exchange, Mark, View, WorkKind, control},
 };
 
 /// The group.
@@ -51,7 +51,7 @@ pub(super) const ALL: &[Requirement] = &[
         sentence: "reports no unit as done again after it has read the 2xx for the first report",
         sources: &["Pleo, How to update export items"],
         why: "After reconnection everything is sent again from zero: duplicate bookings in the ledger.",
-        observed: "Units named in accepted reports, twice, where the first report's 2xx had been read and no kill, pause or lost reply lies between.",
+        observed: "Reports that name a unit, whatever they are answered, after the 2xx for an earlier report of it had been read, where no kill, pause or lost reply lies between.",
         undecided: "Fewer than three units were accepted or none was delivered before the outage.",
         remedy: "Record the delivery in the step that reads the 2xx.",
         declarable: true,
@@ -189,8 +189,13 @@ fn recover_03(view: &View<'_>) -> Finding {
         Ok(trouble) => trouble,
         Err(finding) => return finding,
     };
-    if let Some((id, first, read, second)) = units.iter().find_map(|(id, unit)| reported_again(view, id, unit)) {
-        return Finding::fail(format!("{id} was reported again after its first report had been accepted"), vec![first.n, read.n, second.n]);
+    for (id, unit) in &units {
+        let Some((first, read)) = unit.deliveries.iter().find_map(|d| Some((d, d.read?))) else { continue };
+        let again = |x: &&Exchange<'_>| repeats(first, x, id) && x.began > read.at && !excused(view, first.sent, read, x.arrived);
+        if let Some(again) = view.exchanges.iter().find(again) {
+            let reason = format!("{id} was reported again after its first report had been accepted");
+            return Finding::fail(reason, vec![first.sent.n, read.n, again.arrived.n]);
+        }
     }
     match recovered(view, trouble) {
         Some(recovered) => Finding::pass("no unit was reported twice", vec![trouble.n, recovered.n]),
@@ -198,23 +203,23 @@ fn recover_03(view: &View<'_>) -> Finding {
     }
 }
 
-/// The same report once more, begun after the 2xx for the first one had been read, and nothing in between that would explain it.
-fn reported_again<'u>(view: &View<'_>, id: &'u str, unit: &Unit<'_>) -> Option<(&'u str, Mark, Mark, Mark)> {
-    let ended = |what: &What| matches!(what, What::ProcessStopping { kill: true, .. } | What::ProcessExited { expected: false, .. });
-    let excuses: Vec<Mark> =
-        view.marks(ended).into_iter().chain(view.exchanges.iter().filter_map(|x| x.aborted).map(|(mark, _)| mark)).collect();
-    for (index, second) in unit.deliveries.iter().enumerate() {
-        for first in &unit.deliveries[..index] {
-            let Some(read) = first.read else { continue };
-            let excused = excuses.iter().any(|mark| *mark > first.sent && *mark < second.sent);
-            // A unit that is pushed may take several different requests; a report of an export is one by its meaning.
-            let same = view.terms.work == Some(WorkKind::Export) || first.request == second.request;
-            if second.began > read.at && !excused && same && second.is_report {
-                return Some((id, first.sent, read, second.sent));
-            }
-        }
-    }
-    None
+/// A request like the one that delivered the unit, and names it again. A pushed unit may take several different requests.
+fn repeats(first: &Delivery<'_>, x: &Exchange<'_>, id: &str) -> bool {
+    let (method, path) = first.request;
+    let likewise = x.method == method && (x.path == path || (x.path.ends_with("/items") && path.ends_with("/items")));
+    x.is_api() && x.arrived > first.sent && likewise && first.is_report && x.units.iter().any(|unit| unit == id)
+}
+
+/// A kill, a crash or a lost reply lies between, or the process was ended before it had come to rest: it could not know.
+fn excused(view: &View<'_>, from: Mark, read: Mark, until: Mark) -> bool {
+    let rest = view.settled_after(read).unwrap_or(Mark::END);
+    let ended = view.events().filter(|(mark, _)| *mark > from && *mark < until).any(|(mark, what)| match what {
+        What::ProcessStopping { kill: true, .. } | What::ProcessExited { expected: false, .. } => true,
+        What::ProcessStopping { kill: false, .. } | What::ProcessExited { expected: true, .. } => mark < rest,
+        _ => false,
+    });
+    let lost = view.exchanges.iter().filter_map(|x| x.aborted).any(|(mark, _)| mark > from && mark < until);
+    ended || lost
 }
 
 fn recover_04(view: &View<'_>) -> Finding {

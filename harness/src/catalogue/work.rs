@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::shared::START;
 use crate::{
-    evidence::{Micros, Outcome, What},
+    evidence::{Outcome, What},
     judge::{Exchange, Mark, View, WorkKind},
 };
 
@@ -26,8 +26,6 @@ pub(super) struct Unit<'h> {
 
 /// One delivery.
 pub(super) struct Delivery<'h> {
-    /// When its first byte came.
-    pub(super) began: Micros,
     /// When the request had arrived.
     pub(super) sent: Mark,
     /// When the subject had read the 2xx.
@@ -65,7 +63,6 @@ pub(super) fn ledger<'h>(view: &View<'h>) -> Ledger<'h> {
     }
     for x in view.exchanges.iter().filter(|x| x.is_api() && x.answered(2)) {
         let delivery = || Delivery {
-            began: x.began,
             sent: x.arrived,
             read: x.read,
             request: (x.method, x.path),

@@ -42,6 +42,7 @@ impl Shown {
     /// What to write after an event.
     fn after(&mut self, event: Progress) -> String {
         let line = match event {
+            Progress::Note { text } => Some(format!("note: {text}")),
             Progress::Building => Some("building the subject".to_owned()),
             Progress::Planned { stories } => {
                 self.planned = stories;

@@ -10,6 +10,9 @@ use crate::report::ExitStatus;
 /// Time for tasks to notice that nobody waits for them any more.
 const FAREWELL: Duration = Duration::from_millis(500);
 
+/// Signals so close together are one wish: `timeout` and some shells signal a process and then its group.
+const ONE_WISH: Duration = Duration::from_millis(500);
+
 /// Runs a future on a runtime of its own and hands it the means to notice that the user cancels.
 pub(super) fn block_on<F: Future>(work: impl FnOnce(Cancel) -> F) -> Result<F::Output, CliError> {
     let runtime = Runtime::new().map_err(|source| CliError::Environment(format!("cannot start a runtime: {source}")))?;
@@ -24,6 +27,7 @@ pub(super) fn block_on<F: Future>(work: impl FnOnce(Cancel) -> F) -> Result<F::O
 async fn watch_signals(cancel: watch::Sender<bool>) {
     asked_to_end().await;
     cancel.send_replace(true);
+    tokio::time::sleep(ONE_WISH).await;
     asked_to_end().await;
     process::exit(ExitStatus::Cancelled.code().into());
 }

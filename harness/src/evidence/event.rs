@@ -247,7 +247,8 @@ pub enum What {
     // --- the harness ---
     /// A story began.
     StoryBegan {
-        /// Its name.
+        /// Its name. Saved as `name`, since every line of `run.jsonl` already says `story`.
+        #[serde(rename = "name")]
         story: String,
         /// How this subject is made to refresh.
         refreshing: Refreshing,

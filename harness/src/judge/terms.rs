@@ -49,6 +49,7 @@ pub struct Terms {
     /// `features.confidential`.
     pub confidential: Option<bool>,
     /// `features.period`: microseconds; `Some(None)` is an explicit "none".
+    #[serde(with = "period")]
     pub period: Option<Option<u64>>,
     /// `features.refresh_attempts`.
     pub refresh_attempts: u32,
@@ -88,6 +89,52 @@ impl Default for Terms {
             log_refresh_failed: None,
             log_detected: None,
             log_reauthentication: None,
+        }
+    }
+}
+
+/// JSON has one `null` only, so an explicit "none" is saved as that word.
+mod period {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(untagged)]
+    enum Saved {
+        Micros(u64),
+        Word(No),
+    }
+
+    #[derive(Serialize, Deserialize)]
+    enum No {
+        #[serde(rename = "none")]
+        None,
+    }
+
+    #[allow(clippy::option_option, clippy::ref_option, reason = "serde's signature")]
+    pub(super) fn serialize<S: Serializer>(period: &Option<Option<u64>>, to: S) -> Result<S::Ok, S::Error> {
+        period.map(|period| period.map_or(Saved::Word(No::None), Saved::Micros)).serialize(to)
+    }
+
+    #[allow(clippy::option_option, reason = "as in the terms")]
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Option<u64>>, D::Error> {
+        let saved = Option::<Saved>::deserialize(from)?;
+        Ok(saved.map(|saved| match saved {
+            Saved::Micros(micros) => Some(micros),
+            Saved::Word(No::None) => None,
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_of_a_period_survives_being_saved() {
+        for period in [None, Some(None), Some(Some(2_000_000))] {
+            let terms = Terms { period, ..Terms::default() };
+            let saved = serde_json::to_string(&terms).expect("written");
+            assert_eq!(serde_json::from_str::<Terms>(&saved).expect("read"), terms, "{saved}");
         }
     }
 }

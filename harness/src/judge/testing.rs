@@ -357,6 +357,10 @@ impl Story {
     // --- the wire ---
 
     fn requested(self, endpoint: Endpoint, method: &str, path: &str, by_agent: bool) -> Self {
+        self.names(endpoint, method, path, by_agent, Vec::new())
+    }
+
+    fn names(self, endpoint: Endpoint, method: &str, path: &str, by_agent: bool, units: Vec<String>) -> Self {
         let (exchange, began) = (self.exchange, self.now + MS / 2);
         let content_type = (endpoint == Endpoint::Token).then(|| "application/x-www-form-urlencoded".to_owned());
         self.event(What::Requested {
@@ -367,7 +371,7 @@ impl Story {
             method: method.into(),
             path: path.into(),
             content_type,
-            units: Vec::new(),
+            units,
             by_agent,
         })
     }
@@ -389,7 +393,7 @@ impl Story {
     pub(crate) fn reports(mut self, units: &[String]) -> Self {
         self.exchange += 1;
         let (access, _) = self.newest();
-        self.requested(Endpoint::Api, "PUT", "/v3/export-jobs/1/items", false).api_end(
+        self.names(Endpoint::Api, "PUT", "/v3/export-jobs/1/items", false, units.to_vec()).api_end(
             Some(&access),
             TokenState::Active,
             200,

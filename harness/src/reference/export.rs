@@ -71,8 +71,10 @@ async fn deliver(app: &App, job: &Job, stimulus: u64) -> Result<(), CallError> {
         entries = book(app, job, stimulus).await?;
         app.store.reported(entries.iter().map(|entry| entry.id.as_str()))?;
     }
-    if !job.begun || app.flaws.has(Flaw::StartsTwice) {
+    if !job.begun {
         event(app, &job.id, "started", stimulus).await?;
+    } else if app.flaws.has(Flaw::StartsTwice) {
+        drop(event(app, &job.id, "started", stimulus).await);
     }
     if app.store.note("skip")?.is_none() {
         if !app.flaws.has(Flaw::SeenBeforeDelivered) {

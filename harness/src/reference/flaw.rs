@@ -55,7 +55,7 @@ flaws! {
     OnlyKnowsInvalidGrant "only-knows-invalid-grant" "takes every refusal but invalid_grant as a passing fault"
         breaks ["DETECT-02" "DETECT-03"] may ["STOP-02" "STOP-07" "MARK-01" "MARK-02" "PROMPT-01" "PROMPT-02" "PURGE-02" "PURGE-03" "PURGE-04" "PURGE-05" "LOG-02" "LOG-03" "DETECT-07"]
     GivesUpOnApi401 "gives-up-on-api-401" "takes an API 401 as the end of the grant without trying a refresh"
-        breaks ["DETECT-04"] may ["PROMPT-03" "RACE-01" "RACE-03" "RACE-11" "DETECT-05" "REFRESH-01" "REFRESH-02" "REFRESH-03" "REFRESH-13" "RECOVER-02" "RECOVER-03" "RETRY-01" "RETRY-04" "LOG-01" "LOG-05" "LOG-07"]
+        breaks ["DETECT-04"] may ["PROMPT-03" "RACE-01" "RACE-03" "RACE-11" "DETECT-05" "REFRESH-01" "REFRESH-02" "REFRESH-03" "REFRESH-13" "RECOVER-02" "RECOVER-03" "RETRY-01" "RETRY-04" "LOG-01" "LOG-05" "LOG-07" "REFRESH-05" "REFRESH-06" "REFRESH-07" "ROTATE-03" "ROTATE-04"]
     LeavesConnected "leaves-connected-after-refused-refresh-on-401" "drops the work, not the connection, when a refresh that an API 401 or 403 caused is refused"
         breaks ["DETECT-07"] may ["DETECT-01" "DETECT-02" "DETECT-03" "STOP-01" "STOP-02" "STOP-03" "STOP-04" "STOP-07" "MARK-01" "MARK-02" "PROMPT-01" "PROMPT-02" "PURGE-01" "PURGE-02" "PURGE-03" "PURGE-04" "PURGE-05" "LOG-02" "LOG-03" "RACE-07" "RACE-08" "ROTATE-07" "RETRY-07" "REAUTH-09"]
     KeepsCalling "keeps-calling" "goes on calling the API with the dead access token after the refusal"
@@ -65,17 +65,17 @@ flaws! {
     WebhookIgnoresMark "webhook-ignores-mark" "calls the API for a webhook although the connection is unauthenticated"
         breaks ["STOP-03"] may ["STOP-01" "STOP-04"]
     ForgetsStop "forgets-stop-on-restart" "stops in memory only: the tokens stay in the store and a restart goes on with them"
-        breaks ["STOP-04"] may ["MARK-02" "PURGE-01" "PURGE-02" "PURGE-03" "PURGE-04" "PURGE-05" "STOP-01" "STOP-02" "STOP-07" "PROMPT-01" "LOG-04" "RECOVER-02"]
+        breaks ["STOP-04"] may ["MARK-02" "PURGE-01" "PURGE-02" "PURGE-03" "PURGE-04" "PURGE-05" "STOP-01" "STOP-02" "STOP-07" "PROMPT-01" "LOG-04" "RECOVER-02" "ROTATE-07"]
     AccessTokenSurvives "access-token-survives" "presents the dead access token after a restart"
-        breaks ["PURGE-01"] may ["PURGE-04" "PURGE-05" "STOP-01" "STOP-04"]
+        breaks ["PURGE-01"] may ["PURGE-04" "PURGE-05" "STOP-01" "STOP-04" "ROTATE-07"]
     RefreshTokenSurvives "refresh-token-survives" "presents the dead refresh token after a restart"
-        breaks ["PURGE-02"] may ["PURGE-03" "PURGE-05" "STOP-02" "STOP-07"]
+        breaks ["PURGE-02"] may ["PURGE-03" "PURGE-05" "STOP-02" "STOP-07" "ROTATE-07"]
     KeepsRefreshRow "keeps-refresh-row" "leaves the dead refresh token in its row"
-        breaks ["PURGE-03"] may ["PURGE-05"]
+        breaks ["PURGE-03"] may ["PURGE-05" "ROTATE-07"]
     KeepsAccessRow "keeps-access-row" "leaves the dead access token in its row"
-        breaks ["PURGE-04"] may ["PURGE-05"]
+        breaks ["PURGE-04"] may ["PURGE-05" "ROTATE-07"]
     KeepsBackupFile "keeps-backup-file" "leaves a copy of the tokens in a backup file"
-        breaks ["PURGE-03" "PURGE-04"] may ["PURGE-05" "PURGE-08" "PURGE-09" "SECRET-04"]
+        breaks ["PURGE-03" "PURGE-04"] may ["PURGE-05" "PURGE-08" "PURGE-09" "SECRET-04" "ROTATE-07"]
     AlwaysConnected "always-connected" "says connected in its status, whatever happened"
         breaks ["MARK-01"] may ["MARK-02" "MARK-03" "PURGE-09" "ROTATE-02" "ROTATE-07" "DETECT-01" "DETECT-02" "DETECT-03" "DETECT-07" "RETRY-07" "RACE-04" "RACE-06" "RACE-07" "RACE-08" "REAUTH-06"]
     MarkInMemory "mark-in-memory" "forgets with a restart that the connection is unauthenticated"
@@ -139,21 +139,21 @@ flaws! {
     NeedsRestartAfterBlip "needs-restart-after-blip" "gives up for good, until a restart, after a passing fault"
         breaks ["RETRY-04"] may ["RECOVER-01" "RECOVER-02" "RETRY-03" "RETRY-05" "RETRY-06" "DETECT-08" "REFRESH-06"]
     SecretBothWays "secret-both-ways" "sends the client secret in the header and in the body of a refresh"
-        breaks ["REFRESH-01"] may ["DETECT-04" "PROMPT-03" "MARK-01" "REFRESH-02" "REFRESH-03" "REFRESH-04" "REFRESH-06" "REFRESH-07" "REFRESH-13" "RETRY-01" "RETRY-04" "RACE-03" "RACE-11" "RECOVER-02" "DETECT-05" "DETECT-06" "PURGE-08"]
+        breaks ["REFRESH-01"] may ["DETECT-04" "PROMPT-03" "MARK-01" "REFRESH-02" "REFRESH-03" "REFRESH-04" "REFRESH-06" "REFRESH-07" "REFRESH-13" "RETRY-01" "RETRY-04" "RACE-03" "RACE-11" "RECOVER-02" "DETECT-05" "DETECT-06" "PURGE-08" "REFRESH-05" "ROTATE-03" "ROTATE-04"]
     JsonRefresh "json-refresh" "sends the refresh as JSON"
-        breaks ["REFRESH-01"] may ["DETECT-04" "PROMPT-03" "MARK-01" "REFRESH-02" "REFRESH-03" "REFRESH-04" "REFRESH-06" "REFRESH-07" "REFRESH-13" "RETRY-01" "RETRY-04" "RACE-03" "RACE-11" "RECOVER-02" "DETECT-05" "DETECT-06" "PURGE-08"]
+        breaks ["REFRESH-01"] may ["DETECT-04" "PROMPT-03" "MARK-01" "REFRESH-02" "REFRESH-03" "REFRESH-04" "REFRESH-06" "REFRESH-07" "REFRESH-13" "RETRY-01" "RETRY-04" "RACE-03" "RACE-11" "RECOVER-02" "DETECT-05" "DETECT-06" "PURGE-08" "REFRESH-05" "ROTATE-03" "ROTATE-04"]
     KeepsOldRefreshToken "keeps-old-refresh-token" "stores the new access token but not the new refresh token"
-        breaks ["REFRESH-02"] may ["PURGE-08" "PROMPT-03" "REFRESH-03" "REFRESH-04" "REFRESH-06" "REFRESH-13" "DETECT-04" "DETECT-05" "STOP-02" "RETRY-04" "RACE-03" "RACE-11" "RECOVER-02"]
+        breaks ["REFRESH-02"] may ["PURGE-08" "PROMPT-03" "REFRESH-03" "REFRESH-04" "REFRESH-06" "REFRESH-13" "DETECT-04" "DETECT-05" "STOP-02" "RETRY-04" "RACE-03" "RACE-11" "RECOVER-02" "REFRESH-05"]
     KeepsOldAccessToken "keeps-old-access-token" "stores the new refresh token but not the new access token"
-        breaks ["REFRESH-02"] may ["PURGE-08" "DETECT-04" "DETECT-05" "PURGE-01" "REFRESH-03" "REFRESH-04" "REFRESH-06" "REFRESH-13" "RETRY-04" "RACE-03" "RACE-11" "RECOVER-02" "RECOVER-01" "REFRESH-07" "MARK-01" "REFRESH-09"]
+        breaks ["REFRESH-02"] may ["PURGE-08" "DETECT-04" "DETECT-05" "PURGE-01" "REFRESH-03" "REFRESH-04" "REFRESH-06" "REFRESH-13" "RETRY-04" "RACE-03" "RACE-11" "RECOVER-02" "RECOVER-01" "REFRESH-07" "MARK-01" "REFRESH-09" "REFRESH-05" "ROTATE-04"]
     SavesLate "saves-late" "writes a refreshed pair to the store only at an orderly stop"
         breaks ["REFRESH-03"] may ["PURGE-08" "PURGE-02" "REFRESH-13" "RACE-07" "RECOVER-02" "PROMPT-03" "STOP-02" "SECRET-04"]
     TokenInQuery "token-in-query" "sends the access token in the query of one of its API calls as well"
         breaks ["REFRESH-08" "SECRET-02"] may []
     NoSingleFlight "no-single-flight" "lets every caller refresh for itself"
-        breaks ["RACE-01"] may ["RACE-03" "RACE-04" "RACE-11" "PROMPT-03" "STOP-02" "DETECT-05" "REFRESH-09" "RETRY-02" "LOG-04" "RECOVER-02"]
+        breaks ["RACE-01"] may ["RACE-03" "RACE-04" "RACE-11" "PROMPT-03" "STOP-02" "DETECT-05" "REFRESH-09" "RETRY-02" "LOG-04" "RECOVER-02" "REFRESH-07" "ROTATE-04"]
     WaitersFail "waiters-fail" "drops the work of whoever would have to wait for a refresh; the jobs of that time are acknowledged without their items"
-        breaks ["RACE-03"] may ["RECOVER-01" "RECOVER-02" "RECOVER-05" "RACE-11"]
+        breaks ["RACE-03"] may ["RECOVER-01" "RECOVER-02" "RECOVER-05" "RACE-11" "ROTATE-04"]
     InvalidClientLoop "invalid-client-loop" "goes on presenting credentials that Pleo refused"
         breaks ["ROTATE-01"] may ["STOP-02" "STOP-07" "RETRY-02" "LOG-06"]
     BlamesTheSecret "blames-the-secret" "takes invalid_grant under a new client secret as a configuration fault and stays connected"
@@ -172,7 +172,7 @@ flaws! {
     StoresUnusableAnswers "stores-unusable-answers" "stores whatever a 2xx token answer holds, even when there is no token in it"
         breaks ["DETECT-08"] may ["REFRESH-06" "RETRY-01" "RETRY-04" "PROMPT-03" "MARK-01" "REFRESH-07"]
     KeepsTokenHistory "keeps-token-history" "keeps every pair it ever had"
-        breaks ["PURGE-08"] may ["PURGE-03" "PURGE-04" "PURGE-05" "PURGE-09"]
+        breaks ["PURGE-08"] may ["PURGE-03" "PURGE-04" "PURGE-05" "PURGE-09" "ROTATE-07"]
     LeavesWithoutGoodbye "leaves-without-goodbye" "neither purges nor tells Pleo when the user disconnects"
         breaks ["PURGE-09"] may ["MARK-01" "STOP-01" "RACE-06"]
     DenialDisconnects "denial-disconnects" "forgets the connection when the user denies consent"
@@ -184,7 +184,7 @@ flaws! {
     StartsTwice "starts-twice" "sends a second started event for a job that is in progress"
         breaks ["RECOVER-06"] may []
     BlocksWhileRefreshing "blocks-while-refreshing" "answers its users only when no refresh is in flight"
-        breaks ["RECOVER-07"] may ["RECOVER-08" "RACE-01" "RACE-03" "RETRY-05" "PURGE-09" "RACE-06" "RACE-05"]
+        breaks ["RECOVER-07"] may ["RECOVER-08" "RACE-01" "RACE-03" "RETRY-05" "PURGE-09" "RACE-06" "RACE-05" "RACE-11"]
     WipesRecords "wipes-records" "deletes what it fetched when the grant ends"
         breaks ["RECOVER-09"] may ["PURGE-07"]
     IgnoresRetryAfter "ignores-retry-after" "does not heed Retry-After"

@@ -140,11 +140,12 @@ async fn serve(flaws: Flaws) -> Result<(), StartError> {
     let app = Arc::new(App::new(&config, flaws)?);
     let address = SocketAddr::from(([127, 0, 0, 1], config.port));
     let listener = tokio::net::TcpListener::bind(address).await.map_err(|error| StartError::Listen(config.port, error))?;
+    let stop = stop::asked();
     work::start(&app);
     log::line(Level::Info, "started", "listening", serde_json::json!({ "port": config.port }));
     tokio::select! {
         _ = axum::serve(listener, pages::router(Arc::clone(&app))) => {}
-        () = stop::asked() => {}
+        () = stop => {}
     }
     drop(tokio::time::timeout(LAST_REFRESH, app.tokens.at_rest()).await);
     if flaws.has(Flaw::SavesLate) {

@@ -40,8 +40,9 @@ async fn reconnect() -> Html<&'static str> {
 async fn serve(router: Router) -> ExitCode {
     let Ok(port) = config::port() else { return ExitCode::from(2) };
     let Ok(listener) = tokio::net::TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], port))).await else { return ExitCode::FAILURE };
+    let stop = stop::asked();
     tokio::select! {
         _ = axum::serve(listener, router) => ExitCode::FAILURE,
-        () = stop::asked() => ExitCode::SUCCESS,
+        () = stop => ExitCode::SUCCESS,
     }
 }

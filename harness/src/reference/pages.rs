@@ -107,13 +107,20 @@ async fn status(Shared(app): Shared<Arc<App>>) -> Response {
 }
 
 async fn settings(Shared(app): Shared<Arc<App>>) -> Response {
-    match app.store.note("settings") {
-        Ok(text) => {
-            let settings = text.and_then(|text| serde_json::from_str(&text).ok());
-            Json::<Value>(settings.unwrap_or_else(|| json!({ "ledger": "main", "currency": "EUR", "digest": "daily" }))).into_response()
-        }
+    match kept_settings(&app) {
+        Ok(settings) => Json(settings).into_response(),
         Err(error) => failed(&error),
     }
+}
+
+/// Settings that nobody has set yet are made once, with a ledger of their own.
+fn kept_settings(app: &App) -> Result<Value, StoreError> {
+    if let Some(settings) = app.store.note("settings")?.and_then(|text| serde_json::from_str(&text).ok()) {
+        return Ok(settings);
+    }
+    let settings = json!({ "ledger": format!("ledger-{:08x}", rand::random::<u32>()), "currency": "EUR", "digest": "daily" });
+    app.store.set_note("settings", &settings.to_string())?;
+    Ok(settings)
 }
 
 async fn set_settings(Shared(app): Shared<Arc<App>>, body: Bytes) -> Response {

@@ -2,17 +2,19 @@
 
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Returns once the process is asked to stop (SIGTERM or SIGINT).
-pub(crate) async fn asked() {
-    let (term, int) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
-    match (term, int) {
-        (Ok(mut term), Ok(mut int)) => {
-            tokio::select! {
-                _ = term.recv() => {}
-                _ = int.recv() => {}
+/// Listens from now on; the future ends once the process is asked to stop (SIGTERM or SIGINT).
+pub(crate) fn asked() -> impl Future<Output = ()> {
+    let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+    async {
+        match signals {
+            (Ok(mut term), Ok(mut int)) => {
+                tokio::select! {
+                    _ = term.recv() => {}
+                    _ = int.recv() => {}
+                }
             }
+            // Without handlers the signals' own effect is the right one.
+            (Err(_), _) | (_, Err(_)) => std::future::pending().await,
         }
-        // Without handlers the signals' own effect is the right one.
-        (Err(_), _) | (_, Err(_)) => std::future::pending().await,
     }
 }

@@ -172,7 +172,7 @@ impl Tokens {
             changes.borrow_and_update();
             let busy = self.in_flight.load(Ordering::SeqCst);
             match self.standing(need)? {
-                Standing::Usable(access) if access.generation != busy => return Ok(access),
+                Standing::Usable(access) if access.generation != busy => return self.renewed_elsewhere(need, access),
                 Standing::Closed(why) => return Err(why),
                 Standing::Usable(_) | Standing::Stale(_) => {}
             }
@@ -264,6 +264,7 @@ impl Tokens {
         let limit = self.memory.attempts(self.flaws, ATTEMPTS);
         let now = loop {
             let now = match self.standing(need)? {
+                Standing::Usable(access) if attempt == 0 => return self.renewed_elsewhere(need, access),
                 Standing::Usable(access) => return Ok(access),
                 Standing::Closed(why) => return Err(why),
                 Standing::Stale(now) => now,
@@ -297,6 +298,11 @@ impl Tokens {
             Standing::Closed(why) => Err(why),
             Standing::Usable(_) | Standing::Stale(_) => Err(Unavailable::Passing),
         }
+    }
+
+    /// The token is good, though we did nothing for it.
+    fn renewed_elsewhere(&self, need: Need, access: Access) -> Result<Access, Unavailable> {
+        if need != Need::Call && self.flaws.has(Flaw::NoReplay) { Err(Unavailable::Passing) } else { Ok(access) }
     }
 
     async fn attempt(&self, now: &Snapshot, need: Need, attempt: u32) -> Result<Settled, Unavailable> {
@@ -361,7 +367,7 @@ impl Tokens {
                 let fingerprint = self.pleo.fingerprint().to_owned();
                 self.change(sent, |now| (now.with_refused_client(fingerprint), Disk::Same))?;
                 if self.flaws.has(Flaw::InvalidClientLoop) {
-                    return Ok(Settled::Passing { retry_after: None, repeat: true, lost: false });
+                    return Ok(Settled::Passing { retry_after: None, repeat: true, lost: true });
                 }
                 Ok(Settled::Done)
             }

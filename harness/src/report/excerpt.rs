@@ -16,6 +16,9 @@ pub(super) struct Line {
     pub(super) cited: bool,
 }
 
+/// The nearest causes are enough: an outage can consist of a hundred faults of the same kind.
+const CAUSES: usize = 4;
+
 /// Lines in order, at most so many; an `Err` stands for that many lines left out.
 pub(super) fn excerpt(history: &History, cited: &[u32], most: usize) -> Vec<Result<Line, usize>> {
     let narrator = Narrator::new(history);
@@ -35,7 +38,7 @@ fn choose(history: &History, cited: &[u32]) -> BTreeMap<usize, bool> {
         chosen.insert(decision_of(events, index), true);
     }
     let (Some(&first), Some(&last)) = (chosen.keys().next(), chosen.keys().next_back()) else { return chosen };
-    let causes = (0..last).filter(|&index| is_cause(&events[index].what));
+    let causes = (0..last).rev().filter(|&index| is_cause(&events[index].what)).take(CAUSES);
     let between = (first..last).filter(|&index| is_turn(&events[index].what));
     let led_up = chosen.keys().flat_map(|&index| led_up_to(events, index));
     let context: Vec<usize> = causes.chain(between).chain(led_up).collect();
@@ -80,16 +83,11 @@ fn is_stimulus(what: &What) -> bool {
 
 /// What the provider's owner, the user or a fault did to the connection.
 fn is_cause(what: &What) -> bool {
-    matches!(
-        what,
-        What::Revoked { .. }
-            | What::Expired { .. }
-            | What::AccessRejected { .. }
-            | What::SecretRotated { .. }
-            | What::SecretHanded
-            | What::ClockMoved { .. }
-            | What::Faulted { .. }
-    )
+    match what {
+        What::Revoked { grants, .. } | What::Expired { grants, .. } | What::AccessRejected { grants } => !grants.is_empty(),
+        What::SecretRotated { .. } | What::SecretHanded | What::ClockMoved { .. } | What::Faulted { .. } => true,
+        _ => false,
+    }
 }
 
 /// What changes how later events are to be read.

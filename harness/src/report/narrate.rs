@@ -261,7 +261,9 @@ mod tests {
 
     use super::*;
     use crate::{
-        evidence::{CanaryForm, Found, LogStream, Outcome, PageSeen, Place, Presentation, Refreshing, Reply, Says, Wanted},
+        evidence::{
+            CanaryForm, Found, LogStream, Outcome, PageSeen, Place, Presentation, Refreshing, Reply, Says, Wanted, read_run, write_run,
+        },
         report::fixture::{history, request},
     };
 
@@ -368,10 +370,22 @@ mod tests {
         ]
     }
 
+    fn every_kind() -> History {
+        let all = [of_the_harness(), of_verbs_and_probes(), of_the_provider(), of_the_wire()].concat();
+        history("all", all.into_iter().zip(0..).map(|(what, at)| (at, what)).collect())
+    }
+
+    #[test]
+    fn every_kind_of_event_survives_being_saved() {
+        let header = crate::report::fixture::run().header;
+        let mut saved = Vec::new();
+        write_run(&mut saved, &header, &[every_kind()]).expect("written");
+        assert_eq!(read_run(saved.as_slice()).expect("read"), (header, vec![every_kind()]));
+    }
+
     #[test]
     fn every_kind_of_event_has_a_sentence() {
-        let all = [of_the_harness(), of_verbs_and_probes(), of_the_provider(), of_the_wire()].concat();
-        let story = history("all", all.into_iter().zip(0..).map(|(what, at)| (at, what)).collect());
+        let story = every_kind();
         let narrator = Narrator::new(&story);
         let told: Vec<_> = story.events.iter().map(|event| format!("{}  {}", clock(event.at), narrator.tell(&event.what))).collect();
         insta::assert_snapshot!(told.join("\n"));

@@ -1,6 +1,6 @@
 //! The report that a person can act on: failures first, each with what was seen, in order, and what to do.
 
-use std::fmt::Write;
+use std::{collections::BTreeSet, fmt::Write};
 
 use super::{
     ExitStatus, Paint, Report,
@@ -143,6 +143,10 @@ impl Page<'_> {
         for (reason, unlock, group) in grouped(&undecided) {
             let word = self.paint.warn(ids(&group));
             self.line(format!("  {word}  {reason}"));
+            let stories = undecided_in(&group, reason);
+            if !stories.is_empty() {
+                self.line(format!("    in {}", stories.join(", ")));
+            }
             if let Some(unlock) = unlock {
                 self.line(format!("    decided by this line of regrant.toml: {unlock}"));
             }
@@ -273,6 +277,12 @@ fn grouped<'j>(judged: &[&'j Judged]) -> Vec<(&'j str, Option<&'j str>, Vec<&'j 
         }
     }
     groups
+}
+
+/// Stories that left requirements undecided for this reason.
+fn undecided_in<'j>(group: &[&'j Judged], reason: &str) -> Vec<&'j str> {
+    let stories = group.iter().flat_map(|judged| &judged.stories).filter(|story| story.finding.reason == reason);
+    stories.map(|story| story.name.as_str()).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 fn ids(judged: &[&Judged]) -> String {

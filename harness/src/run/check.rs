@@ -61,7 +61,9 @@ impl RunError {
 pub async fn check(subject: Subject, options: Options, progress: UnboundedSender<Progress>, mut cancel: Cancel) -> Result<Run, RunError> {
     let started = Instant::now();
     let manifest = Arc::new(subject.manifest(&options.regrant)?);
-    refuse_unsupported(&manifest)?;
+    for (key, instead) in manifest.unsupported() {
+        let _ = progress.send(Progress::Note { text: format!("{}: `{key}`: {instead}", manifest.file) });
+    }
     let plan = plan::plan(&options.selection, &options.scenarios)?;
     build(&manifest, &progress).await?;
     let _ = progress.send(Progress::Planned { stories: plan.stories.len() });
@@ -117,13 +119,6 @@ fn judged(
         terms: serde_json::to_value(saved).unwrap_or_default(),
     };
     Run { header, histories: told, judgement, seconds: started.elapsed().as_secs_f64(), cancelled }
-}
-
-fn refuse_unsupported(manifest: &Manifest) -> Result<(), RunError> {
-    match manifest.unsupported().first() {
-        Some((key, instead)) => Err(RunError::user(format!("{}: `{key}` is not supported by this release: {instead}", manifest.file))),
-        None => Ok(()),
-    }
 }
 
 /// `[build]`: once, in the manifest's folder, with the author's own environment and terminal.

@@ -53,6 +53,11 @@ pub struct Selection {
 /// What happens while a run goes on, for whoever shows progress.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Progress {
+    /// Something that a user should know about the manifest.
+    Note {
+        /// One line.
+        text: String,
+    },
     /// `[build]` runs.
     Building,
     /// So many stories will be told.

@@ -43,6 +43,7 @@ const SHIPPED: &[(&str, &str)] = shipped![
     "token_endpoint_unavailable",
     "token_endpoint_drops_connections",
     "restarted_while_disconnected",
+    "revoked_in_mid_work",
     "work_during_the_outage",
     "reconnected_then_restarted",
     "callback_is_forged",

@@ -114,8 +114,8 @@ impl Cast {
     }
 
     fn rotate_secret(&mut self, overlap: Duration, kill_grants: bool) -> Result<(), StageError> {
-        self.control().rotate_secret(None, overlap).map_err(|e| StageError::NotRealised(e.to_string()))?;
-        self.secret_pending = true;
+        let secret = self.control().rotate_secret(None, overlap).map_err(|e| StageError::NotRealised(e.to_string()))?;
+        self.secret_pending = Some(secret.value);
         if kill_grants {
             self.control().revoke(Target::All, Cause::CredentialRotation);
         }

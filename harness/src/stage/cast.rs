@@ -9,7 +9,10 @@ use std::{
 
 use regrant_mock_server::{ApiReply, ClientConfig, ConsentMode, Control, Provider, ProviderConfig, authority::Policy};
 use tokio::{
-    sync::mpsc::{UnboundedReceiver, unbounded_channel},
+    sync::{
+        mpsc::{UnboundedReceiver, unbounded_channel},
+        watch,
+    },
     task::JoinHandle,
 };
 use url::Url;
@@ -55,8 +58,8 @@ pub(super) struct Cast {
     pub(super) open_triggers: Arc<AtomicUsize>,
     pub(super) detached: Vec<JoinHandle<()>>,
     pub(super) restarts: u32,
-    /// The provider has a secret that the subject was not given yet.
-    pub(super) secret_pending: bool,
+    /// The client's newest secret, if the subject was not given it yet.
+    pub(super) secret_pending: Option<String>,
     /// How many `need_refresh` the story has, and how many were met.
     pub(super) refreshes_planned: usize,
     pub(super) refreshes_done: usize,
@@ -68,6 +71,7 @@ pub(super) struct Cast {
     services: Vec<ProcId>,
     incarnations: u32,
     pumps: Vec<JoinHandle<()>>,
+    over: watch::Sender<bool>,
     ports: Vec<PortLease>,
     sandbox: Sandbox,
 }
@@ -101,13 +105,14 @@ impl Cast {
         let processes = Arc::new(Mutex::new(Processes::default()));
         let (exit_sender, exits) = unbounded_channel();
         let log_globs = manifest.logs.files.iter().map(|glob| bindings.fill(glob)).collect::<Result<Vec<_>, _>>()?;
+        let over = watch::Sender::new(false);
         let mut pumps = vec![
-            pumps::wire(recorder.clone(), provider.control().follow(), Arc::clone(&collector)),
-            pumps::output(recorder.clone(), events, canaries.clone(), Arc::clone(&processes), exit_sender),
+            pumps::wire(recorder.clone(), provider.control().follow(), Arc::clone(&collector), over.subscribe()),
+            pumps::output(recorder.clone(), events, canaries.clone(), Arc::clone(&processes), exit_sender, over.subscribe()),
         ];
         if !log_globs.is_empty() {
             let tail = LogTail::new(log_globs.clone(), sandbox.path());
-            pumps.push(pumps::files(recorder.clone(), tail, canaries.clone()));
+            pumps.push(pumps::files(recorder.clone(), tail, canaries.clone(), over.subscribe()));
         }
         let scan = scan_plan(&setting, &sandbox, &bindings, log_globs)?;
         Ok(Self {
@@ -124,7 +129,7 @@ impl Cast {
             open_triggers: Arc::default(),
             detached: Vec::new(),
             restarts: 0,
-            secret_pending: false,
+            secret_pending: None,
             refreshes_planned: 0,
             refreshes_done: 0,
             provider,
@@ -135,6 +140,7 @@ impl Cast {
             services: Vec::new(),
             incarnations: 0,
             pumps,
+            over,
             ports,
             sandbox,
         })
@@ -268,13 +274,9 @@ impl Cast {
     }
 
     fn hand_secret(&mut self) -> Result<(), StageError> {
-        if !self.secret_pending {
-            return Ok(());
-        }
-        let (_, secret) = self.provider.client();
-        self.bindings.set("client_secret", secret.unwrap_or_default());
+        let Some(secret) = self.secret_pending.take() else { return Ok(()) };
+        self.bindings.set("client_secret", secret);
         self.driver.env = environment(&self.setting, &self.sandbox, &self.bindings)?;
-        self.secret_pending = false;
         self.recorder.record(What::SecretHanded);
         Ok(())
     }
@@ -419,11 +421,10 @@ impl Cast {
             self.recorder.record(What::ProcessesLeft { count });
         }
         self.provider.stop().await;
-        // Both pumps end when their sources are gone; the one for files never does.
+        self.over.send_replace(true);
         for pump in self.pumps.drain(..) {
-            if tokio::time::timeout(Duration::from_secs(2), &mut { pump }).await.is_err() {
-                continue;
-            }
+            // A pump that broke has recorded what it saw.
+            let _ = pump.await;
         }
     }
 }

@@ -65,12 +65,10 @@ impl Cast {
 
     async fn deliver(&self, call: u32, callback: &CallbackUrl, waiting: Option<ProcId>) -> Result<(i32, String), SubjectError> {
         let connect = self.setting.manifest.connect.clone();
-        let answered = self.driver.deliver(&connect, callback, waiting, &self.bindings, LIMIT).await;
-        let status = answered.as_ref().ok().map(Answered::status);
         let code = query(&callback.0, "code").and_then(|code| self.canaries.name_of(&code));
-        let http = status.and_then(|s| u16::try_from(s).ok());
-        self.recorder.record(What::CallbackDelivered { call, forged: false, status: http, code });
-        let answered = answered?;
+        // Recorded before it is delivered: what follows is its doing.
+        self.recorder.record(What::CallbackDelivered { call, forged: false, status: None, code });
+        let answered = self.driver.deliver(&connect, callback, waiting, &self.bindings, LIMIT).await?;
         // A program that ends with 0 has succeeded; a page has its status.
         let status = match &answered {
             Answered::Http(answer) => i32::from(answer.status),
@@ -86,7 +84,7 @@ impl Cast {
         Ok((status, shortened(answered.text())))
     }
 
-    /// A callback with a made-up code and a state that the subject did not issue. Recorded before it is delivered: what follows is its doing.
+    /// A callback with a made-up code and a state that the subject did not issue.
     async fn deliver_forged(&self, call: u32, genuine: &CallbackUrl, state: Option<&str>) {
         let code = format!("forged-{:032x}", rand::random::<u128>());
         let mut url = genuine.0.clone();

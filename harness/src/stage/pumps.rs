@@ -7,7 +7,10 @@ use std::{
 };
 
 use regrant_mock_server::journal::Entry;
-use tokio::{sync::mpsc::UnboundedReceiver, task::JoinHandle};
+use tokio::{
+    sync::{mpsc::UnboundedReceiver, watch},
+    task::JoinHandle,
+};
 
 use super::recorder::Recorder;
 use crate::{
@@ -22,10 +25,28 @@ const LOOK: Duration = Duration::from_millis(50);
 /// More lines in one story are counted, not kept.
 const LINES: u64 = 20_000;
 
-/// The wire, translated and recorded until the provider stops.
-pub(super) fn wire(recorder: Recorder, mut entries: UnboundedReceiver<Entry>, collector: Arc<Mutex<WireCollector>>) -> JoinHandle<()> {
+/// Turns true when everything has been said; what was said before is still recorded.
+pub(super) type Over = watch::Receiver<bool>;
+
+/// The next thing said; none when all was said. After the end only what is there already comes.
+async fn next<T>(from: &mut UnboundedReceiver<T>, over: &mut Over) -> Option<T> {
+    tokio::select! {
+        biased;
+        it = from.recv() => return it,
+        _ = over.wait_for(|over| *over) => from.close(),
+    }
+    from.recv().await
+}
+
+/// The wire, translated and recorded.
+pub(super) fn wire(
+    recorder: Recorder,
+    mut entries: UnboundedReceiver<Entry>,
+    collector: Arc<Mutex<WireCollector>>,
+    mut over: Over,
+) -> JoinHandle<()> {
     tokio::spawn(async move {
-        while let Some(entry) = entries.recv().await {
+        while let Some(entry) = next(&mut entries, &mut over).await {
             let translated = collector.lock().unwrap_or_else(PoisonError::into_inner).translate(&entry);
             let mut first = None;
             for (at, what) in translated {
@@ -71,18 +92,19 @@ impl Processes {
     }
 }
 
-/// Output and exits, recorded until the supervisor ends. Exits of processes that nobody expected are also sent to `exits`.
+/// Output and exits, recorded. Exits are also sent to `exits`.
 pub(super) fn output(
     recorder: Recorder,
     mut events: UnboundedReceiver<SupervisorEvent>,
     canaries: CanarySet,
     processes: Arc<Mutex<Processes>>,
     exits: tokio::sync::mpsc::UnboundedSender<ProcId>,
+    mut over: Over,
 ) -> JoinHandle<()> {
     tokio::spawn(async move {
         let mut lines = 0;
         let mut missed = 0;
-        while let Some(event) = events.recv().await {
+        while let Some(event) = next(&mut events, &mut over).await {
             match event {
                 SupervisorEvent::Started { .. } => {}
                 SupervisorEvent::Line { stream, text, at, .. } => {
@@ -114,15 +136,20 @@ pub(super) fn output(
 }
 
 /// Lines of log files as they come.
-pub(super) fn files(recorder: Recorder, mut tail: LogTail, canaries: CanarySet) -> JoinHandle<()> {
+pub(super) fn files(recorder: Recorder, mut tail: LogTail, canaries: CanarySet, over: Over) -> JoinHandle<()> {
     tokio::spawn(async move {
         let mut tick = tokio::time::interval(LOOK);
         loop {
             tick.tick().await;
-            let Ok((read, back)) = tokio::task::spawn_blocking(move || (tail.read(), tail)).await else { return };
+            let last = *over.borrow();
+            let read = move || (if last { tail.finish() } else { tail.read() }, tail);
+            let Ok((read, back)) = tokio::task::spawn_blocking(read).await else { return };
             tail = back;
             for it in read {
                 line(&recorder, recorder.now(), &it.stream, &it.text, &canaries);
+            }
+            if last {
+                return;
             }
         }
     })

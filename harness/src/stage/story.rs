@@ -167,8 +167,8 @@ async fn rest(cast: &mut Cast) -> Result<(), StageError> {
 async fn drain(cast: &mut Cast, since: usize) {
     let mut delivered = deliveries(cast, since);
     let mut idle = 0;
-    for _ in 0..DRAIN {
-        cast.trigger(&once()).await;
+    for turn in 0..DRAIN {
+        cast.trigger(&Trigger { every_source: turn == 0, ..once() }).await;
         cast.settle().await;
         let now = deliveries(cast, since);
         idle = if now > delivered { 0 } else { idle + 1 };

@@ -2,13 +2,16 @@
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
-use tokio::time::timeout;
+use tokio::{sync::mpsc::UnboundedReceiver, time::timeout};
 
 use super::{
-    Agent, Answer, AuthorizeUrl, Bindings, CallbackUrl, Ended, Follow, Look, ProcId, SpawnRequest, Stdin, SubjectError, Supervisor,
-    SupervisorEvent,
-    manifest::{Callback, Connect, StatusPattern, Trigger, Verb},
+    Agent, AgentError, Answer, AuthorizeUrl, Bindings, CallbackUrl, Ended, Exit, Follow, Look, ProcId, SpawnRequest, Stdin, SubjectError,
+    Supervisor, SupervisorEvent,
+    manifest::{Argv, Callback, Connect, StatusPattern, Trigger, Verb},
 };
+
+/// Programs whose output is an answer, not a log.
+const PROBES: &[&str] = &["status", "settings", "data", "dump", "prompt"];
 
 /// Who performs the verbs.
 #[derive(Debug, Clone)]
@@ -62,10 +65,7 @@ impl Driver {
             Verb::Http(call) => Ok(Answered::Http(self.agent.send(call, bindings, follow, limit).await?)),
             Verb::Run(argv) => Ok(Answered::Ran(self.run(name, argv, bindings, limit).await?)),
             Verb::Auto => Ok(Answered::Unasked),
-            Verb::Human(_) => Err(SubjectError::Unsupported {
-                key: format!("{name}.human"),
-                instead: "use `http`, `run` or `auto`: nobody can be asked here".into(),
-            }),
+            Verb::Human(_) => Err(SubjectError::Unsupported { key: format!("{name}.human"), instead: "write http, steps or run".into() }),
         }
     }
 
@@ -77,7 +77,7 @@ impl Driver {
         self.perform(&trigger.name, &trigger.verb, bindings, Follow::Never, limit).await
     }
 
-    /// Begins to connect, up to the authorise URL, which is not requested. For a program that stays to wait for the callback, also its process.
+    /// Begins to connect, up to the authorise URL, which is not requested. For a program, also its process: it may stay to wait for the callback.
     ///
     /// # Errors
     /// No authorise URL came out.
@@ -89,10 +89,22 @@ impl Driver {
     ) -> Result<(AuthorizeUrl, Option<ProcId>), SubjectError> {
         match &connect.verb {
             Verb::Http(_) => Ok((self.agent.begin(connect, bindings, limit).await?, None)),
-            Verb::Run(argv) => self.begin_by_program(argv, connect, bindings, limit).await,
+            Verb::Run(argv) => {
+                let stdin = if connect.callback == Callback::Stdin { Stdin::Open } else { Stdin::Empty };
+                let request = SpawnRequest { stdin, ..self.request("connect", argv, bindings)? };
+                let (proc, mut events) = self.supervisor.spawn_watched(&request).await?;
+                match timeout(limit, self.printed_url(&mut events)).await {
+                    Ok(Ok(url)) => Ok((url, Some(proc))),
+                    Ok(Err(error)) => Err(error),
+                    Err(_) => {
+                        self.supervisor.kill_tree(proc).await?;
+                        Err(SubjectError::NoAuthorizeUrl { how: format!("it printed none within {limit:?}") })
+                    }
+                }
+            }
             Verb::Auto | Verb::Human(_) => Err(SubjectError::Unsupported {
                 key: "connect".into(),
-                instead: "use `http` or `run`: the user's browser must be led to the authorise endpoint".into(),
+                instead: "write http, steps or run, so that the authorise URL can be seen".into(),
             }),
         }
     }
@@ -109,27 +121,21 @@ impl Driver {
         bindings: &Bindings,
         limit: Duration,
     ) -> Result<Answered, SubjectError> {
-        match &connect.callback {
-            Callback::Served => Ok(Answered::Http(self.agent.deliver(callback, limit).await?)),
-            Callback::Run(argv) => {
+        match (&connect.callback, waiting) {
+            (Callback::Served, _) => Ok(Answered::Http(self.agent.deliver(callback, limit).await?)),
+            (Callback::Run(argv), _) => {
                 let bindings = bindings.with("callback_url", callback.0.as_str());
                 Ok(Answered::Ran(self.run("callback", argv, &bindings, limit).await?))
             }
-            Callback::Stdin => {
-                let id = waiting.ok_or_else(|| SubjectError::EndedEarly {
-                    name: "connect".into(),
-                    how: "ended".into(),
-                    lines: vec!["its standard input was to be given the callback".into()],
-                })?;
-                self.supervisor.feed(id, &format!("{}\n", callback.0)).await?;
-                let exit = self.supervisor.wait_exit(id, limit).await?;
-                let ended = Ended {
-                    code: exit.and_then(|e| e.code),
-                    signal: exit.and_then(|e| e.signal),
-                    timed_out: exit.is_none(),
-                    ..Ended::default()
-                };
-                Ok(Answered::Ran(ended))
+            (Callback::Stdin, Some(proc)) => {
+                self.supervisor.feed(proc, &format!("{}\n", callback.0)).await?;
+                match self.supervisor.wait_exit(proc, limit).await? {
+                    Some(Exit { code, signal }) => Ok(Answered::Ran(Ended { code, signal, ..Ended::default() })),
+                    None => Err(SubjectError::TooSlow { name: "connect".into(), after: limit }),
+                }
+            }
+            (Callback::Stdin, None) => {
+                Err(SubjectError::Unsupported { key: "connect.callback.stdin".into(), instead: "give connect as run = […]".into() })
             }
         }
     }
@@ -143,81 +149,63 @@ impl Driver {
             return Ok(self.agent.look(call, bindings, limit).await?);
         }
         let answered = self.perform("prompt", verb, bindings, Follow::Pages, limit).await?;
-        let body = answered.text().to_owned();
-        let authorize = self.agent.find_authorize_url(&body);
+        let authorize = self.agent.find_authorize_url(answered.text());
+        let named = self.agent.connect_url_in(answered.text());
         Ok(Look {
             status: answered.status(),
-            text: body.clone(),
-            body,
+            body: answered.text().to_owned(),
+            text: answered.text().to_owned(),
             url: None,
-            leads_to_authorize: authorize.is_some(),
-            authorize,
-            actions: 1,
+            leads_to_authorize: authorize.is_some() || named,
+            actions: u32::from(authorize.is_some() || named),
             fields: 0,
+            authorize,
         })
     }
 
-    async fn run(&self, name: &str, argv: &[String], bindings: &Bindings, limit: Duration) -> Result<Ended, SubjectError> {
-        let ended = self.supervisor.run_to_end(&self.request(name, argv, bindings, Stdin::Empty)?, limit).await?;
+    /// Runs a program to its end.
+    ///
+    /// # Errors
+    /// It could not be started, or did not end in time.
+    pub async fn run(&self, name: &str, argv: &Argv, bindings: &Bindings, limit: Duration) -> Result<Ended, SubjectError> {
+        let ended = self.supervisor.run_to_end(&self.request(name, argv, bindings)?, limit).await?;
         if ended.timed_out {
             return Err(SubjectError::TooSlow { name: name.to_owned(), after: limit });
         }
         Ok(ended)
     }
 
-    /// Its output is the subject's output: log lines like any other, but for probes, whose output is their answer.
-    fn request(&self, name: &str, argv: &[String], bindings: &Bindings, stdin: Stdin) -> Result<SpawnRequest, SubjectError> {
-        let private = matches!(name, "status" | "settings" | "data" | "dump" | "prompt");
-        let argv = argv.iter().map(|word| bindings.fill(word)).collect::<Result<_, _>>()?;
-        Ok(SpawnRequest { name: name.to_owned(), argv, env: self.env.clone(), cwd: self.cwd.clone(), stdin, private })
+    /// What it prints is log like any other output of the subject, but for probes, whose output is their answer.
+    fn request(&self, name: &str, argv: &Argv, bindings: &Bindings) -> Result<SpawnRequest, SubjectError> {
+        let (argv, private) = (bindings.fill_all(argv)?, PROBES.contains(&name));
+        Ok(SpawnRequest { name: name.to_owned(), argv, env: self.env.clone(), cwd: self.cwd.clone(), stdin: Stdin::Empty, private })
     }
 
-    async fn begin_by_program(
-        &self,
-        argv: &[String],
-        connect: &Connect,
-        bindings: &Bindings,
-        limit: Duration,
-    ) -> Result<(AuthorizeUrl, Option<ProcId>), SubjectError> {
-        let stdin = if matches!(connect.callback, Callback::Stdin) { Stdin::Open } else { Stdin::Empty };
-        let (id, mut events) = self.supervisor.spawn_watched(&self.request("connect", argv, bindings, stdin)?).await?;
-        let mut lines = Vec::new();
-        let found = timeout(limit, async {
-            while let Some(event) = events.recv().await {
-                match event {
-                    SupervisorEvent::Line { text, .. } => {
-                        if let Some(url) = self.agent.find_authorize_url(&text) {
-                            return Some(url);
-                        }
-                        lines.push(text);
+    async fn printed_url(&self, events: &mut UnboundedReceiver<SupervisorEvent>) -> Result<AuthorizeUrl, SubjectError> {
+        while let Some(event) = events.recv().await {
+            match event {
+                SupervisorEvent::Line { text, .. } => {
+                    if let Some(url) = self.agent.find_authorize_url(&text) {
+                        return Ok(url);
                     }
-                    SupervisorEvent::Exited { .. } => return None,
-                    SupervisorEvent::Started { .. } | SupervisorEvent::Flooded { .. } => {}
                 }
-            }
-            None
-        })
-        .await;
-        match found {
-            Ok(Some(url)) => Ok((url, Some(id))),
-            Ok(None) => {
-                Err(SubjectError::EndedEarly { name: "connect".into(), how: "ended without printing the authorise URL".into(), lines })
-            }
-            Err(_) => {
-                self.supervisor.kill_tree(id).await?;
-                Err(SubjectError::TooSlow { name: "connect".into(), after: limit })
+                SupervisorEvent::Exited { code, signal, .. } => {
+                    return Err(SubjectError::NoAuthorizeUrl { how: format!("it {} without printing one", Exit { code, signal }) });
+                }
+                SupervisorEvent::Started { .. } | SupervisorEvent::Flooded { .. } => {}
             }
         }
+        Err(SubjectError::SupervisorGone)
     }
 }
 
 impl Answered {
-    /// HTTP status, or exit code (128 + signal where one ended it).
+    /// HTTP status, or exit code (128 + signal where one ended it); 0 where nothing was asked.
     #[must_use]
     pub fn status(&self) -> i32 {
         match self {
             Self::Http(answer) => i32::from(answer.status),
-            Self::Ran(ended) => ended.code.or(ended.signal.map(|s| 128 + s)).unwrap_or(-1),
+            Self::Ran(ended) => ended.code.unwrap_or_else(|| 128 + ended.signal.unwrap_or(0)),
             Self::Unasked => 0,
         }
     }
@@ -235,21 +223,21 @@ impl Answered {
     /// Whether the answer is what the pattern says.
     #[must_use]
     pub fn matches(&self, pattern: &StatusPattern) -> bool {
-        match pattern {
-            StatusPattern::Json { pointer, is } => {
-                let json: Option<serde_json::Value> = serde_json::from_str(self.text()).ok();
-                json.as_ref().and_then(|json| json.pointer(pointer)).is_some_and(|value| value == is)
+        match (pattern, self) {
+            (StatusPattern::Json { pointer, is }, _) => {
+                serde_json::from_str::<serde_json::Value>(self.text()).is_ok_and(|json| json.pointer(pointer) == Some(is))
             }
-            StatusPattern::Status(set) => matches!(self, Self::Http(answer) if set.contains(answer.status)),
-            StatusPattern::Text(regex) => regex.is_match(self.text()),
-            StatusPattern::Exit(code) => matches!(self, Self::Ran(ended) if ended.code == Some(*code)),
+            (StatusPattern::Text(pattern), _) => pattern.is_match(self.text()),
+            (StatusPattern::Status(set), Self::Http(answer)) => set.contains(answer.status),
+            (StatusPattern::Exit(code), Self::Ran(ended)) => ended.code == Some(*code),
+            (StatusPattern::Status(_), Self::Ran(_) | Self::Unasked) | (StatusPattern::Exit(_), Self::Http(_) | Self::Unasked) => false,
         }
     }
 
     /// Whether a trigger was accepted or refused.
     #[must_use]
     pub fn outcome(&self, trigger: &Trigger) -> Outcome {
-        let accepted = trigger.accepted.as_ref().map_or_else(|| self.succeeded(), |pattern| self.matches(pattern));
+        let accepted = trigger.accepted.as_ref().map_or_else(|| self.is_success(), |pattern| self.matches(pattern));
         let refused = trigger.refused.as_ref().is_none_or(|pattern| self.matches(pattern));
         match (accepted, refused) {
             (true, _) => Outcome::Accepted,
@@ -258,23 +246,42 @@ impl Answered {
         }
     }
 
-    /// 2xx without a redirect, exit 0.
-    fn succeeded(&self) -> bool {
+    /// The program ended by a signal, or with an exit other than 0 that `exits` does not list.
+    #[must_use]
+    pub fn crashed(&self, exits: &[i32]) -> bool {
         match self {
-            Self::Http(answer) => answer.status / 100 == 2 && answer.redirects == 0,
+            Self::Ran(ended) => !ended.timed_out && ended.code.is_none_or(|code| code != 0 && !exits.contains(&code)),
+            Self::Http(_) | Self::Unasked => false,
+        }
+    }
+
+    /// 2xx without a redirect; exit 0.
+    fn is_success(&self) -> bool {
+        match self {
+            Self::Http(answer) => (200..300).contains(&answer.status) && answer.redirects == 0 && answer.authorize.is_none(),
             Self::Ran(ended) => ended.code == Some(0),
             Self::Unasked => true,
         }
     }
+}
 
-    /// The program ended by a signal, or with an exit that `exits` does not list.
+impl SubjectError {
+    /// Nothing was answered: a transport error, a time-out. Says nothing about the work.
     #[must_use]
-    pub fn crashed(&self, exits: &[i32]) -> bool {
+    pub fn is_no_answer(&self) -> bool {
         match self {
-            Self::Ran(ended) => {
-                ended.signal.is_some() || ended.code.is_some_and(|code| code != 0 && !exits.is_empty() && !exits.contains(&code))
-            }
-            Self::Http(_) | Self::Unasked => false,
+            Self::Agent(error) => AgentError::is_no_answer(error),
+            Self::TooSlow { .. } => true,
+            Self::Environment { .. }
+            | Self::SupervisorGone
+            | Self::NotListening { .. }
+            | Self::NoAuthorizeUrl { .. }
+            | Self::Spawn(_)
+            | Self::Placeholder(_)
+            | Self::Unsupported { .. }
+            | Self::PortTaken { .. }
+            | Self::EndedEarly { .. }
+            | Self::NotReady { .. } => false,
         }
     }
 }

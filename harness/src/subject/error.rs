@@ -35,6 +35,12 @@ pub enum SubjectError {
         /// Which process.
         name: String,
     },
+    /// A program that connects did not tell where to.
+    #[error("connect did not lead to the authorise endpoint: {how}; remedy: let it print the whole address on a line of its own")]
+    NoAuthorizeUrl {
+        /// What it did instead.
+        how: String,
+    },
     /// A program could not be started.
     #[error(transparent)]
     Spawn(#[from] SpawnError),
@@ -104,7 +110,11 @@ impl SubjectError {
             Self::Spawn(error) => error.blame(),
             Self::Agent(error) => error.blame(),
             Self::Placeholder(_) | Self::Unsupported { .. } => Blame::Manifest,
-            Self::NotListening { .. } | Self::EndedEarly { .. } | Self::NotReady { .. } | Self::TooSlow { .. } => Blame::Subject,
+            Self::NotListening { .. }
+            | Self::NoAuthorizeUrl { .. }
+            | Self::EndedEarly { .. }
+            | Self::NotReady { .. }
+            | Self::TooSlow { .. } => Blame::Subject,
         }
     }
 }

@@ -37,7 +37,7 @@ pub enum Stdin {
     Empty,
     /// This text, then the end.
     Text(String),
-    /// Open, for [`Supervisor::feed`].
+    /// Open, for [`super::Supervisor::feed`].
     Open,
 }
 

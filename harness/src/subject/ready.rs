@@ -1,31 +1,36 @@
 //! Waiting until the subject is ready, or finding out why it never will be.
 
-use std::{collections::VecDeque, sync::LazyLock, time::Duration};
+use std::{collections::VecDeque, time::Duration};
 
-use regex::Regex;
 use tokio::{
     net::TcpStream,
     sync::mpsc::UnboundedReceiver,
-    time::{Instant, sleep, timeout},
+    time::{Instant, MissedTickBehavior, interval, timeout, timeout_at},
 };
 
-use super::{Agent, Bindings, ProcId, SpawnRequest, SubjectError, Supervisor, SupervisorEvent, manifest::Ready};
+use super::{Agent, Bindings, Exit, ProcId, SpawnRequest, SubjectError, Supervisor, SupervisorEvent, manifest::Ready};
 
-/// How many of its last lines an error tells.
-const TOLD: usize = 10;
-/// The first pause between two looks at an address; there is nothing to await.
-const SOON: Duration = Duration::from_millis(5);
-/// The longest one.
-const LATER: Duration = Duration::from_millis(100);
-/// How long one look may take.
-const LOOK: Duration = Duration::from_secs(5);
-
-/// What the common runtimes say when a port is taken.
-#[allow(clippy::expect_used, reason = "a fixed pattern, compiled by a test")]
-static TAKEN: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?i)(EADDRINUSE|address (is )?already in use|address in use|port \S+ (is )?(already )?(in use|being used|was already in use)|failed to bind to)")
-        .expect("a fixed pattern")
-});
+/// How many last lines are shown.
+const LINES: usize = 10;
+/// How often a port or an address is asked.
+const ASK: Duration = Duration::from_millis(25);
+/// How long one question may take; a subject that is starting may accept and not answer yet.
+const ONE_ASK: Duration = Duration::from_secs(2);
+/// How runtimes say, in any case of letters, that a port is taken.
+const TAKEN: &[&str] = &[
+    "eaddrinuse",
+    "address already in use",
+    "address in use",
+    "addrinuse",
+    "errno 98",
+    "errno 48",
+    "only one usage of each socket address",
+    "port is already in use",
+    "port already in use",
+    "was already in use",
+    "is being used",
+    "failed to bind to",
+];
 
 /// Starts a program and waits until it is ready.
 ///
@@ -40,11 +45,11 @@ pub async fn start_and_wait(
     bindings: &Bindings,
     limit: Duration,
 ) -> Result<ProcId, SubjectError> {
-    let (id, mut events) = supervisor.spawn_watched(request).await?;
+    let (proc, mut events) = supervisor.spawn_watched(request).await?;
     match wait_ready(agent, &request.name, &mut events, ready, bindings, limit).await {
-        Ok(()) => Ok(id),
+        Ok(()) => Ok(proc),
         Err(error) => {
-            supervisor.kill_tree(id).await?;
+            supervisor.kill_tree(proc).await?;
             Err(error)
         }
     }
@@ -62,126 +67,152 @@ pub async fn wait_ready(
     bindings: &Bindings,
     limit: Duration,
 ) -> Result<(), SubjectError> {
-    let mut seen = Seen { name, ready, lines: VecDeque::new() };
-    let answers = answers(agent, ready, bindings)?;
-    tokio::pin!(answers);
-    let deadline = Instant::now() + limit;
-    loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let event = tokio::select! {
-            () = &mut answers => return Ok(()),
-            event = timeout(left, events.recv()) => event,
-        };
-        match event {
-            Err(_) => return Err(seen.too_late(limit, bindings)),
-            Ok(None) => return Err(SubjectError::SupervisorGone),
-            Ok(Some(event)) => {
-                if let Some(end) = seen.take(event) {
-                    return end;
-                }
-            }
-        }
-    }
-}
-
-/// Ends when the address answers; never, where readiness is told otherwise.
-fn answers<'a>(agent: &'a Agent, ready: &Ready, bindings: &Bindings) -> Result<impl Future<Output = ()> + use<'a>, SubjectError> {
-    enum Where {
-        Nowhere,
-        Here,
-        Http(String),
-        Tcp(String),
-    }
-    let place = match ready {
-        Ready::AtOnce => Where::Here,
-        Ready::Http(url) => Where::Http(bindings.fill(url)?),
-        Ready::Tcp(address) => {
+    let mut seen = Seen::default();
+    let until = Instant::now() + limit;
+    let waited_for = match ready {
+        Ready::AtOnce => return Ok(()),
+        Ready::Http(address) => {
             let address = bindings.fill(address)?;
-            Where::Tcp(if address.contains(':') { address } else { format!("127.0.0.1:{address}") })
+            tokio::select! {
+                ended = seen.watch(name, events, ready) => return ended,
+                reached = ask_http(agent, &address, until) => match reached? {
+                    None => return seen.taken(name, events),
+                    Some(last) => format!("{address} {last}"),
+                },
+            }
         }
-        Ready::Log(_) | Ready::Exit => Where::Nowhere,
+        Ready::Tcp(port) => {
+            let address = tcp_address(&bindings.fill(port)?);
+            tokio::select! {
+                ended = seen.watch(name, events, ready) => return ended,
+                reached = ask_tcp(&address, until) => match reached {
+                    None => return seen.taken(name, events),
+                    Some(last) => format!("{address} {last}"),
+                },
+            }
+        }
+        Ready::Log(pattern) => match timeout_at(until, seen.watch(name, events, ready)).await {
+            Ok(ended) => return ended,
+            Err(_) => format!("no line of its output matched {:?}", pattern.as_str()),
+        },
+        Ready::Exit => match timeout_at(until, seen.watch(name, events, ready)).await {
+            Ok(ended) => return ended,
+            Err(_) => "it did not end".to_owned(),
+        },
     };
-    Ok(async move {
-        let mut pause = SOON;
-        loop {
-            let answered = match &place {
-                Where::Nowhere => return std::future::pending().await,
-                Where::Here => true,
-                Where::Http(url) => agent.probe(url, LOOK).await.is_ok_and(|status| status < 500),
-                Where::Tcp(address) => matches!(timeout(LOOK, TcpStream::connect(address.as_str())).await, Ok(Ok(_))),
-            };
-            if answered {
-                return;
-            }
-            sleep(pause).await;
-            pause = (pause * 2).min(LATER);
-        }
-    })
+    match seen.taken(name, events) {
+        Err(error) => Err(error),
+        Ok(()) => Err(SubjectError::NotReady { name: name.to_owned(), after: limit, waited_for, lines: seen.lines.into() }),
+    }
 }
 
-struct Seen<'a> {
-    name: &'a str,
-    ready: &'a Ready,
+/// The lines seen so far.
+#[derive(Debug, Default)]
+struct Seen {
     lines: VecDeque<String>,
+    taken: Option<String>,
 }
 
-impl Seen<'_> {
-    /// The end of the waiting, if the event is one.
-    fn take(&mut self, event: SupervisorEvent) -> Option<Result<(), SubjectError>> {
-        match event {
-            SupervisorEvent::Line { text, .. } => {
-                let ready = matches!(self.ready, Ready::Log(regex) if regex.is_match(&text));
-                if self.lines.len() == TOLD {
-                    self.lines.pop_front();
+impl Seen {
+    /// Reads events until they decide: the pattern matched, or the program ended.
+    async fn watch(&mut self, name: &str, events: &mut UnboundedReceiver<SupervisorEvent>, ready: &Ready) -> Result<(), SubjectError> {
+        while let Some(event) = events.recv().await {
+            match event {
+                SupervisorEvent::Line { text, .. } => {
+                    let matched = matches!(ready, Ready::Log(pattern) if pattern.is_match(&text));
+                    self.enter(text);
+                    if matched {
+                        return Ok(());
+                    }
                 }
-                self.lines.push_back(text);
-                ready.then_some(Ok(()))
+                SupervisorEvent::Exited { code: Some(0), .. } if matches!(ready, Ready::Exit) => return Ok(()),
+                SupervisorEvent::Exited { code, signal, .. } => return Err(self.ended(name, Exit { code, signal })),
+                SupervisorEvent::Started { .. } | SupervisorEvent::Flooded { .. } => {}
             }
-            SupervisorEvent::Exited { code: Some(0), .. } if matches!(self.ready, Ready::Exit) => Some(Ok(())),
-            SupervisorEvent::Exited { code, signal, .. } => Some(Err(self.ended(super::Exit { code, signal }))),
-            SupervisorEvent::Started { .. } | SupervisorEvent::Flooded { .. } => None,
+        }
+        Err(SubjectError::SupervisorGone)
+    }
+
+    /// An answer came; it counts unless the program said meanwhile that somebody else has the port.
+    fn taken(&mut self, name: &str, events: &mut UnboundedReceiver<SupervisorEvent>) -> Result<(), SubjectError> {
+        while let Ok(event) = events.try_recv() {
+            match event {
+                SupervisorEvent::Line { text, .. } => self.enter(text),
+                SupervisorEvent::Exited { code, signal, .. } => return Err(self.ended(name, Exit { code, signal })),
+                SupervisorEvent::Started { .. } | SupervisorEvent::Flooded { .. } => {}
+            }
+        }
+        match self.taken.take() {
+            Some(line) => Err(SubjectError::PortTaken { name: name.to_owned(), line }),
+            None => Ok(()),
         }
     }
 
-    fn ended(&self, exit: super::Exit) -> SubjectError {
-        let name = self.name.to_owned();
-        match self.lines.iter().find(|line| TAKEN.is_match(line)) {
-            Some(line) => SubjectError::PortTaken { name, line: line.clone() },
-            None => SubjectError::EndedEarly { name, how: exit.to_string(), lines: self.told() },
+    fn enter(&mut self, line: String) {
+        let lower = line.to_lowercase();
+        if self.taken.is_none() && TAKEN.iter().any(|words| lower.contains(words)) {
+            self.taken = Some(line.clone());
+        }
+        self.lines.push_back(line);
+        if self.lines.len() > LINES {
+            self.lines.pop_front();
         }
     }
 
-    fn too_late(&self, after: Duration, bindings: &Bindings) -> SubjectError {
-        let fill = |text: &String| bindings.fill(text).unwrap_or_else(|_| text.clone());
-        let waited_for = match self.ready {
-            Ready::AtOnce => "nothing".to_owned(),
-            Ready::Http(url) => format!("{} did not answer with a status below 500", fill(url)),
-            Ready::Tcp(address) => format!("nothing listens at {}", fill(address)),
-            Ready::Log(regex) => format!("no line matched `{regex}`"),
-            Ready::Exit => "it did not end".to_owned(),
-        };
-        SubjectError::NotReady { name: self.name.to_owned(), after, waited_for, lines: self.told() }
-    }
-
-    fn told(&self) -> Vec<String> {
-        self.lines.iter().cloned().collect()
+    fn ended(&mut self, name: &str, exit: Exit) -> SubjectError {
+        match self.taken.take() {
+            Some(line) => SubjectError::PortTaken { name: name.to_owned(), line },
+            None => {
+                SubjectError::EndedEarly { name: name.to_owned(), how: exit.to_string(), lines: std::mem::take(&mut self.lines).into() }
+            }
+        }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_taken_port_is_recognised_in_the_words_of_common_runtimes() {
-        for line in [
-            "Error: listen EADDRINUSE: address already in use 127.0.0.1:8000",
-            "OSError: [Errno 98] Address already in use",
-            "listen tcp 127.0.0.1:8000: bind: address already in use",
-            "Web server failed to start. Port 8080 was already in use.",
-        ] {
-            assert!(TAKEN.is_match(line), "{line}");
+/// Asks until there is an answer below 500: none; else what came last when the time was over.
+async fn ask_http(agent: &Agent, address: &str, until: Instant) -> Result<Option<String>, SubjectError> {
+    let mut last = "was not asked".to_owned();
+    let mut asked = 0_u32;
+    let mut clock = clock();
+    loop {
+        match timeout_at(until, clock.tick()).await {
+            Ok(_) => {}
+            Err(_) => return Ok(Some(last)),
         }
-        assert!(!TAKEN.is_match("cannot import name 'app'"));
+        asked += 1;
+        match agent.probe(address, ONE_ASK.min(until.saturating_duration_since(Instant::now()))).await {
+            Ok(status) if status < 500 => return Ok(None),
+            Ok(status) => last = format!("answered {status}"),
+            // A question cut short by the end of all waiting says less than the answer before it.
+            Err(error) if error.is_no_answer() && (asked == 1 || Instant::now() < until) => last = format!("did not answer ({error})"),
+            Err(error) if error.is_no_answer() => {}
+            Err(error) => return Err(error.into()),
+        }
     }
+}
+
+async fn ask_tcp(address: &str, until: Instant) -> Option<String> {
+    let mut last = "was not asked".to_owned();
+    let mut clock = clock();
+    loop {
+        if timeout_at(until, clock.tick()).await.is_err() {
+            return Some(last);
+        }
+        match timeout(ONE_ASK, TcpStream::connect(address)).await {
+            Ok(Ok(_)) => return None,
+            Ok(Err(error)) => last = format!("did not accept ({error})"),
+            Err(_) => last = "did not accept in time".to_owned(),
+        }
+    }
+}
+
+fn clock() -> tokio::time::Interval {
+    let mut clock = interval(ASK);
+    clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    clock
+}
+
+/// A port alone is on this machine.
+fn tcp_address(text: &str) -> String {
+    if text.contains(':') { text.to_owned() } else { format!("127.0.0.1:{text}") }
 }

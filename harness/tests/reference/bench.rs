@@ -49,13 +49,27 @@ struct Lines {
 impl Bench {
     /// Both are up; nothing is connected.
     pub async fn start(defects: &[&'static str]) -> Self {
+        Self::beside(ProviderConfig::local(7), defects).await
+    }
+
+    /// The same over TLS, under an authority of the provider's own.
+    pub async fn over_tls() -> Self {
+        Self::beside(ProviderConfig { tls: true, ..ProviderConfig::local(7) }, &[]).await
+    }
+
+    async fn beside(config: ProviderConfig, defects: &[&'static str]) -> Self {
         drop(rustls::crypto::ring::default_provider().install_default());
-        let provider = Provider::start(ProviderConfig::local(7)).await.expect("the provider starts");
-        let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port();
+        let provider = Provider::start(config).await.expect("the provider starts");
+        let port = free_port();
         let (_, secret) = provider.client();
         let dir = tempfile::tempdir().expect("a directory");
         let lines = Lines { said: Arc::default(), count: watch::Sender::new(0) };
-        let agent = reqwest::Client::builder().cookie_store(true).timeout(Duration::from_secs(4)).build().expect("an agent");
+        let mut agent = reqwest::Client::builder().cookie_store(true).timeout(Duration::from_secs(4));
+        if let Some(pem) = provider.ca_pem() {
+            std::fs::write(dir.path().join("ca.pem"), pem).expect("writes");
+            agent = agent.tls_certs_only(reqwest::Certificate::from_pem_bundle(pem.as_bytes()).expect("certificates"));
+        }
+        let agent = agent.build().expect("an agent");
         let secret = secret.expect("a secret");
         let child = spawn(&provider, &dir, port, defects, &secret, &lines);
         let bench =
@@ -263,12 +277,41 @@ impl Lines {
     }
 }
 
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port()
+}
+
+/// What a null subject answers; nothing, once it has exited with 0.
+pub async fn null(name: &str, place: &str) -> Option<(u16, String)> {
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let port = free_port();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_regrant"));
+    command.args(["subject", "--null", name]).env_clear().env("PORT", port.to_string()).kill_on_drop(true);
+    let mut child = command.spawn().expect("the subject is there");
+    for _ in 0..1_000 {
+        if let Some(status) = child.try_wait().expect("it is waited for") {
+            assert_eq!(status.code(), Some(0));
+            return None;
+        }
+        if let Ok(response) = reqwest::get(format!("http://127.0.0.1:{port}{place}")).await {
+            return Some((response.status().as_u16(), response.text().await.expect("a body")));
+        }
+        // It does not say when it listens.
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("{name} neither answers nor exits");
+}
+
 fn spawn(provider: &Provider, dir: &tempfile::TempDir, port: u16, defects: &[&str], secret: &str, lines: &Lines) -> Child {
     let urls = provider.urls();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_regrant"))
+    let mut command = Command::new(env!("CARGO_BIN_EXE_regrant"));
+    command.env_clear();
+    if provider.ca_pem().is_some() {
+        command.env("SSL_CERT_FILE", dir.path().join("ca.pem"));
+    }
+    let mut child = command
         .arg("subject")
         .args(defects.iter().flat_map(|defect| ["--defect", defect]))
-        .env_clear()
         .env("AUTHORIZE_URL", &urls.authorize)
         .env("TOKEN_URL", &urls.token)
         .env("API_URL", &urls.api)

@@ -26,16 +26,20 @@ impl Line<'_> {
         THING.is_match(&text) && WRONG.is_match(&text)
     }
 
-    /// The line without the provider's description and codes, and without the everyday end of an access token: the subject's own words.
+    /// The line without the provider's description and codes, without paths and URLs, and without the everyday end of an access token:
+    /// the subject's own words. A stack trace has none.
     pub(super) fn own_words(&self, death: &Death) -> String {
+        if FRAME.is_match(self.text) {
+            return String::new();
+        }
         let told = death.description.as_deref().filter(|words| !words.is_empty());
         let text = told.map_or_else(|| self.text.to_owned(), |words| self.text.replace(words, " "));
-        EVERYDAY.replace_all(&CODE.replace_all(&text, " "), " ").into_owned()
+        EVERYDAY.replace_all(&PATH.replace_all(&CODE.replace_all(&text, " "), " "), " ").into_owned()
     }
 
     /// An English sentence, an access log, or a piece of a stack trace: if it does not say a thing, it does not.
     pub(super) fn is_understood(&self) -> bool {
-        ENGLISH.is_match(&self.text.replace('_', " ")) || ROUTINE.is_match(self.text)
+        ENGLISH.is_match(&self.text.replace('_', " ")) || ROUTINE.is_match(self.text) || FRAME.is_match(self.text)
     }
 }
 
@@ -118,6 +122,15 @@ pub(super) static STARTED: LazyLock<Regex> = LazyLock::new(|| {
         r"(authori[sz]ation|oauth|consent|login)\w*\W.{0,40}?(start|begun|began|request|redirect|initiat|flow))",
     ))
 });
+/// A line of a stack trace, or of an object printed over several lines.
+static FRAME: LazyLock<Regex> = LazyLock::new(|| {
+    words(concat!(
+        r"^(\t|    |\s*at \S+ ?\(|\s*at \S+:\d+|\s*File .*, line \d+|Traceback \(most|Caused by:|",
+        r"\s*\.\.\. \d+ more|goroutine \d+|\s*[\^~]+$)",
+    ))
+});
+/// A path or a URL: an access log names what was asked for, not what the subject makes of it.
+static PATH: LazyLock<Regex> = LazyLock::new(|| words(r"(https?://\S+|\B/\S*|\S*/\S*/\S+)"));
 /// Words that no other language has.
 static ENGLISH: LazyLock<Regex> = LazyLock::new(|| {
     words(concat!(
@@ -126,10 +139,7 @@ static ENGLISH: LazyLock<Regex> = LazyLock::new(|| {
         r"received|sending|sent|skipping|skipped|retrying|handled|unavailable|denied|accept|accepted|held|queued|logged)\b",
     ))
 });
-/// Access logs, and stack traces with their last line.
+/// Access logs, and the last line of a stack trace.
 static ROUTINE: LazyLock<Regex> = LazyLock::new(|| {
-    words(concat!(
-        r#"(\b(GET|POST|PUT|DELETE|PATCH|HEAD)\b\W.*\b[1-5][0-9]{2}\b|^\s*(Traceback|File ".*", line|at \S+|Caused by|\.{3} [0-9]+ more|[\^~]+$)|"#,
-        r"^\s*(return|raise|await|throw)\b|^[\w.]*(Error|Exception)\b[:(]?)",
-    ))
+    words(r#"(\b(GET|POST|PUT|DELETE|PATCH|HEAD)\b\W.*\b[1-5][0-9]{2}\b|^\s*(return|raise|await|throw)\b|^[\w.]*(Error|Exception)\b[:(]?)"#)
 });

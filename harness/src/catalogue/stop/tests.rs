@@ -10,3 +10,12 @@ fn an_honest_story_passes() {
     }
     story.undecided("STOP-04", "after the restart `trigger` was delivered once");
 }
+
+#[test]
+fn zz_overview() {
+    let story = Story::honest();
+    for r in crate::catalogue::all() {
+        let f = story.finding(r.id);
+        println!("{} {:?} {} {:?}", r.id, f.verdict, f.reason, f.evidence);
+    }
+}

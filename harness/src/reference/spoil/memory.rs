@@ -98,7 +98,6 @@ impl Memory {
         let mut kept = self.kept();
         match found {
             Err(Unavailable::NotConnected) if need == Need::Call => kept.dead_access.clone().ok_or(Unavailable::NotConnected),
-            Ok(_) if need != Need::Call && flaws.has(Flaw::NoReplay) => Err(Unavailable::Passing),
             Ok(access) if flaws.has(Flaw::StaleClient) => match (&kept.cached, kept.stale, need) {
                 (Some(cached), true, Need::Call) => Ok(cached.clone()),
                 (Some(_), true, Need::Rejected(_) | Need::Forbidden(_)) => Err(Unavailable::Passing),
@@ -125,7 +124,8 @@ impl Memory {
 
     /// Were that attempts enough, where some faults are tried more often than others?
     pub(crate) fn enough(&self, flaws: Flaws, attempt: u32, upright: u32, lost: bool) -> bool {
-        attempt >= upright && flaws.has(Flaw::HammersOnLostReply) && !lost
+        let relentless = flaws.has(Flaw::HammersOnLostReply) || flaws.has(Flaw::InvalidClientLoop);
+        attempt >= upright && relentless && !lost
     }
 
     /// The pause between two attempts.

@@ -167,6 +167,15 @@ impl Agent {
     }
 }
 
+impl Agent {
+    /// Whether a text names the address of `connect`, as a program does that tells its user where to go.
+    pub(in crate::subject) fn connect_url_in(&self, text: &str) -> bool {
+        let Some(connect) = &self.connect_url else { return false };
+        text.split(|c: char| c.is_whitespace() || "\"'<>()".contains(c))
+            .any(|word| leads_to(word.trim_end_matches(['.', ',']), connect, connect))
+    }
+}
+
 fn matches(pattern: &str, text: &str) -> bool {
     Regex::new(pattern).is_ok_and(|pattern| pattern.is_match(text))
 }

@@ -255,6 +255,13 @@ fn literal_ports_and_shared_stores_allow_one_sandbox_at_a_time() {
 }
 
 #[test]
+fn variables_and_fields_may_be_called_like_keys() {
+    let manifest = parse(&SMALLEST.replacen("PORT ", "log = \"{port:log}\"\nget = \"/x\"\nrun = \"a\"\nPORT ", 1)).expect("right");
+    assert_eq!(manifest.port_names().iter().collect::<Vec<_>>(), ["log"]);
+    assert!(parse(&SMALLEST.replacen("PORT ", "text = \"{por}\"\nPORT ", 1)).is_err());
+}
+
+#[test]
 fn keys_can_be_set_from_outside() {
     let manifest =
         set(&[("start.env.MODE", "fast and loose"), ("start.timeout", "5s"), ("start.run.1", "other.py"), ("stop.grace", "\"2s\"")])

@@ -53,7 +53,7 @@ fn listen(key: &str, value: &Value, texts: &mut Texts) {
 
 fn walk(path: &str, key: &str, value: &Value, texts: &mut Texts) -> Result<(), Wrong> {
     match value {
-        Value::String(text) if !VERBATIM.contains(&key) => check_text(path, key, text, texts),
+        Value::String(text) if !is_verbatim(path, key) => check_text(path, key, text, texts),
         Value::Array(items) => items.iter().enumerate().try_for_each(|(index, item)| walk(&format!("{path}[{index}]"), key, item, texts)),
         Value::Table(table) => table.iter().try_for_each(|(inner, item)| walk(&format!("{path}.{inner}"), inner, item, texts)),
         Value::Integer(number) => {
@@ -64,6 +64,15 @@ fn walk(path: &str, key: &str, value: &Value, texts: &mut Texts) -> Result<(), W
     }
 }
 
+fn is_verbatim(path: &str, key: &str) -> bool {
+    VERBATIM.contains(&key) && !is_free(path) || path.starts_with("logs.") && key != "files" && !path.starts_with("logs.files")
+}
+
+/// Variables, headers and fields are called what their program likes: `get` in [start.env] is no address.
+fn is_free(path: &str) -> bool {
+    [".env.", ".form.", ".headers.", ".json.", ".fill."].iter().any(|table| path.contains(table))
+}
+
 fn check_text(path: &str, key: &str, text: &str, texts: &mut Texts) -> Result<(), Wrong> {
     for piece in pieces(text) {
         if let Piece::Name(name) = piece {
@@ -71,8 +80,7 @@ fn check_text(path: &str, key: &str, text: &str, texts: &mut Texts) -> Result<()
             texts.ports.extend(name.strip_prefix("port:").map(str::to_owned));
         }
     }
-    // Variables, headers and fields are called what their program likes: `get` in [start.env] is no address.
-    if ADDRESSES.contains(&key) && ![".env.", ".form.", ".headers.", ".json.", ".fill."].iter().any(|table| path.contains(table)) {
+    if ADDRESSES.contains(&key) && !is_free(path) {
         check_address(path, key, text)?;
     }
     if let Some(port) = literal_port(text) {
