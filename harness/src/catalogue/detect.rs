@@ -4,8 +4,8 @@ use regrant_mock_server::fault::scenario::Status;
 
 use super::{Finding, Level::*, Requirement, Severity::*, shared::*, stop};
 use crate::{
-    evidence::What,
-    judge::{Death, Ended, Mark, View, control},
+    evidence::{Reply, What},
+    judge::{Death, Ended, Exchange, Mark, View, control},
 };
 
 /// The group.
@@ -68,75 +68,85 @@ pub(super) const ALL: &[Requirement] = &[
 ];
 
 fn detected(view: &View<'_>, matches: impl Fn(&str) -> bool) -> Finding {
-    if !view.deaths.iter().any(|d| matches(&d.error)) {
-        return Finding::undecided(view.unrealised().unwrap_or("the refusal did not come about: the subject did not try to refresh"));
-    }
-    each_death(view, Ended::Grant, |death| {
-        if matches(&death.error) { took_as_end(view, death) } else { Finding::pass("not judged here", Vec::new()) }
-    })
+    let missing = "the refusal did not come about: the subject did not try to refresh, or never read the answer";
+    each_death_of(view, |death| matches(&death.error), missing, |death| took_as_end(view, death))
 }
 
 /// Signs that the subject took a refusal as the end: its status says so, or it stopped although it was asked to work.
 pub(super) fn took_as_end(view: &View<'_>, death: &Death) -> Finding {
     let Some(settled) = death.settled else { return not_at_rest() };
-    let until = death.same_process_until();
+    let until = death.process_until;
     let status = view.statuses().find(|(mark, state, _)| *mark > death.knew && *mark < until && *state == Some(Status::Disconnected));
     if let Some((mark, ..)) = status {
         return Finding::pass(format!("its status says so after the refusal with {}", death.error), vec![death.refused.n, mark.n]);
     }
-    let retried = stop::presentations(view, death).filter(|x| x.arrived > death.asked && x.arrived < until);
-    let goes_on = control::convicting(view, settled, view.api_calls(settled, until).chain(retried));
-    if !goes_on.is_empty() {
-        let reason = format!("went on as before after {}: {} more requests, and no status that says otherwise", death.error, goes_on.len());
-        return Finding::fail(reason, control::cite(view, death.refused, &goes_on));
+    let calls = control::calls_after(view, death, settled, until);
+    if !calls.is_empty() {
+        let reason =
+            format!("went on as before after {}: {} more API requests, and no status that says otherwise", death.error, calls.len());
+        return Finding::fail(reason, control::cite(view, death.refused, &calls));
     }
-    match control::delivered(view, control::MAIN, settled, until, 2).and_then(|s| control::before(view, death, control::MAIN).map(|()| s)) {
-        Ok(stimuli) => Finding::pass("it stopped, although it was asked to work", [vec![death.refused.n], stimuli].concat()),
-        Err(reason) => Finding::undecided(reason),
+    if let Some(finding) = stop::represented(view, death) {
+        return Finding { reason: format!("no status says that it took {} as the end, and {}", death.error, finding.reason), ..finding };
     }
+    silence(control::sandwich(view, death), death, "it stopped, although it was asked to work")
 }
 
 fn detect_04(view: &View<'_>) -> Finding {
     let Some(rejected) = view.marks(|w| matches!(w, What::AccessRejected { .. })).first().copied() else {
-        return Finding::undecided("the API did not reject an access token in this story");
+        return unrealised(view, "the API did not reject an access token in this story");
     };
-    let end = view.reconnection_after(rejected).map_or(Mark::END, |c| c.called);
-    let Some(met) = view.api_calls(rejected, end).find(|x| x.replied.is_some_and(|(_, status, _)| status == 401)) else {
-        return Finding::undecided("no API call met the rejection");
+    let end = view.disturbed_after(rejected);
+    let refused = |x: &&Exchange<'_>| x.replied.is_some_and(|(_, status, _)| status == 401);
+    let Some(met) = view.api_calls(rejected, end).find(refused) else { return unrealised(view, "no API call met the rejection") };
+    let Some(refresh) = view.refreshes(met.arrived, end).find(|x| !by_the_clock(view, met, x)) else {
+        return no_refresh(view, rejected, met, end);
     };
-    let Some(refresh) = view.refreshes(met.arrived, end).next() else {
-        return match control::delivered(view, control::MAIN, met.arrived, end, 1) {
-            Ok(stimuli) => {
-                let reason = "the API answered 401 and no refresh followed, though it was asked to work again";
-                Finding::fail(reason, [vec![rejected.n, met.arrived.n], stimuli].concat())
-            }
-            Err(reason) => Finding::undecided(reason),
-        };
-    };
-    let worked = view.api_calls(refresh.arrived, end).find(|x| x.answered(2) && x.token_name() == refresh.pair().map(|(access, _)| access));
+    let Some((access, _)) = refresh.pair() else { return Finding::undecided("the refresh after the 401 did not succeed") };
+    let worked = view.api_calls(refresh.arrived, end).find(|x| x.answered(2) && x.token_name() == Some(access));
     match worked {
         Some(call) => {
             Finding::pass("refreshed on the 401 and went on with the new token", vec![met.arrived.n, refresh.arrived.n, call.arrived.n])
         }
-        None => match control::delivered(view, control::MAIN, refresh.arrived, end, 2) {
-            Ok(_) => {
-                Finding::fail("refreshed on the 401, but the work was not done with the new token", vec![met.arrived.n, refresh.arrived.n])
-            }
+        None => match control::delivered(view, control::MAIN, refresh.arrived, end, 2, "after the refresh") {
+            Ok(stimuli) => Finding::fail(
+                "refreshed on the 401, but the work was not done with the new token, though it was asked for again",
+                [vec![met.arrived.n, refresh.arrived.n], stimuli].concat(),
+            ),
             Err(reason) => Finding::undecided(reason),
         },
     }
 }
 
+/// The access token had run out by then: the clock may have caused the refresh, not the 401.
+fn by_the_clock(view: &View<'_>, met: &Exchange<'_>, refresh: &Exchange<'_>) -> bool {
+    let Some(held) = view.held_before(met.began, None) else { return false };
+    let life = match held.from.replied {
+        Some((mark, _, Reply::Tokens { expires_in: Some(seconds), .. })) => Some(mark.at.saturating_add(seconds.saturating_mul(1_000_000))),
+        Some(_) | None => None,
+    };
+    life.is_some_and(|end| refresh.began >= end)
+}
+
+fn no_refresh(view: &View<'_>, rejected: Mark, met: &Exchange<'_>, end: Mark) -> Finding {
+    let clock = view.refreshes(met.arrived, end).next().map_or(end, |x| x.arrived);
+    match control::delivered(view, control::MAIN, met.arrived, clock, 2, "after the 401") {
+        Ok(stimuli) => {
+            let reason = "the API answered 401 and no refresh followed, though it was asked to work again";
+            Finding::fail(reason, [vec![rejected.n, met.arrived.n], stimuli].concat())
+        }
+        Err(reason) => Finding::undecided(reason),
+    }
+}
+
 fn detect_07(view: &View<'_>) -> Finding {
     let refused_at_api = |death: &Death| {
-        let refused = |x: &crate::judge::Exchange<'_>| matches!(x.replied, Some((mark, 401 | 403, _)) if mark < death.asked);
-        let since = view.pair_before(death.asked.at).and_then(|(x, ..)| x.replied).map_or(START, |(mark, ..)| mark);
-        view.api_calls(since, death.asked).any(refused)
+        let since = view.held_before(death.asked.at, None).and_then(|held| held.from.replied).map_or(START, |(mark, ..)| mark);
+        view.api_calls(since, death.asked).any(|x| matches!(x.replied, Some((mark, 401 | 403, _)) if mark < death.asked))
     };
-    if !view.deaths.iter().any(|d| d.ended == Ended::Grant && refused_at_api(d)) {
-        return Finding::undecided(view.unrealised().unwrap_or("no refresh was refused after the API had answered 401 or 403"));
-    }
-    each_death(view, Ended::Grant, |death| {
-        if refused_at_api(death) { took_as_end(view, death) } else { Finding::pass("not judged here", Vec::new()) }
-    })
+    let missing = "no refresh was refused after the API had answered 401 or 403";
+    each_death_of(view, |death| death.ended == Ended::Grant && refused_at_api(death), missing, |death| took_as_end(view, death))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,9 +1,10 @@
 //! LOG: what a person can find out afterwards.
 
-use std::sync::LazyLock;
+mod words;
 
 use regex::Regex;
 
+use self::words::{AGAIN, ENDED, Line, REASON, STARTED};
 use super::{Finding, Level::*, Requirement, Severity::*, shared::*};
 use crate::{
     evidence::What,
@@ -22,8 +23,8 @@ pub(super) const ALL: &[Requirement] = &[
             "Pleo, How to refresh tokens: log whether it succeeded or failed, and why",
         ],
         why: "\"Error\" and nothing more: nobody could tell a revoked grant from a network fault without adding code.",
-        observed: "Log lines from the refused request until the subject has settled, other than those it writes anyway.",
-        undecided: "No log line was ever seen; or there were new lines, none of them recognised.",
+        observed: "Log lines from the refused request until the user reconnects, other than those it writes in the prologue, too. Failure and reason may stand in one line or in two.",
+        undecided: "No log line was ever seen; or there were new lines that cannot be understood (another language, or codes).",
         remedy: "Log one line at the place where the refusal is handled: what failed, the OAuth error code, which connection; never the token.",
         declarable: false,
         check: |view| logged(view, &FAILURE),
@@ -35,8 +36,8 @@ pub(super) const ALL: &[Requirement] = &[
         sentence: "logs the detection of expiry or revocation",
         sources: &["Pleo, How to handle token expiry or revocation, step 5: detection of token expiry or revocation"],
         why: "A stack trace with the provider's words in it says that a request failed, not that a connection has ended.",
-        observed: "Log lines from the refused request until the user reconnects, without the provider's own words, other than those it writes anyway.",
-        undecided: "No log line was ever seen; or there were new lines, none of them recognised.",
+        observed: "Log lines from the refused request until the user reconnects, without the provider's own words, other than those it writes in the prologue, too.",
+        undecided: "No log line was ever seen; or there were new lines that cannot be understood (another language, or codes).",
         remedy: "Log the change of state: connection so-and-so is now unauthenticated, because its authorisation expired or was revoked.",
         declarable: false,
         check: |view| logged(view, &DETECTION),
@@ -48,100 +49,64 @@ pub(super) const ALL: &[Requirement] = &[
         sentence: "logs the reauthentication trigger",
         sources: &["Pleo, How to handle token expiry or revocation, step 5: reauthentication triggers"],
         why: "Without it nobody can tell whether users were asked to reconnect, and when.",
-        observed: "Log lines from the refused request until the user has been sent to the authorise endpoint.",
-        undecided: "No log line was ever seen; or there were new lines, none of them recognised.",
+        observed: "Log lines from the refused request until the user has come back through the authorise endpoint.",
+        undecided: "No log line was ever seen; or there were new lines that cannot be understood (another language, or codes).",
         remedy: "Log when the user is asked to reconnect and when the flow is started. One line may serve all three.",
         declarable: false,
         check: |view| logged(view, &REAUTHENTICATION),
     },
 ];
 
-struct Detector {
+/// One of the three events that must be logged.
+struct Event {
     name: &'static str,
-    /// Recognises the event in a line. For all but the first the provider's own words and codes were taken out.
-    recognises: fn(&str) -> bool,
-    with_providers_words: bool,
+    /// The lines that show it, by their places; none: it is not shown.
+    shown: fn(&[Line<'_>], &Death) -> Option<Vec<u32>>,
     /// Goes on until the user was sent to consent.
     through_reconnection: bool,
     declared: for<'v> fn(&'v View<'_>) -> Option<&'v str>,
     line: &'static str,
 }
 
-static FAILURE: Detector = Detector {
+static FAILURE: Event = Event {
     name: "a refresh failure with its reason",
-    recognises: |text| CODE.is_match(text) || (THING.is_match(text) && WRONG.is_match(text) && REASON.is_match(text)),
-    with_providers_words: true,
+    shown: failure,
     through_reconnection: false,
     declared: |view| view.terms.log_refresh_failed.as_deref(),
     line: "logs.refresh_failed = \"regex\"",
 };
-static DETECTION: Detector = Detector {
+static DETECTION: Event = Event {
     name: "the detection of expiry or revocation",
-    recognises: |text| ENDED.is_match(text) || AGAIN.is_match(text),
-    with_providers_words: false,
+    shown: |lines, death| first(lines, |line| ENDED.is_match(&line.own_words(death)) || AGAIN.is_match(&line.own_words(death))),
     through_reconnection: false,
     declared: |view| view.terms.log_detected.as_deref(),
     line: "logs.detected = \"regex\"",
 };
-static REAUTHENTICATION: Detector = Detector {
+static REAUTHENTICATION: Event = Event {
     name: "the reauthentication trigger",
-    recognises: |text| AGAIN.is_match(text) || STARTED.is_match(text),
-    with_providers_words: false,
+    shown: |lines, death| {
+        first(lines, |line| AGAIN.is_match(&line.own_words(death)) || (line.returning && STARTED.is_match(&line.own_words(death))))
+    },
     through_reconnection: true,
     declared: |view| view.terms.log_reauthentication.as_deref(),
     line: "logs.reauthentication = \"regex\"",
 };
 
-/// The codes of a definitive refusal: failure and reason in one.
-static CODE: LazyLock<Regex> =
-    LazyLock::new(|| words(r"\b(invalid_grant|invalid_token|invalid_refresh_token|unauthorized_client|invalid_client)\b"));
-/// What failed.
-static THING: LazyLock<Regex> = LazyLock::new(|| words(r"(refresh|\btokens?\b|\bgrant\b|oauth|authori[sz]ation|credential|renew)"));
-/// That it failed.
-static WRONG: LazyLock<Regex> =
-    LazyLock::new(|| words(r"(fail|error|refus|reject|denied|\binvalid|unable|could ?n[o']t|cannot|can't|unsuccessful|\b40[013]\b)"));
-/// Why.
-static REASON: LazyLock<Regex> = LazyLock::new(|| words(r"(expired|revoked|withdr[ae]w|\b40[013]\b|no longer valid|reason|cause|because)"));
-/// An authorisation came to its end.
-static ENDED: LazyLock<Regex> = LazyLock::new(|| {
-    words(concat!(
-        r"(unauthenticated|unauthori[sz]ed connection|disconnected|needs?[_ -]?re-?auth|no longer (valid|authori[sz]ed|connected)|",
-        r"(connection|grant|tokens?|authori[sz]ation|session|access|credentials?|login|consent|installation)\W.{0,60}",
-        r"(expired|revoked|ended|lost|invalidated|gone|terminated|withdrawn|purged|discarded|cleared|deleted|wiped|dead)|",
-        r"(expired|revoked|ended|lost|invalidat\w*|dead|purg\w*|discard\w*|clear\w*|wip\w*)\W.{0,60}",
-        r"(connection|grant|tokens?|authori[sz]ation|session|access|credentials?|login|consent))",
-    ))
-});
-/// The user must come back, or is coming back.
-static AGAIN: LazyLock<Regex> = LazyLock::new(|| {
-    words(concat!(
-        r"(re-?auth|re-?connect|re-?consent|(sign|log)[ -]?in again|connect again|authori[sz]e again|",
-        r"(requires?|needs?|must|awaiting|waiting for|prompt\w*|ask\w*)\W.{0,40}(user|login|log in|sign in|consent|authori[sz]|connect))",
-    ))
-});
-/// The way to the authorise endpoint was taken.
-static STARTED: LazyLock<Regex> = LazyLock::new(|| {
-    words(
-        r"((start|begin|began|begun|initiat|redirect|send|sent|open)\w*\W.{0,60}(authori[sz]|oauth|consent|login|connect)|(authori[sz]ation|oauth|consent|login|connect)\w*\W.{0,40}(start|begun|began|request|redirect|initiat|flow))",
-    )
-});
-
-/// A line of a stack trace, or of an object printed over several lines.
-static FRAME: LazyLock<Regex> = LazyLock::new(|| {
-    words(concat!(
-        r"^(\t|    |\s*at \S+ ?\(|\s*at \S+:\d+|\s*File .*, line \d+|Traceback \(most|Caused by:|",
-        r"\s*\.\.\. \d+ more|goroutine \d+)",
-    ))
-});
-/// A path or a URL: an access log names what was asked for, not what the subject makes of it.
-static PATH: LazyLock<Regex> = LazyLock::new(|| words(r"(https?://\S+|\B/\S*|\S*/\S*/\S+)"));
-
-#[allow(clippy::expect_used, reason = "fixed patterns, each compiled by a test")]
-fn words(pattern: &str) -> Regex {
-    Regex::new(&format!("(?is){pattern}")).expect("a fixed pattern")
+fn first(lines: &[Line<'_>], shows: impl Fn(&Line<'_>) -> bool) -> Option<Vec<u32>> {
+    lines.iter().find(|line| shows(line)).map(|line| vec![line.mark.n])
 }
 
-fn logged(view: &View<'_>, detector: &Detector) -> Finding {
+/// One line with the code of the refusal, or with failure and reason; or a line that tells of the failure and another that gives the reason.
+fn failure(lines: &[Line<'_>], death: &Death) -> Option<Vec<u32>> {
+    if let Some(shown) = first(lines, |line| line.names(&death.error) || (line.tells_failure() && REASON.is_match(line.text))) {
+        return Some(shown);
+    }
+    let failed = lines.iter().find(|line| line.tells_failure())?;
+    let why = lines.iter().find(|line| ENDED.is_match(&line.own_words(death)) && REASON.is_match(line.text))?;
+    Some(vec![failed.mark.n, why.mark.n])
+}
+
+fn logged(view: &View<'_>, event: &Event) -> Finding {
     let lines: Vec<(Mark, &str)> = view
         .events()
         .filter_map(|(mark, what)| match what {
@@ -152,154 +117,58 @@ fn logged(view: &View<'_>, detector: &Detector) -> Finding {
     if lines.is_empty() {
         return Finding::locked("not one log line of the subject was seen", "logs.files");
     }
-    let declared = match (detector.declared)(view).map(Regex::new) {
+    let declared = match (event.declared)(view).map(Regex::new) {
         Some(Ok(regex)) => Some(regex),
         Some(Err(error)) => return Finding::undecided(format!("the manifest's pattern is no regular expression: {error}")),
         None => None,
     };
-    each_death(view, Ended::Grant, |death| judge_lines(view, detector, declared.as_ref(), &lines, death))
+    each_death(view, Ended::Grant, |death| judge_lines(view, event, declared.as_ref(), &lines, death))
 }
 
-fn judge_lines(view: &View<'_>, detector: &Detector, declared: Option<&Regex>, lines: &[(Mark, &str)], death: &Death) -> Finding {
-    let until = if detector.through_reconnection { view.settled_after(death.until).unwrap_or(Mark::END) } else { death.until };
-    let within: Vec<_> = lines.iter().filter(|(mark, _)| *mark > death.asked && *mark < until).collect();
-    let found = within.iter().find(|(mark, text)| {
-        let told = if detector.with_providers_words { (*text).to_owned() } else { own_words(text, death) };
-        let matches = declared.map_or_else(|| (detector.recognises)(&told), |regex| regex.is_match(text));
-        matches && !is_habit(view, lines, *mark, text, death)
-    });
-    if let Some((mark, _)) = found {
-        return Finding::pass(format!("{} was logged", detector.name), vec![death.refused.n, mark.n]);
-    }
-    let novel = within.iter().filter(|(mark, text)| !is_habit(view, lines, *mark, text, death)).count();
-    let understood = within.iter().any(|(mark, text)| (FAILURE.recognises)(text) && !is_habit(view, lines, *mark, text, death));
-    if novel == 0 || declared.is_some() || understood {
-        let what = if novel == 0 { "nothing new was logged" } else { "none of the new log lines says so" };
-        return Finding::fail(
-            format!("{} was not logged: {what} after the refusal with {}", detector.name, death.error),
-            vec![death.refused.n],
-        );
-    }
-    Finding::locked(format!("{novel} new log lines after the refusal, none recognised as {}", detector.name), detector.line)
-}
-
-/// A line that the subject writes anyway proves nothing. Lines of the user's first connection may come again with the reconnection.
-fn is_habit(view: &View<'_>, lines: &[(Mark, &str)], mark: Mark, text: &str, death: &Death) -> bool {
-    let shape = shape(text);
-    let connecting = |at: Mark| {
-        view.calls.iter().any(|c| c.verb == crate::evidence::Verb::Connect && c.called < at && c.answered.is_none_or(|(end, _)| at < end))
+fn judge_lines(view: &View<'_>, event: &Event, declared: Option<&Regex>, lines: &[(Mark, &str)], death: &Death) -> Finding {
+    let Some(settled) = death.settled else { return not_at_rest() };
+    let back = view.settled_after(death.until).unwrap_or(Mark::END);
+    let until = if event.through_reconnection { back } else { death.until };
+    let within = lines.iter().filter(|(mark, _)| *mark > death.asked && *mark < until);
+    let habits = habits(view, lines, death);
+    let novel: Vec<Line<'_>> = within
+        .map(|&(mark, text)| Line { mark, text, returning: mark > death.until })
+        .filter(|line| line.returning || !habits.contains(&words::shape(line.text)))
+        .collect();
+    let shown = match declared {
+        Some(regex) => first(&novel, |line| regex.is_match(line.text)),
+        None => (event.shown)(&novel, death),
     };
-    let returning = mark > death.until;
-    lines
-        .iter()
-        .take_while(|(at, _)| *at < death.asked)
-        .any(|(at, earlier)| self::shape(earlier) == shape && !(returning && connecting(*at)))
-}
-
-/// A line without what differs from time to time: digits, and whatever is long and random.
-fn shape(text: &str) -> String {
-    let words = text.split_whitespace().map(|word| {
-        let digits = word.chars().filter(char::is_ascii_digit).count();
-        if digits > 0 { word.chars().filter(|c| !c.is_ascii_alphanumeric()).collect() } else { word.to_owned() }
-    });
-    words.collect::<Vec<String>>().join(" ")
-}
-
-/// A line without the provider's description and codes, paths and URLs: what is left are the subject's own words. A stack trace has none.
-fn own_words(text: &str, death: &Death) -> String {
-    if FRAME.is_match(text) {
-        return String::new();
+    if let Some(shown) = shown {
+        return Finding::pass(format!("{} was logged", event.name), [vec![death.refused.n], shown].concat());
     }
-    let without = death.description.as_ref().map_or_else(|| text.to_owned(), |words| text.replace(words.as_str(), " "));
-    PATH.replace_all(&CODE.replace_all(&without, " "), " ").into_owned()
+    if event.through_reconnection && (death.until == Mark::END || back == Mark::END) {
+        return Finding::undecided("it was not logged up to now, and the user did not come back in this story");
+    }
+    let novel: Vec<Line<'_>> = novel.into_iter().filter(|line| !habits.contains(&words::shape(line.text))).collect();
+    let what = match novel.len() {
+        0 => "nothing new was logged",
+        _ if declared.is_some() => "none of the new log lines matches the manifest's pattern",
+        _ if novel.iter().all(Line::is_understood) => "none of the new log lines says so",
+        count => {
+            return Finding::locked(
+                format!("{count} new log lines after the refusal, none recognised as {}, and not all of them understood", event.name),
+                event.line,
+            );
+        }
+    };
+    let mut cited = vec![death.refused.n];
+    cited.extend(novel.iter().take(5).map(|line| line.mark.n));
+    cited.push(settled.n);
+    cited.sort_unstable();
+    Finding::fail(format!("{} was not logged: {what} after the refusal with {}", event.name, death.error), cited)
+}
+
+/// The shapes of the lines that the subject writes when all is well. Such a line proves nothing.
+fn habits(view: &View<'_>, lines: &[(Mark, &str)], death: &Death) -> std::collections::HashSet<String> {
+    let end = view.prologue_end().unwrap_or(death.asked).min(death.asked);
+    lines.iter().take_while(|(mark, _)| *mark < end).map(|(_, text)| words::shape(text)).collect()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn death() -> Death {
-        let mark = Mark { at: 1, n: 1 };
-        Death {
-            ended: Ended::Grant,
-            error: "invalid_grant".into(),
-            description: Some("The refresh token is expired or revoked".into()),
-            refresh: "refresh#1".into(),
-            access: None,
-            asked: mark,
-            refused: mark,
-            knew: mark,
-            settled: None,
-            until: Mark::END,
-            restarted: None,
-        }
-    }
-
-    #[test]
-    fn common_wordings_of_the_three_events_are_recognised() {
-        for line in [
-            r#"{"level":"warn","event":"refresh_failed","error":"invalid_grant"}"#,
-            "ERROR pleo: token refresh failed: status 400 invalid_grant",
-            "authlib.integrations.base_client.errors.OAuthError: invalid_grant: The refresh token is expired or revoked",
-            "level=warn msg=\"could not refresh token\" reason=expired",
-        ] {
-            assert!((FAILURE.recognises)(line), "{line}");
-        }
-        for line in [
-            r#"{"level":"warn","event":"connection.unauthenticated"}"#,
-            "WARN Pleo connection was revoked, tokens purged",
-            "authorization expired for company 12",
-            "[pleo] access revoked by user",
-        ] {
-            assert!((DETECTION.recognises)(line), "{line}");
-        }
-        for line in [
-            "user must reconnect",
-            "reauthentication required",
-            "redirecting user to authorize endpoint",
-            "Starting OAuth flow",
-            "prompting the user to sign in",
-        ] {
-            assert!((REAUTHENTICATION.recognises)(line), "{line}");
-        }
-    }
-
-    #[test]
-    fn ordinary_lines_are_not_mistaken_for_the_events() {
-        for line in [
-            "GET /status 200 3ms",
-            "synced 3 employees",
-            "listening on 127.0.0.1:8000",
-            "export job completed",
-            "token refreshed, expires in 900 s",
-        ] {
-            assert!(!(FAILURE.recognises)(line), "{line}");
-            assert!(!(DETECTION.recognises)(line), "{line}");
-            assert!(!(REAUTHENTICATION.recognises)(line), "{line}");
-        }
-    }
-
-    #[test]
-    fn the_providers_own_words_are_no_detection() {
-        let line = "OAuthError: invalid_grant: The refresh token is expired or revoked";
-        assert!(!(DETECTION.recognises)(&own_words(line, &death())));
-    }
-
-    #[test]
-    fn a_stack_trace_or_an_access_log_says_nothing_of_the_subjects_own() {
-        for line in [
-            "  File \"/srv/venv/authlib/integrations/requests_client/oauth2_session.py\", line 140, in request",
-            "    self.ensure_active_token(self.token)  # user must reconnect",
-            "    at checkOAuthBodyError (file:///srv/node_modules/oauth4webapi/build/index.js:931:19)",
-            "127.0.0.1 - - \"GET /oauth/reconnect HTTP/1.1\" 302 -",
-        ] {
-            assert!(!(REAUTHENTICATION.recognises)(&own_words(line, &death())), "{line}");
-        }
-    }
-
-    #[test]
-    fn two_lines_that_differ_in_times_and_ids_have_one_shape() {
-        assert_eq!(shape("2026-01-01T10:00:00Z GET /sync 200 12ms"), shape("2026-01-02T11:22:33Z GET /sync 500 9ms"));
-        assert_ne!(shape("synced"), shape("failed"));
-    }
-}
+mod tests;

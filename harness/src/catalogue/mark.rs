@@ -2,7 +2,7 @@
 
 use regrant_mock_server::fault::scenario::Status;
 
-use super::{Finding, Level::*, Requirement, Severity::*, shared::*};
+use super::{Finding, Level::*, Requirement, Severity::*, Verdict, shared::*};
 use crate::judge::{Death, Ended, Mark, View, control};
 
 /// The group.
@@ -63,15 +63,16 @@ fn was_connected(view: &View<'_>, death: &Death) -> bool {
     view.statuses().any(|(mark, state, _)| mark < death.asked && state == Some(Status::Connected))
 }
 
-fn shown(view: &View<'_>, from: Mark, until: Mark, refused: Mark, when: &str) -> Finding {
+fn shown(view: &View<'_>, death: &Death, from: Mark, until: Mark, when: &str) -> Finding {
     let Some((mark, state, raw)) = view.statuses().filter(|(mark, ..)| *mark > from && *mark < until).last() else {
         return Finding::undecided(format!("the status was not read {when}"));
     };
-    let cited = vec![refused.n, mark.n];
+    let cited = vec![death.refused.n, mark.n];
+    let wrong = |reason: String| if death.at_rest { Finding::fail(reason, cited.clone()) } else { not_at_rest() };
     match state {
         Some(Status::Disconnected) => Finding::pass(format!("the status says so {when}"), cited),
-        Some(Status::Connected) => Finding::fail(format!("the status still says connected {when}"), cited),
-        Some(Status::Broken) => Finding::fail(format!("the status says broken {when}, not that the user must reauthenticate"), cited),
+        Some(Status::Connected) => wrong(format!("the status still says connected {when}")),
+        Some(Status::Broken) => wrong(format!("the status says broken {when}, not that the user must reauthenticate")),
         None => Finding::undecided(format!("the status {when} matches none of the patterns: {raw}")),
     }
 }
@@ -85,7 +86,7 @@ fn mark_01(view: &View<'_>) -> Finding {
         if !was_connected(view, death) {
             return Finding::undecided("the status never said connected before the refusal");
         }
-        shown(view, settled, death.same_process_until(), death.refused, "after the refusal")
+        shown(view, death, settled, death.process_until, "after the refusal")
     })
 }
 
@@ -98,12 +99,12 @@ fn mark_02(view: &View<'_>) -> Finding {
         if !was_connected(view, death) {
             return Finding::undecided("the status never said connected before the refusal");
         }
-        let finding = shown(view, restarted, death.until, death.refused, "after the restart");
-        if finding.verdict != super::Verdict::Pass {
+        let finding = shown(view, death, restarted, death.until, "after the restart");
+        if finding.verdict != Verdict::Pass {
             return finding;
         }
-        let alive =
-            control::delivered(view, control::MAIN, restarted, death.until, 2).and_then(|_| control::again(view, death, control::MAIN));
+        let alive = control::delivered(view, control::MAIN, restarted, death.until, 2, "after the restart")
+            .and_then(|_| control::again(view, death, control::MAIN));
         alive.map_or_else(Finding::undecided, |()| finding)
     })
 }
@@ -120,14 +121,15 @@ fn mark_03(view: &View<'_>) -> Finding {
         if !marked {
             return Finding::undecided("the mark was not seen before the reconnection");
         }
-        let exchanged = view.exchanges.iter().find(|x| x.is_code_exchange() && x.arrived > death.until && x.pair().is_some());
-        let Some(back) = exchanged.and_then(|x| x.replied).map(|(mark, ..)| mark) else {
+        let Some((_, back)) = view.back_after(death.until) else {
             return Finding::undecided("the reconnection did not succeed on the wire");
         };
-        let Some(settled) = view.settled_after(back) else { return not_at_rest() };
-        let next = view.deaths.iter().find(|d| d.asked > back).map_or(Mark::END, |d| d.asked);
-        let next = next.min(unsettling(view, back));
-        let readings: Vec<_> = view.statuses().filter(|(mark, ..)| *mark > settled && *mark < next).collect();
+        let Some(rest) = view.rest_after(back).filter(|rest| rest.quiet) else {
+            return Finding::undecided("the subject did not come to rest after the reconnection");
+        };
+        let died = view.deaths.iter().map(|d| d.asked).find(|asked| *asked > back).unwrap_or(Mark::END);
+        let next = view.disturbed_after(back).min(died);
+        let readings: Vec<_> = view.statuses().filter(|(mark, ..)| *mark > rest.mark && *mark < next).collect();
         let wrong = readings.iter().find(|(_, state, _)| matches!(state, Some(Status::Disconnected | Status::Broken)));
         match (wrong, readings.last()) {
             (Some((mark, ..)), _) => {
@@ -144,11 +146,5 @@ fn mark_03(view: &View<'_>) -> Finding {
     })
 }
 
-/// The next thing that the provider or the user does to the connection.
-fn unsettling(view: &View<'_>, from: Mark) -> Mark {
-    use crate::evidence::What;
-    let done = |what: &What| {
-        matches!(what, What::Revoked { .. } | What::Expired { .. } | What::AccessRejected { .. } | What::SecretRotated { .. })
-    };
-    view.marks(done).into_iter().find(|mark| *mark > from).unwrap_or(Mark::END)
-}
+#[cfg(test)]
+mod tests;

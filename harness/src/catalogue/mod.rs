@@ -19,6 +19,7 @@ mod retry;
 mod rotate;
 mod secret;
 mod stop;
+mod work;
 
 pub use finding::{Finding, Verdict};
 pub use requirement::{Level, Requirement, Severity};

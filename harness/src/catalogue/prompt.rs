@@ -1,6 +1,6 @@
 //! PROMPT: what the user is shown. A prompt is what differs from the page of a connected subject.
 
-use super::{Finding, Level::*, Requirement, Severity::*, Verdict, shared::*};
+use super::{Finding, Level::*, Requirement, Severity::*, shared::*};
 use crate::{
     evidence::{PageSeen, Says},
     judge::{Ended, Mark, View},
@@ -80,21 +80,32 @@ fn pages<'h>(view: &View<'h>, check: impl Fn(&'h PageSeen, &'h PageSeen, Vec<u32
 }
 
 fn prompt_01(view: &View<'_>) -> Finding {
-    pages(view, |before, after, cited| match (after.leads_to_authorize, differs(before, after)) {
-        (true, true) => Finding::pass("a way to the authorise endpoint appeared after the refusal", cited),
-        (true, false) => Finding::undecided("the page leads to the authorise endpoint, but it is the same as while connected"),
-        (false, _) => Finding::fail("nothing on the page leads to the authorise endpoint after the refusal", cited),
+    pages(view, |before, after, cited| {
+        let told = before.says == Says::No && after.says == Says::Yes;
+        match (after.leads_to_authorize, differs(before, after)) {
+            (_, false) => {
+                Finding::undecided("the page is the same as while connected: nothing shows whether the user is asked for anything")
+            }
+            (true, true) if before.leads_to_authorize && !told => Finding::undecided(
+                "the page led to the authorise endpoint while connected, too, and what differs does not say that it must be used",
+            ),
+            (true, true) => Finding::pass("a way to the authorise endpoint is shown after the refusal", cited),
+            (false, true) => Finding::fail("nothing on the page leads to the authorise endpoint after the refusal", cited),
+        }
     })
 }
 
 fn prompt_02(view: &View<'_>) -> Finding {
-    pages(view, |before, after, cited| match (before.says, after.says) {
-        (Says::No, Says::Yes) => Finding::pass("the page says that access must be restored", cited),
-        (Says::Yes, Says::Yes) if differs(before, after) => {
-            Finding::undecided("the page says so while connected, too, though it differs now")
+    pages(view, |before, after, cited| match (before.says, after.says, differs(before, after)) {
+        (Says::No, Says::Yes, _) => Finding::pass("the page says that access must be restored", cited),
+        (_, _, false) => Finding::undecided("the page is the same as while connected"),
+        (Says::Yes, _, true) => Finding::undecided("the page says so while connected, too, though it differs now"),
+        (Says::No, Says::No, true) if view.terms.prompt_says => {
+            Finding::fail("what differs on the page does not say that access must be restored", cited)
         }
-        (_, _) if view.terms.prompt_says => Finding::fail("what differs on the page does not say that access must be restored", cited),
-        (_, _) => Finding::locked("no words were recognised that say that access must be restored", "prompt.says = \"regex\""),
+        (Says::No, Says::No, true) => {
+            Finding::locked("no words were recognised that say that access must be restored", "prompt.says = \"regex\"")
+        }
     })
 }
 
@@ -103,25 +114,35 @@ fn prompt_03(view: &View<'_>) -> Finding {
         return Finding::locked("it is not known where a person would see that access must be restored", "[prompt]");
     }
     let faults: Vec<_> = view.exchanges.iter().filter(|x| x.is_refresh() && x.met_transient_fault()).collect();
-    let (Some(first), Some(death)) = (faults.first(), view.deaths.iter().find(|d| d.ended == Ended::Grant)) else {
-        return Finding::undecided(view.unrealised().unwrap_or("no transient fault was met before a real refusal in this story"));
-    };
+    let Some(first) = faults.first() else { return unrealised(view, "no transient fault was met in this story") };
     let Some(calm) = healthy(view, first.arrived) else { return Finding::undecided("the page was not read while connected") };
-    let prompts = |page: &PageSeen| differs(calm, page) && page.leads_to_authorize;
-    let due = view.prompts().find(|(mark, page)| death.settled.is_some_and(|s| *mark > s) && *mark < death.until && prompts(page));
-    let during: Vec<_> = view.prompts().filter(|(mark, _)| *mark > first.arrived && *mark < death.asked).collect();
-    if let Some((mark, _)) = during.iter().find(|(_, page)| prompts(page) && (page.says == Says::Yes || !calm.leads_to_authorize)) {
+    let prompts = |page: &PageSeen| {
+        let appeared = page.leads_to_authorize && !calm.leads_to_authorize;
+        let told = page.leads_to_authorize && page.says == Says::Yes && calm.says == Says::No;
+        differs(calm, page) && (appeared || told)
+    };
+    let end = outcome_after(view, first.arrived);
+    let during: Vec<_> = view.prompts().filter(|(mark, _)| *mark > first.arrived && *mark < end).collect();
+    if let Some((mark, _)) = during.iter().find(|(_, page)| prompts(page)) {
         return Finding::fail("the user was asked to reauthenticate for a fault that would have passed", vec![first.arrived.n, mark.n]);
     }
-    let enough = if faults.len() < 2 {
-        Finding::undecided("the transient fault was met fewer than twice")
-    } else if during.is_empty() {
-        Finding::undecided("the page was not read during the transient fault")
-    } else if due.is_none() {
-        Finding::undecided("the same page showed no prompt when one was due")
-    } else {
-        Finding::pass("no prompt during the transient fault, and one when the grant was dead", vec![first.arrived.n])
+    let Some(death) = view.deaths.iter().find(|d| d.ended == Ended::Grant && d.asked > first.arrived) else {
+        return unrealised(view, "no real refusal followed the transient fault");
     };
-    debug_assert!(enough.verdict != Verdict::Fail);
-    enough
+    let due = view.prompts().find(|(mark, page)| death.settled.is_some_and(|s| *mark > s) && *mark < death.until && prompts(page));
+    match (faults.len(), during.is_empty(), due) {
+        (0 | 1, _, _) => Finding::undecided("the transient fault was met only once"),
+        (_, true, _) => Finding::undecided("the page was not read during the transient fault"),
+        (_, false, None) => Finding::undecided("the same page showed no prompt when one was due"),
+        (_, false, Some((due, _))) => {
+            let read = during.iter().map(|(mark, _)| mark.n).take(2);
+            Finding::pass(
+                "no prompt during the transient fault, and one when the grant was dead",
+                [first.arrived.n].into_iter().chain(read).chain([due.n]).collect(),
+            )
+        }
+    }
 }
+
+#[cfg(test)]
+mod tests;

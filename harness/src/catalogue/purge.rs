@@ -69,7 +69,7 @@ fn purge_01(view: &View<'_>) -> Finding {
     each_death(view, Ended::Grant, |death| {
         let Some(settled) = death.settled else { return not_at_rest() };
         let dead = view.api_calls(settled, Mark::END).filter(|x| x.token_name().is_some() && x.token_name() == death.access.as_deref());
-        let offenders = control::convicting(view, settled, dead);
+        let offenders = control::convicting(view, settled, death.at_rest, dead);
         if !offenders.is_empty() {
             let reason = format!("{}, which died with the refusal of {}", stop::calls_with(&offenders), death.refresh);
             return Finding::fail(reason, control::cite(view, death.refused, &offenders));
@@ -80,30 +80,28 @@ fn purge_01(view: &View<'_>) -> Finding {
 
 fn purge_02(view: &View<'_>) -> Finding {
     each_death(view, Ended::Grant, |death| {
+        if let Some(finding) = stop::represented(view, death) {
+            return finding;
+        }
         let Some(settled) = death.settled else { return not_at_rest() };
-        let all: Vec<_> = stop::presentations(view, death).collect();
-        let elsewhere = death.restarted.unwrap_or(death.until).min(death.until);
-        let budget = view.terms.refresh_attempts as usize;
-        let here = all.iter().filter(|x| x.arrived < elsewhere).count();
-        let late = all.iter().copied().filter(|x| x.arrived > elsewhere || (here > budget && x.began > settled.at));
-        let offenders = control::convicting(view, settled, late);
+        let elsewhere = stop::presentations(view, death).filter(|x| x.arrived > death.process_until);
+        let offenders = control::convicting(view, settled, death.at_rest, elsewhere);
         if !offenders.is_empty() {
-            let when = if offenders[0].arrived > elsewhere { "after a restart or reconnection" } else { "after the refusal" };
-            let reason = format!("{} was presented again {when}", death.refresh);
+            let reason = format!("{} was presented again after a restart or reconnection", death.refresh);
             return Finding::fail(reason, control::cite(view, death.refused, &offenders));
         }
         silence(whole(view, death), death, "the dead refresh token was not seen again")
     })
 }
 
-/// The sandwich, and a restart with a stimulus after it where the subject can be restarted.
+/// The sandwich, and a restart with a stimulus after it. A one-shot program starts anew with each stimulus.
 fn whole(view: &View<'_>, death: &Death) -> Result<Vec<u32>, String> {
     let stimuli = control::sandwich(view, death)?;
-    if !view.terms.restartable {
+    if view.terms.one_shot {
         return Ok(stimuli);
     }
     let restarted = death.restarted.ok_or("the subject was not restarted while the connection was dead")?;
-    control::delivered(view, control::MAIN, restarted, death.until, 1)?;
+    control::delivered(view, control::MAIN, restarted, death.until, 1, "after the restart")?;
     Ok(stimuli)
 }
 
@@ -113,30 +111,37 @@ fn gone(view: &View<'_>, token: impl Fn(&Death) -> Option<String>) -> Finding {
         let Some(settled) = death.settled else { return not_at_rest() };
         let next = view.triggers(settled, Mark::END).next().map_or(death.until, |c| c.called).min(death.until);
         let scans = scans(view);
-        let before = scans.iter().rfind(|(mark, _)| *mark < death.asked);
-        let after = scans.iter().find(|(mark, _)| *mark > settled && *mark < next);
-        let Some((after_at, after)) = after else {
+        let before = scans.iter().rfind(|scan| scan.mark < death.asked);
+        let Some(after) = scans.iter().find(|scan| scan.mark > settled && scan.mark < next) else {
             return Finding::undecided("storage was not searched between the refusal and the next stimulus");
         };
-        if let Some(found) = after.iter().find(|f| is_copy(f, &token)) {
+        if let Some(found) = after.found.iter().find(|f| is_copy(f, &token)) {
             let reason = format!("{token} is still in {} after it was refused", place(&found.place));
-            return Finding::fail(reason, vec![death.refused.n, after_at.n]);
+            // Half of a work in progress proves nothing.
+            return if death.at_rest { Finding::fail(reason, vec![death.refused.n, after.mark.n]) } else { not_at_rest() };
         }
-        match before {
-            Some((before_at, found)) if found.iter().any(|f| is_copy(f, &token)) => {
-                Finding::pass(format!("{token} was in storage while it lived and is gone"), vec![before_at.n, death.refused.n, after_at.n])
-            }
-            _ => Finding::locked(
+        let Some(before) = before.filter(|scan| scan.found.iter().any(|f| is_copy(f, &token))) else {
+            return Finding::locked(
                 format!("{token} was not found in storage while it was alive, so that its absence proves nothing"),
                 "storage.paths, storage.dump or storage.urls",
-            ),
+            );
+        };
+        if let Some(unread) = after.unread.iter().find(|it| !before.unread.contains(it)) {
+            return Finding::undecided(format!("{token} was not found any more, but not everything could be read: {unread}"));
         }
+        Finding::pass(format!("{token} was in storage while it lived and is gone"), vec![before.mark.n, death.refused.n, after.mark.n])
     })
 }
 
-fn scans<'h>(view: &View<'h>) -> Vec<(Mark, &'h [Found])> {
+struct Scan<'h> {
+    mark: Mark,
+    found: &'h [Found],
+    unread: &'h [String],
+}
+
+fn scans<'h>(view: &View<'h>) -> Vec<Scan<'h>> {
     let scans = view.events().filter_map(|(mark, what)| match what {
-        What::StorageScanned { found, .. } => Some((mark, found.as_slice())),
+        What::StorageScanned { found, unread, .. } => Some(Scan { mark, found, unread }),
         _ => None,
     });
     scans.collect()
@@ -163,3 +168,6 @@ fn place(place: &Place) -> String {
         Place::Referer => "a Referer".into(),
     }
 }
+
+#[cfg(test)]
+mod tests;

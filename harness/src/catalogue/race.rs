@@ -1,9 +1,9 @@
 //! RACE: what happens at the same time.
 
-use super::{Finding, Level::*, Requirement, Severity::*, shared::*};
+use super::{Finding, Level::*, Requirement, Severity::*, shared::*, work};
 use crate::{
     evidence::{Outcome, What},
-    judge::{Exchange, Mark, View, WorkKind, control},
+    judge::{Exchange, Mark, View},
 };
 
 /// The group.
@@ -29,113 +29,117 @@ pub(super) const ALL: &[Requirement] = &[
         sources: &["Pleo, How to refresh tokens: other requests wait for the refreshed token", "Pleo, Race condition prevention"],
         why: "The lock is there, but those who waited fail with the old token, or wait for ever because nobody wakes them.",
         observed: "Triggers delivered while a refresh was held: whether they were answered, and whether the work goes on with the new token afterwards.",
-        undecided: "No refresh was held, or fewer than three triggers were delivered meanwhile.",
+        undecided: "No refresh was held, fewer than three triggers were delivered meanwhile, or the subject was asked fewer than twice afterwards.",
         remedy: "After waiting, take the token from the store and do the work; never fail a caller because somebody else was refreshing.",
         declarable: true,
         check: race_03,
     },
 ];
 
-/// When a refresh was certainly over: its reply was written, its connection ended, or its process was killed.
-fn over(view: &View<'_>, x: &Exchange<'_>) -> Mark {
-    let replied = x.replied.map(|(mark, ..)| mark);
-    let aborted = x.aborted.map(|(mark, _)| mark);
-    let killed =
-        view.marks(|w| matches!(w, What::ProcessStopping { .. } | What::ProcessExited { .. })).into_iter().find(|m| *m > x.arrived);
-    [replied, aborted, killed].into_iter().flatten().min().unwrap_or(Mark::END)
+/// A subject that gave up waiting may have begun anew a moment before its hanging up was seen.
+const HANGING_UP: u64 = 250_000;
+
+/// When a refresh was certainly over: its reply was written, its connection ended, or its process was ended.
+fn over(view: &View<'_>, x: &Exchange<'_>) -> u64 {
+    let replied = x.replied.map(|(mark, ..)| mark.at);
+    let aborted = x.aborted.map(|(mark, by_subject)| mark.at.saturating_sub(if by_subject { HANGING_UP } else { 0 }));
+    let ended = |what: &What| matches!(what, What::ProcessStopping { .. } | What::ProcessExited { .. });
+    let ended = view.events().find(|(mark, what)| *mark > x.arrived && ended(what)).map(|(mark, _)| mark.at);
+    [replied, aborted, ended].into_iter().flatten().min().unwrap_or(x.arrived.at)
 }
 
 fn race_01(view: &View<'_>) -> Finding {
     let all: Vec<_> = view.exchanges.iter().filter(|x| x.is_refresh()).collect();
     for (index, first) in all.iter().enumerate() {
         let end = over(view, first);
-        if let Some(second) = all[index + 1..].iter().find(|x| x.began < end.at && x.arrived.at > first.began) {
+        let elsewhere = |x: &Exchange<'_>| x.grant().is_some() && first.grant().is_some() && x.grant() != first.grant();
+        if let Some(second) = all[index + 1..].iter().find(|x| x.began < end && !elsewhere(x)) {
             let reason =
                 format!("a second refresh began while one with {} was in flight", first.token_name().unwrap_or("an unknown token"));
             return Finding::fail(reason, vec![first.arrived.n, second.arrived.n]);
         }
     }
     match held(view) {
-        Ok((x, stimuli)) => {
-            Finding::pass("one refresh was held, work was asked for, and no second refresh began", [vec![x.arrived.n], stimuli].concat())
-        }
+        Ok(held) => Finding::pass(
+            "one refresh was held, work was asked for, and no second refresh began",
+            [vec![held.x.arrived.n], held.stimuli].concat(),
+        ),
         Err(finding) => finding,
     }
 }
 
 /// A refresh that was held while at least three triggers were delivered.
-fn held<'v, 'h>(view: &'v View<'h>) -> Result<(&'v Exchange<'h>, Vec<u32>), Finding> {
-    let Some(x) = view.exchanges.iter().find(|x| x.is_refresh() && x.held.is_some()) else {
-        return Err(Finding::undecided(view.unrealised().unwrap_or("no refresh was held in this story")));
-    };
-    let from = x.held.unwrap_or(x.arrived);
-    let until = x.released.unwrap_or(Mark::END);
-    let stimuli: Vec<u32> = view.triggers(from, until).map(|c| c.called.n).collect();
-    if stimuli.len() < 3 {
-        return Err(Finding::undecided(format!("{} triggers were delivered while a refresh was held, three are needed", stimuli.len())));
+struct Held<'v, 'h> {
+    x: &'v Exchange<'h>,
+    from: Mark,
+    until: Mark,
+    stimuli: Vec<u32>,
+}
+
+fn held<'v, 'h>(view: &'v View<'h>) -> Result<Held<'v, 'h>, Finding> {
+    let all = view.exchanges.iter().filter(|x| x.is_refresh()).filter_map(|x| {
+        let (from, until) = (x.held?, x.released.or(x.aborted.map(|(mark, _)| mark)).unwrap_or(Mark::END));
+        let delivered = view.triggers(from, until).filter(|c| c.answered.is_none_or(|(mark, o)| o != Outcome::NoAnswer || mark > until));
+        Some(Held { x, from, until, stimuli: delivered.map(|c| c.called.n).collect() })
+    });
+    let Some(most) = all.max_by_key(|held| held.stimuli.len()) else { return Err(unrealised(view, "no refresh was held in this story")) };
+    if most.stimuli.len() < 3 {
+        let count = most.stimuli.len();
+        return Err(Finding::undecided(format!("{count} triggers were delivered while a refresh was held, three are needed")));
     }
-    Ok((x, stimuli))
+    Ok(most)
 }
 
 fn race_03(view: &View<'_>) -> Finding {
-    let (x, stimuli) = match held(view) {
+    let Held { x, from, until: released, stimuli } = match held(view) {
         Ok(held) => held,
         Err(finding) => return finding,
     };
-    let (from, Some(released)) = (x.held.unwrap_or(x.arrived), x.released) else {
+    if x.released.is_none() {
         return Finding::undecided("the held refresh was never let go");
-    };
+    }
     let Some((access, _)) = x.pair() else { return Finding::undecided("the held refresh did not succeed") };
-    if let Some(call) = view.triggers(from, released).find(|c| c.outcome() == Some(Outcome::NoAnswer)) {
+    if let Some(call) = view.triggers(from, released).find(|c| c.outcome() == Some(Outcome::NoAnswer) && c.status.is_none()) {
         return Finding::fail("a trigger that met a refresh in flight was never answered", vec![x.arrived.n, call.called.n]);
     }
-    let rest = view.settled_after(released).unwrap_or(Mark::END);
-    let end = view.reconnection_after(released).map_or(Mark::END, |c| c.called);
-    let new_token = |from: Mark, until: Mark| view.api_calls(from, until).find(|y| y.answered(2) && y.token_name() == Some(access));
-    let Some(went_on) = new_token(released, rest) else {
-        return Finding::fail(
-            "the refresh succeeded, but those who waited for it did not go on with the new token",
-            [vec![x.arrived.n], stimuli].concat(),
-        );
+    let Some(rest) = view.rest_after(released) else {
+        return Finding::undecided("the subject was not observed after the refresh was let go");
     };
-    let lost = units_born(view, from, released).iter().filter(|unit| !reached(view, unit, end)).count();
-    if lost > 0 {
-        return Finding::fail(
-            format!("{lost} units of accepted work that met a refresh in flight were lost"),
-            vec![x.arrived.n, released.n],
-        );
-    }
-    let later: Vec<_> = view.triggers(rest, end).filter(|c| c.outcome() == Some(Outcome::Accepted)).collect();
-    if later.len() >= 2 && later.iter().all(|c| new_work(view, c.called, end).is_none()) {
-        return Finding::fail(
-            "after the held refresh nothing moves any more, though work is accepted",
-            later.iter().map(|c| c.called.n).collect(),
-        );
-    }
-    match control::delivered(view, control::MAIN, from, released, 3) {
-        Ok(_) => Finding::pass("those who waited went on with the new token", vec![x.arrived.n, released.n, went_on.arrived.n]),
-        Err(reason) => Finding::undecided(reason),
-    }
-}
-
-fn new_work<'v>(view: &'v View<'_>, from: Mark, until: Mark) -> Option<&'v Exchange<'v>> {
-    view.api_calls(from, until).next()
-}
-
-/// Units that came into being, or were accepted, while the refresh was held.
-fn units_born<'h>(view: &View<'h>, from: Mark, until: Mark) -> Vec<&'h str> {
-    let added = view.events().filter(|(mark, _)| *mark > from && *mark < until).filter_map(|(_, what)| match what {
-        What::WorkAdded { units } => Some(units),
-        _ => None,
-    });
-    let pushed = view.triggers(from, until).filter(|c| c.outcome() == Some(Outcome::Accepted)).filter_map(|c| c.item);
-    let pulls = view.terms.work != Some(WorkKind::Push) && view.terms.work.is_some();
-    added.flatten().map(String::as_str).filter(|_| pulls).chain(pushed).collect()
-}
-
-fn reached(view: &View<'_>, unit: &str, end: Mark) -> bool {
-    let carries = |x: &&Exchange<'_>| {
-        x.answered(2) && x.api.as_ref().is_some_and(|api| api.delivered.iter().chain(api.handed_out).chain(x.units).any(|id| id == unit))
+    let end = view.disturbed_after(released);
+    let asked_later: Vec<u32> = view.triggers(rest.mark, end).filter(|c| c.was_answered()).map(|c| c.called.n).collect();
+    let Some(went_on) = view.api_calls(released, end).find(|y| y.answered(2) && y.token_name() == Some(access)) else {
+        return if asked_later.len() < 2 {
+            Finding::undecided("no call with the new token followed, and work was asked for fewer than twice afterwards")
+        } else {
+            let reason = "the refresh succeeded, but nothing went on with the new token, though work was asked for again";
+            Finding::fail(reason, [vec![x.arrived.n], asked_later].concat())
+        };
     };
-    view.api_calls(START, end).any(|x| carries(&x))
+    let lost = lost_units(view, x.arrived, released);
+    if let Some(unit) = lost.first() {
+        // Whoever still has work to do is not finished: the end of the story must have come, and in peace.
+        let finished = view.rests.last().is_some_and(|rest| rest.quiet && rest.mark > released) && asked_later.len() >= 2;
+        let reason = format!("{} units of accepted work that met a refresh in flight were lost, {unit} among them", lost.len());
+        return if finished {
+            Finding::fail(reason, vec![x.arrived.n, released.n])
+        } else {
+            Finding::undecided(format!("{reason}, unless there was too little time"))
+        };
+    }
+    let at_once = went_on.arrived < rest.mark;
+    if !at_once && view.terms.work.is_none() {
+        return Finding::locked("those who waited did not go on at once; whether their work was done later is not known", "work.kind");
+    }
+    Finding::pass("those who waited went on with the new token", [vec![x.arrived.n, released.n, went_on.arrived.n], stimuli].concat())
 }
+
+/// Accepted units that were open while the refresh was held, and were never delivered.
+fn lost_units(view: &View<'_>, from: Mark, until: Mark) -> Vec<String> {
+    let calm = view.rests.iter().rfind(|rest| rest.mark < from).map_or(START, |rest| rest.mark);
+    let met = |mark: Option<Mark>| mark.is_some_and(|mark| mark > calm && mark < until);
+    let lost = work::ledger(view).into_iter().filter(|(_, unit)| met(unit.accepted) && unit.deliveries.is_empty());
+    lost.map(|(id, _)| id).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 
-use super::{Finding, Level::*, Requirement, Severity::*, shared::*};
+use super::{Finding, Level::*, Requirement, Severity::*, Verdict, shared::*};
 use crate::{
     evidence::{Authorized, What},
-    judge::{Ended, Exchange, Mark, View, control},
+    judge::{Callback, Death, Ended, Exchange, Mark, View, control},
 };
 
 /// The group.
@@ -99,6 +99,7 @@ pub(super) const ALL: &[Requirement] = &[
 
 struct Attempt<'h> {
     mark: Mark,
+    exchange: u64,
     response_type: Option<&'h str>,
     redirect_uri: &'h str,
     scopes: &'h [String],
@@ -109,10 +110,19 @@ struct Attempt<'h> {
     result: &'h Authorized,
 }
 
+/// Authorise requests. The consent that a user gives on the page is no request of the subject's.
 fn attempts<'h>(view: &View<'h>) -> Vec<Attempt<'h>> {
+    let posted: HashSet<u64> = view
+        .events()
+        .filter_map(|(_, what)| match what {
+            What::Requested { exchange, method, .. } if method == "POST" => Some(*exchange),
+            _ => None,
+        })
+        .collect();
     let all = view.events().filter_map(|(mark, what)| match what {
-        What::Authorize { response_type, redirect_uri, scopes, state, state_bits, challenge, method, result, .. } => Some(Attempt {
+        What::Authorize { exchange, response_type, redirect_uri, scopes, state, state_bits, challenge, method, result } => Some(Attempt {
             mark,
+            exchange: *exchange,
             response_type: response_type.as_deref(),
             redirect_uri,
             scopes,
@@ -124,7 +134,7 @@ fn attempts<'h>(view: &View<'h>) -> Vec<Attempt<'h>> {
         }),
         _ => None,
     });
-    all.collect()
+    all.filter(|attempt| !posted.contains(&attempt.exchange)).collect()
 }
 
 fn reauth_01(view: &View<'_>) -> Finding {
@@ -158,7 +168,7 @@ fn reauth_01(view: &View<'_>) -> Finding {
 fn reauth_02(view: &View<'_>) -> Finding {
     let all = attempts(view);
     let (Some(first), Some(death)) = (all.first(), view.deaths.iter().find(|d| d.until != Mark::END)) else {
-        return Finding::undecided(view.unrealised().unwrap_or("no reconnection followed a refusal in this story"));
+        return unrealised(view, "no reconnection followed a refusal in this story");
     };
     let set = |a: &Attempt<'_>| a.scopes.iter().cloned().collect::<HashSet<_>>();
     let Some(again) = all.iter().find(|a| a.mark > death.until) else {
@@ -195,107 +205,154 @@ fn reauth_03(view: &View<'_>) -> Finding {
 }
 
 fn reauth_04(view: &View<'_>) -> Finding {
-    let genuine: Vec<_> = view.callbacks.iter().filter(|c| !c.forged).filter_map(|c| c.code.map(|code| (c.at, code))).collect();
+    let genuine: Vec<_> = view.callbacks.iter().filter(|c| !c.forged).filter_map(|c| c.code.map(|code| (c, code))).collect();
     let mut cited = Vec::new();
-    for (at, code) in &genuine {
-        let uses: Vec<&Exchange<'_>> = view.exchanges.iter().filter(|x| x.is_code_exchange() && x.token_name() == Some(*code)).collect();
-        let uses: Vec<_> = uses.iter().enumerate().filter(|(i, x)| *i == 0 || !same_attempt(uses[i - 1], x)).map(|(_, x)| *x).collect();
-        match uses.as_slice() {
+    let mut missing = None;
+    for (callback, code) in &genuine {
+        let at = callback.at;
+        match uses(view, code).as_slice() {
+            [] if excused(view, callback) => missing = Some(format!("{code} was not exchanged, but the callback had no fair chance")),
             [] => return Finding::fail(format!("{code} was delivered and never exchanged"), vec![at.n]),
             [once] => {
-                let pkce = attempts(view).iter().any(|a| a.challenge.is_some());
-                if pkce && once.token.as_ref().is_some_and(|t| !t.verifier) {
+                let challenged = attempts(view).iter().any(|a| a.challenge.is_some() && gave(a, code));
+                if challenged && once.token.as_ref().is_some_and(|t| !t.verifier) {
                     return Finding::fail(format!("{code} was exchanged without the verifier"), vec![at.n, once.arrived.n]);
                 }
                 cited.extend([at.n, once.arrived.n]);
             }
             [first, second, ..] => {
-                return Finding::fail(format!("{code} was exchanged {} times", uses.len()), vec![at.n, first.arrived.n, second.arrived.n]);
+                let reason = format!("{code} was exchanged {} times", uses(view, code).len());
+                return Finding::fail(reason, vec![at.n, first.arrived.n, second.arrived.n]);
             }
         }
     }
-    seen(cited, "every code was exchanged once, with its verifier", view.unrealised().unwrap_or("no callback with a code was delivered"))
+    match missing {
+        Some(missing) => Finding::undecided(missing),
+        None => seen(
+            cited,
+            "every code was exchanged once, with its verifier",
+            view.unrealised().unwrap_or("no callback with a code was delivered"),
+        ),
+    }
 }
 
-/// A library that tries the other client authentication style after a refusal.
+fn gave(attempt: &Attempt<'_>, wanted: &str) -> bool {
+    match attempt.result {
+        Authorized::Code { code, .. } => code == wanted,
+        // The code came from the page that this request led to.
+        Authorized::Page => true,
+        Authorized::Sent(_) | Authorized::Shown(_) => false,
+    }
+}
+
+/// Exchanges of a code; a repetition in another client authentication style, or after a fault that decided nothing, is the same attempt.
+fn uses<'v, 'h>(view: &'v View<'h>, code: &str) -> Vec<&'v Exchange<'h>> {
+    let all: Vec<_> = view.exchanges.iter().filter(|x| x.is_code_exchange() && x.token_name() == Some(code)).collect();
+    all.iter().enumerate().filter(|(i, x)| *i == 0 || !same_attempt(all[i - 1], x)).map(|(_, x)| *x).collect()
+}
+
 fn same_attempt(first: &Exchange<'_>, second: &Exchange<'_>) -> bool {
     let style = |x: &Exchange<'_>| x.token.as_ref().map(|t| t.auth);
-    style(first) != style(second) && first.answered(4) && first.replied.is_some_and(|(mark, ..)| mark.at <= second.began)
+    let after = first.replied.is_some_and(|(mark, ..)| mark.at <= second.began);
+    let probe = after && first.answered(4) && style(first) != style(second);
+    probe || first.met_transient_fault()
+}
+
+/// Not exchanging is no fault where a forged callback had spent the login, nobody answered the callback, or the process was ended.
+fn excused(view: &View<'_>, callback: &Callback<'_>) -> bool {
+    let forged = view.callbacks.iter().any(|c| c.forged && c.call == callback.call);
+    let ended = |what: &What| matches!(what, What::ProcessStopping { .. } | What::ProcessExited { .. });
+    let rest = view.rest_after(callback.at).filter(|rest| rest.quiet);
+    let cut = |until: Mark| view.events().any(|(mark, what)| mark > callback.at && mark < until && ended(what));
+    forged || callback.status.is_none() || rest.is_none_or(|rest| cut(rest.mark))
 }
 
 fn reauth_05(view: &View<'_>) -> Finding {
     let forged: Vec<_> = view.callbacks.iter().filter(|c| c.forged).collect();
-    let Some(first) = forged.first() else {
-        return Finding::undecided(view.unrealised().unwrap_or("no forged callback was delivered in this story"));
-    };
-    let genuine = view.callbacks.iter().find(|c| !c.forged && c.call == first.call && c.at > first.at);
-    let until = genuine.map_or(Mark::END, |c| c.at);
-    let exchanged = |x: &&Exchange<'_>| x.is_code_exchange() && x.arrived > first.at && x.arrived < until;
-    if let Some(x) = view.exchanges.iter().find(exchanged) {
-        return Finding::fail("a callback with a state that the subject did not issue was exchanged", vec![first.at.n, x.arrived.n]);
+    let Some(first) = forged.first() else { return unrealised(view, "no forged callback was delivered in this story") };
+    // A made-up code was never issued: whoever presents one has it from a forged callback, however late.
+    let made_up = |x: &&Exchange<'_>| x.is_code_exchange() && x.arrived > first.at && x.carries_unknown();
+    if let Some(x) = view.exchanges.iter().find(made_up) {
+        let cause = forged.iter().rfind(|c| c.at < x.arrived).map_or(first.at, |c| c.at);
+        return Finding::fail("the code of a callback whose state the subject did not issue was exchanged", vec![cause.n, x.arrived.n]);
     }
-    // The made-up code cannot have come from anywhere else, however late it is exchanged.
-    let late = |x: &&Exchange<'_>| {
-        x.is_code_exchange() && x.arrived > first.at && x.token.as_ref().is_some_and(|t| t.presented.is_some()) && x.token_name().is_none()
-    };
-    if let Some(x) = view.exchanges.iter().find(late) {
-        return Finding::fail("the code of a forged callback was exchanged", vec![first.at.n, x.arrived.n]);
+    let mut cited: Vec<u32> = forged.iter().map(|c| c.at.n).collect();
+    for callback in &forged {
+        let genuine = view.callbacks.iter().find(|c| !c.forged && c.call == callback.call && c.code.is_some());
+        let exchanged =
+            genuine.and_then(|g| view.exchanges.iter().find(|x| x.is_code_exchange() && x.token_name() == g.code && x.pair().is_some()));
+        match exchanged {
+            Some(x) => cited.push(x.arrived.n),
+            None => return Finding::undecided("the genuine callback of the same login was not exchanged with success either"),
+        }
     }
-    let answered =
-        genuine.and_then(|g| view.exchanges.iter().find(|x| x.is_code_exchange() && x.token_name() == g.code && g.code.is_some()));
-    match answered {
-        Some(x) => Finding::pass(
-            "forged callbacks were not exchanged, the genuine one was",
-            forged.iter().map(|c| c.at.n).chain([x.arrived.n]).collect(),
-        ),
-        None => Finding::undecided("the genuine callback of the same login was not exchanged either"),
-    }
+    cited.sort_unstable();
+    cited.dedup();
+    Finding::pass("forged callbacks were not exchanged, the genuine ones were", cited)
 }
 
 fn reauth_08(view: &View<'_>) -> Finding {
-    each_death(view, Ended::Grant, |death| {
-        let Some(back) = view.exchanges.iter().find(|x| x.is_code_exchange() && x.arrived > death.until && x.pair().is_some()) else {
-            return Finding::undecided("the user did not reconnect successfully after the refusal");
-        };
-        let Some((stored, ..)) = back.replied else { return Finding::undecided("the exchange was not answered") };
-        let old = |x: &&Exchange<'_>| {
-            x.token_name().is_some_and(|name| name == death.refresh || Some(name) == death.access.as_deref())
-                && x.began > stored.at
-                && !x.by_agent
-        };
-        if let Some(x) = view.exchanges.iter().find(old) {
-            let reason = format!("{} was used again after the user had reconnected", x.token_name().unwrap_or("an old token"));
-            return Finding::fail(reason, vec![stored.n, x.arrived.n]);
-        }
-        let restart = view.restart_after(stored).unwrap_or(Mark::END);
-        let Some(first) = view.api_calls(stored, restart).find(|x| x.answered(2)) else {
-            let asked = control::delivered(view, control::MAIN, stored, restart, 2);
-            return match asked {
-                Ok(stimuli) => {
-                    Finding::fail("after the reconnection no call succeeded without a restart", [vec![stored.n], stimuli].concat())
-                }
-                Err(_) => {
-                    Finding::undecided("no call succeeded between the reconnection and a restart, and work was asked for fewer than twice")
-                }
-            };
-        };
-        if restart == Mark::END {
-            return if view.terms.restartable { Finding::undecided("no restart followed the reconnection") } else { not_restarted(view) };
-        }
-        let end = view.reconnection_after(restart).map_or(Mark::END, |c| c.called);
-        let after = view.api_calls(restart, end).find(|x| x.answered(2));
-        match after {
-            Some(x) => Finding::pass(
-                "the new pair was used at once and survived a restart",
-                vec![stored.n, first.arrived.n, restart.n, x.arrived.n],
-            ),
-            None => match control::delivered(view, control::MAIN, restart, end, 1) {
-                Ok(stimuli) => Finding::fail(
-                    "the new pair did not survive a restart: no call succeeded",
-                    [vec![stored.n, restart.n], stimuli].concat(),
-                ),
-                Err(reason) => Finding::undecided(reason),
-            },
-        }
-    })
+    let findings: Vec<_> = view.deaths.iter().filter(|d| d.ended == Ended::Grant).map(|death| renewed(view, death)).collect();
+    // One reconnection that was followed to its end is enough, if no other one went wrong.
+    let passed = findings.iter().find(|f| f.verdict == Verdict::Pass).cloned();
+    match worst(findings) {
+        Some(failed) if failed.verdict == Verdict::Fail => failed,
+        Some(other) => passed.unwrap_or(other),
+        None => unrealised(view, "no refusal came about in this story"),
+    }
 }
+
+fn renewed(view: &View<'_>, death: &Death) -> Finding {
+    let Some((back, stored)) = view.back_after(death.until) else {
+        return Finding::undecided("the user did not reconnect successfully after the refusal");
+    };
+    let Some(rest) = view.rest_after(back.read.unwrap_or(stored)) else {
+        return Finding::undecided("the subject did not come to rest after the reconnection");
+    };
+    let old = view.exchanges.iter().filter(|x| {
+        let dead = |name: &str| name == death.refresh || Some(name) == death.access.as_deref();
+        !x.by_agent && (x.is_api() || x.is_refresh()) && x.token_name().is_some_and(dead)
+    });
+    let offenders = control::convicting(view, rest.mark, rest.quiet, old);
+    if let Some(x) = offenders.first() {
+        let reason = format!("{} was used again after the user had reconnected", x.token_name().unwrap_or("an old token"));
+        return Finding::fail(reason, control::cite(view, stored, &offenders));
+    }
+    let end = view.disturbed_after(stored);
+    let restart = view.restart_after(stored).filter(|mark| *mark < end);
+    let Some(first) = view.api_calls(stored, restart.unwrap_or(end)).find(|x| x.answered(2)) else {
+        return match control::delivered(view, control::MAIN, rest.mark, restart.unwrap_or(end), 2, "after the reconnection") {
+            Ok(stimuli) => Finding::fail("after the reconnection no call succeeded without a restart", [vec![stored.n], stimuli].concat()),
+            Err(reason) => Finding::undecided(format!("no call succeeded between the reconnection and a restart; {reason}")),
+        };
+    };
+    if view.terms.one_shot {
+        return survived(view, stored, first, stored, end);
+    }
+    match restart {
+        Some(restart) => survived(view, stored, first, restart, end),
+        None if view.terms.restartable => Finding::undecided("no restart followed the reconnection"),
+        None => Finding::locked("the subject cannot be restarted by the harness", "[start] run = [...]"),
+    }
+}
+
+/// Started anew, the subject works with the new pair. A subject whose work began at the first trigger before has no excuse afterwards.
+fn survived(view: &View<'_>, stored: Mark, first: &Exchange<'_>, restart: Mark, end: Mark) -> Finding {
+    if let Some(x) = view.api_calls(restart, end).find(|x| x.answered(2)) {
+        let cited = vec![stored.n, first.arrived.n, restart.n, x.arrived.n];
+        return Finding::pass("the new pair was used at once and survived a restart", cited);
+    }
+    let asked = control::delivered(view, control::MAIN, restart, end, 1, "after the restart");
+    let rested =
+        view.triggers(restart, end).next().and_then(|c| view.rest_after(c.called)).is_some_and(|rest| rest.quiet && rest.mark < end);
+    match asked {
+        Ok(stimuli) if rested => {
+            Finding::fail("the new pair did not survive a restart: no call succeeded", [vec![stored.n, restart.n], stimuli].concat())
+        }
+        Ok(_) => Finding::undecided("the subject did not come to rest after the restart"),
+        Err(reason) => Finding::undecided(reason),
+    }
+}
+
+#[cfg(test)]
+mod tests;

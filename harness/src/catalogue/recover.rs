@@ -1,11 +1,16 @@
 //! RECOVER: what becomes of the work.
 
-use std::collections::BTreeMap;
-
-use super::{Finding, Level::*, Requirement, Severity::*, shared::*};
+use super::{
+    Finding,
+    Level::*,
+    Requirement,
+    Severity::*,
+    shared::*,
+    work::{self, Delivery, Ledger, Unit},
+};
 use crate::{
-    evidence::{Outcome, Phase, Verb, What},
-    judge::{Exchange, Mark, View, WorkKind, control},
+    evidence::{Outcome, Verb, What},
+    judge::{Call, Ended, Exchange, Mark, View, WorkKind, control},
 };
 
 /// The group.
@@ -93,100 +98,45 @@ pub(super) const ALL: &[Requirement] = &[
     },
 ];
 
+/// When the user had reconnected for the first time after a refusal.
 fn back(view: &View<'_>) -> Option<Mark> {
     let death = view.deaths.iter().find(|d| d.until != Mark::END)?;
-    let exchange = view.exchanges.iter().find(|x| x.is_code_exchange() && x.arrived > death.until && x.pair().is_some())?;
-    exchange.replied.map(|(mark, ..)| mark)
+    view.back_after(death.until).map(|(_, back)| back)
 }
 
 fn recover_01(view: &View<'_>) -> Finding {
-    let Some(back) = back(view) else {
-        return Finding::undecided(view.unrealised().unwrap_or("no reconnection succeeded after a refusal in this story"));
-    };
-    let end = view.restart_after(back).unwrap_or(Mark::END).min(view.reconnection_after(back).map_or(Mark::END, |c| c.called));
-    if let Some(x) = view.api_calls(back, end).find(|x| x.answered(2)) {
-        return Finding::pass("work went on after the reconnection", vec![back.n, x.arrived.n]);
-    }
-    match control::delivered(view, control::MAIN, back, end, 2) {
-        Ok(stimuli) => {
-            Finding::fail("the user reconnected and work was asked for, but no API call succeeded", [vec![back.n], stimuli].concat())
+    each_death(view, Ended::Grant, |death| {
+        let Some((_, back)) = view.back_after(death.until) else {
+            return unrealised(view, "no reconnection succeeded after the refusal");
+        };
+        let same_process = !view.terms.one_shot && !view.terms.restarts_on_exit;
+        let restart = view.restart_after(back).filter(|_| same_process).unwrap_or(Mark::END);
+        let end = restart.min(view.disturbed_after(back));
+        if let Some(x) = view.api_calls(back, end).find(|x| x.answered(2)) {
+            return Finding::pass("work went on after the reconnection", vec![back.n, x.arrived.n]);
         }
-        Err(reason) => Finding::undecided(format!("no API call succeeded after the reconnection; {reason}")),
-    }
-}
-
-/// The fate of one unit of work.
-#[derive(Default)]
-struct Unit<'h> {
-    /// When it came into being, or was carried by a trigger.
-    born: Option<Mark>,
-    /// When the subject took it on.
-    accepted: Option<Mark>,
-    /// The trigger that carried it was not answered.
-    unknown: bool,
-    /// Requests that delivered it, with what came back.
-    deliveries: Vec<Delivery<'h>>,
-}
-
-struct Delivery<'h> {
-    sent: Mark,
-    method: &'h str,
-    path: &'h str,
-    /// When the subject had read the 2xx.
-    read: Option<Mark>,
-}
-
-fn ledger<'h>(view: &View<'h>) -> BTreeMap<String, Unit<'h>> {
-    let mut units: BTreeMap<String, Unit<'h>> = BTreeMap::new();
-    for (mark, what) in view.events() {
-        if let What::WorkAdded { units: new } = what {
-            for id in new {
-                units.entry(id.clone()).or_default().born = Some(mark);
+        match control::delivered(view, control::MAIN, back, end, 2, "after the reconnection") {
+            Ok(stimuli) => {
+                Finding::fail("the user reconnected and work was asked for, but no API call succeeded", [vec![back.n], stimuli].concat())
             }
+            Err(reason) => Finding::undecided(format!("no API call succeeded after the reconnection; {reason}")),
         }
-    }
-    let accepted: Vec<Mark> =
-        view.triggers(START, Mark::END).filter(|c| c.outcome() == Some(Outcome::Accepted)).map(|c| c.called).collect();
-    for unit in units.values_mut() {
-        unit.accepted = accepted.iter().copied().find(|t| unit.born.is_some_and(|b| *t > b));
-    }
-    for call in view.triggers(START, Mark::END) {
-        let Some(item) = call.item else { continue };
-        let unit = units.entry(item.to_owned()).or_default();
-        unit.born = Some(call.called);
-        match call.outcome() {
-            Some(Outcome::Accepted) => unit.accepted = Some(call.called),
-            Some(Outcome::Refused) => {}
-            Some(Outcome::NoAnswer) | None => unit.unknown = true,
-        }
-    }
-    for x in view.exchanges.iter().filter(|x| x.is_api() && x.answered(2)) {
-        for id in delivered_by(view, x) {
-            if let Some(unit) = units.get_mut(id) {
-                unit.deliveries.push(Delivery { sent: x.arrived, method: x.method, path: x.path, read: x.read });
-            }
-        }
-    }
-    units
+    })
 }
 
-fn delivered_by<'h>(view: &View<'h>, x: &Exchange<'h>) -> Vec<&'h String> {
-    let Some(api) = &x.api else { return Vec::new() };
-    match view.terms.work {
-        Some(WorkKind::Export) => api.delivered.iter().collect(),
-        Some(WorkKind::Read) => api.handed_out.iter().collect(),
-        Some(WorkKind::Push) => api.delivered.iter().chain(x.units).collect(),
-        None => Vec::new(),
-    }
+/// When the outage began: the first refusal, or the first fault.
+fn trouble(view: &View<'_>) -> Option<Mark> {
+    let death = view.deaths.first().map(|d| d.asked);
+    let fault = view.exchanges.iter().find(|x| x.is_refresh() && (x.met_transient_fault() || x.lost_its_reply())).map(|x| x.arrived);
+    [death, fault].into_iter().flatten().min()
 }
 
 /// At least three units accepted, and one of them delivered before the outage.
-fn enough(view: &View<'_>, units: &BTreeMap<String, Unit<'_>>) -> Result<Mark, Finding> {
+fn enough(view: &View<'_>, units: &Ledger<'_>) -> Result<Mark, Finding> {
     if view.terms.work.is_none() {
         return Err(Finding::locked("it is not known what a unit of work is", "work.kind = \"export\", \"read\" or \"push\""));
     }
-    let trouble =
-        trouble(view).ok_or_else(|| Finding::undecided(view.unrealised().unwrap_or("nothing interrupted the work in this story")))?;
+    let trouble = trouble(view).ok_or_else(|| unrealised(view, "nothing interrupted the work in this story"))?;
     let accepted = units.values().filter(|u| u.accepted.is_some()).count();
     if accepted < 3 {
         return Err(Finding::undecided(format!("{accepted} units of work were accepted, three are needed")));
@@ -197,30 +147,30 @@ fn enough(view: &View<'_>, units: &BTreeMap<String, Unit<'_>>) -> Result<Mark, F
     Ok(trouble)
 }
 
-/// When the outage began: the first refusal, or the first fault.
-fn trouble(view: &View<'_>) -> Option<Mark> {
-    let death = view.deaths.first().map(|d| d.asked);
-    let fault = view.exchanges.iter().find(|x| x.is_refresh() && (x.met_transient_fault() || x.faulted_after_commit)).map(|x| x.arrived);
-    [death, fault].into_iter().flatten().min()
+/// The call with which work went on after the outage, if the subject was asked for more afterwards and came to rest: it had its chance.
+fn recovered(view: &View<'_>, trouble: Mark) -> Option<Mark> {
+    let from = if view.deaths.is_empty() { trouble } else { back(view)? };
+    let worked = view.api_calls(from, Mark::END).find(|x| x.answered(2))?.arrived;
+    let asked = view.triggers(from, Mark::END).filter(|c| c.was_answered()).nth(1)?.called;
+    let rest = view.rests.iter().rfind(|rest| rest.mark > asked && rest.mark > worked)?;
+    rest.quiet.then_some(worked)
 }
 
-fn recovered(view: &View<'_>, trouble: Mark) -> Option<Mark> {
-    let from = back(view).unwrap_or(trouble);
-    view.api_calls(from, Mark::END).find(|x| x.answered(2)).map(|x| x.arrived)
-}
+const NOT_RECOVERED: &str = "the subject did not work again after the outage, or was not asked for it twice";
 
 fn recover_02(view: &View<'_>) -> Finding {
-    let units = ledger(view);
+    let units = work::ledger(view);
     let trouble = match enough(view, &units) {
         Ok(trouble) => trouble,
         Err(finding) => return finding,
     };
-    let Some(recovered) = recovered(view, trouble) else { return Finding::undecided("the subject did not work again after the outage") };
+    let Some(recovered) = recovered(view, trouble) else { return Finding::undecided(NOT_RECOVERED) };
     let lost: Vec<_> = units.iter().filter(|(_, u)| u.accepted.is_some() && u.deliveries.is_empty()).collect();
     if let Some((id, unit)) = lost.first() {
         let mut cited = vec![trouble.n, recovered.n];
         cited.extend([unit.born, unit.accepted].into_iter().flatten().map(|m| m.n));
         cited.sort_unstable();
+        cited.dedup();
         return Finding::fail(format!("{} of {} accepted units were never delivered, {id} among them", lost.len(), units.len()), cited);
     }
     if let Some((id, _)) = units.iter().find(|(_, u)| u.unknown && u.deliveries.is_empty()) {
@@ -234,48 +184,49 @@ fn recover_03(view: &View<'_>) -> Finding {
     if view.terms.work == Some(WorkKind::Read) {
         return Finding::not_applicable("work.kind = \"read\": nothing is reported");
     }
-    let units = ledger(view);
+    let units = work::ledger(view);
     let trouble = match enough(view, &units) {
         Ok(trouble) => trouble,
         Err(finding) => return finding,
     };
     for (id, unit) in &units {
-        let Some((first, read)) = unit.deliveries.iter().find_map(|d| d.read.map(|read| (d, read))) else { continue };
-        if let Some(again) =
-            view.exchanges.iter().find(|x| repeats(first, x, id) && x.began > read.at && !excused(view, first.sent, x.arrived))
-        {
-            return Finding::fail(
-                format!("{id} was reported again after its first report had been accepted"),
-                vec![first.sent.n, read.n, again.arrived.n],
-            );
+        let Some((first, read)) = unit.deliveries.iter().find_map(|d| Some((d, d.read?))) else { continue };
+        let again = |x: &&Exchange<'_>| repeats(first, x, id) && x.began > read.at && !excused(view, first.sent, read, x.arrived);
+        if let Some(again) = view.exchanges.iter().find(again) {
+            let reason = format!("{id} was reported again after its first report had been accepted");
+            return Finding::fail(reason, vec![first.sent.n, read.n, again.arrived.n]);
         }
     }
     match recovered(view, trouble) {
         Some(recovered) => Finding::pass("no unit was reported twice", vec![trouble.n, recovered.n]),
-        None => Finding::undecided("the subject did not work again after the outage"),
+        None => Finding::undecided(NOT_RECOVERED),
     }
 }
 
-/// A request like the one that delivered the unit, and names it again.
+/// A request like the one that delivered the unit, and names it again. A pushed unit may take several different requests.
 fn repeats(first: &Delivery<'_>, x: &Exchange<'_>, id: &str) -> bool {
-    let likewise = x.method == first.method && (x.path == first.path || (x.path.ends_with("/items") && first.path.ends_with("/items")));
-    x.is_api() && x.arrived > first.sent && likewise && x.units.iter().any(|unit| unit == id)
+    let (method, path) = first.request;
+    let likewise = x.method == method && (x.path == path || (x.path.ends_with("/items") && path.ends_with("/items")));
+    x.is_api() && x.arrived > first.sent && likewise && first.is_report && x.units.iter().any(|unit| unit == id)
 }
 
-/// A kill or a lost reply lies between: the subject could not know.
-fn excused(view: &View<'_>, from: Mark, until: Mark) -> bool {
-    let killed = view.marks(|w| matches!(w, What::ProcessStopping { kill: true, .. } | What::ProcessExited { .. }));
-    let lost = view.exchanges.iter().filter_map(|x| x.aborted).map(|(mark, _)| mark);
-    killed.into_iter().chain(lost).any(|mark| mark > from && mark < until)
+/// A kill, a crash or a lost reply lies between, or the process was ended before it had come to rest: it could not know.
+fn excused(view: &View<'_>, from: Mark, read: Mark, until: Mark) -> bool {
+    let rest = view.settled_after(read).unwrap_or(Mark::END);
+    let ended = view.events().filter(|(mark, _)| *mark > from && *mark < until).any(|(mark, what)| match what {
+        What::ProcessStopping { kill: true, .. } | What::ProcessExited { expected: false, .. } => true,
+        What::ProcessStopping { kill: false, .. } | What::ProcessExited { expected: true, .. } => mark < rest,
+        _ => false,
+    });
+    let lost = view.exchanges.iter().filter_map(|x| x.aborted).any(|(mark, _)| mark > from && mark < until);
+    ended || lost
 }
 
 fn recover_04(view: &View<'_>) -> Finding {
     if !view.terms.settings {
         return Finding::locked("it is not known where the user's settings are seen", "[settings]");
     }
-    let Some(back) = back(view) else {
-        return Finding::undecided(view.unrealised().unwrap_or("no reconnection succeeded after a refusal in this story"));
-    };
+    let Some(back) = back(view) else { return unrealised(view, "no reconnection succeeded after a refusal in this story") };
     let readings: Vec<(Mark, Option<&str>)> = view
         .events()
         .filter_map(|(mark, what)| match what {
@@ -284,14 +235,19 @@ fn recover_04(view: &View<'_>) -> Finding {
         })
         .collect();
     let trouble = trouble(view).unwrap_or(back);
-    let before = readings.iter().rfind(|(mark, digest)| *mark < trouble && digest.is_some());
-    let after = readings.iter().find(|(mark, _)| *mark > back);
-    match (before, after) {
-        (Some((b, old)), Some((a, Some(new)))) if *old == Some(*new) => Finding::pass("the settings are as they were", vec![b.n, a.n]),
-        (Some((b, _)), Some((a, Some(_)))) => Finding::fail("the settings are not what they were before the outage", vec![b.n, a.n]),
-        (Some((b, _)), Some((a, None))) => Finding::fail("the settings can no longer be read after the reconnection", vec![b.n, a.n]),
-        (None, _) => Finding::undecided("the settings were not readable before the outage"),
-        (_, None) => Finding::undecided("the settings were not read after the reconnection"),
+    let mut before = readings.iter().filter(|(mark, digest)| *mark < trouble && digest.is_some());
+    let after: Vec<_> = readings.iter().filter(|(mark, _)| *mark > back).collect();
+    let Some((b, old)) = before.next() else { return Finding::undecided("the settings were not readable before the outage") };
+    if before.any(|(_, digest)| digest != old) {
+        return Finding::undecided("the settings differed from reading to reading before the outage, too");
+    }
+    if let Some((a, _)) = after.iter().find(|(_, digest)| digest == old) {
+        return Finding::pass("the settings are as they were", vec![b.n, a.n]);
+    }
+    match after.last() {
+        Some((a, Some(_))) => Finding::fail("the settings are not what they were before the outage", vec![b.n, a.n]),
+        Some((a, None)) => Finding::fail("the settings can no longer be read after the reconnection", vec![b.n, a.n]),
+        None => Finding::undecided("the settings were not read after the reconnection"),
     }
 }
 
@@ -301,31 +257,29 @@ fn recover_05(view: &View<'_>) -> Finding {
         Some(WorkKind::Push) => return Finding::not_applicable("work.kind = \"push\": nothing comes into being at the provider"),
         Some(WorkKind::Export | WorkKind::Read) => {}
     }
-    let units = ledger(view);
-    let during = |u: &&Unit<'_>| u.born.is_some_and(|b| view.deaths.iter().any(|d| b > d.knew && b < d.until));
-    if !units.values().any(|u| during(&u)) {
-        return Finding::undecided(view.unrealised().unwrap_or("nothing came into being while the connection was known to be dead"));
+    let units = work::ledger(view);
+    let during = |u: &Unit<'_>| u.born.is_some_and(|b| view.deaths.iter().any(|d| b > d.knew && b < d.until));
+    if !units.values().any(during) {
+        return unrealised(view, "nothing came into being while the connection was known to be dead");
     }
     let Some(back) = back(view) else { return Finding::undecided("no reconnection succeeded after the refusal") };
-    let Some(worked) = view.api_calls(back, Mark::END).find(|x| x.answered(2)) else {
-        return Finding::undecided("the subject did not work again after the reconnection");
-    };
+    let Some(worked) = recovered(view, back) else { return Finding::undecided(NOT_RECOVERED) };
     let missed: Vec<_> = units.iter().filter(|(_, u)| during(u) && u.deliveries.is_empty()).collect();
     match missed.first() {
         Some((id, unit)) => {
-            let cited = unit.born.map(|m| m.n).into_iter().chain([back.n, worked.arrived.n]).collect();
+            let cited = unit.born.map(|m| m.n).into_iter().chain([back.n, worked.n]).collect();
             Finding::fail(
                 format!("{} units came into being during the outage and were never fetched, {id} among them", missed.len()),
                 cited,
             )
         }
-        None => Finding::pass("everything that came into being during the outage was fetched", vec![back.n, worked.arrived.n]),
+        None => Finding::pass("everything that came into being during the outage was fetched", vec![back.n, worked.n]),
     }
 }
 
 fn recover_08(view: &View<'_>) -> Finding {
     let Some(trouble) = trouble(view).or_else(|| view.callbacks.iter().find(|c| c.forged).map(|c| c.at)) else {
-        return Finding::undecided(view.unrealised().unwrap_or("no refusal, fault or failed exchange came about in this story"));
+        return unrealised(view, "no refusal, fault or failed exchange came about in this story");
     };
     let died = view.events().find_map(|(mark, what)| match what {
         What::ProcessExited { expected: false, code, .. } if mark > trouble => Some((mark, *code)),
@@ -334,28 +288,48 @@ fn recover_08(view: &View<'_>) -> Finding {
     if let Some((mark, code)) = died {
         return Finding::fail(format!("the subject ended with {} after the refusal or fault", exit(code)), vec![trouble.n, mark.n]);
     }
-    let asked = |c: &&crate::judge::Call<'_>| matches!(c.verb, Verb::Trigger | Verb::Status | Verb::Connect) && c.called > trouble;
-    if let Some(call) = view.calls.iter().filter(asked).find(|c| c.outcome() == Some(Outcome::NoAnswer) && undisturbed(view, c.called)) {
+    let asked: Vec<_> = view
+        .calls
+        .iter()
+        .filter(|c| matches!(c.verb, Verb::Trigger | Verb::Status | Verb::Connect) && c.called > trouble && undisturbed(view, c.called))
+        .collect();
+    let dead: Vec<_> = asked.iter().copied().filter(|c| got_nothing(view, c)).collect();
+    if let Some(call) = dead.first() {
         let verb = format!("{:?}", call.verb).to_lowercase();
-        return Finding::fail(format!("the subject no longer answers: `{verb}` got none"), vec![trouble.n, call.called.n]);
+        let answered_later = asked.iter().any(|c| c.called > call.called && !got_nothing(view, c) && c.answered.is_some());
+        let cited = vec![trouble.n, call.called.n];
+        return match (answered_later, dead.iter().filter(|c| c.verb == call.verb).count()) {
+            (false, _) => Finding::fail(format!("the subject no longer answers: `{verb}` got no answer, nor did anything after it"), cited),
+            (true, 1) => Finding::undecided(format!("`{verb}` got no answer once, and later verbs were answered")),
+            (true, times) => Finding::fail(format!("`{verb}` got no answer {times} times after the refusal or fault"), cited),
+        };
     }
-    let answered: Vec<u32> = view.calls.iter().filter(asked).filter(|c| c.was_answered()).map(|c| c.called.n).collect();
+    let answered: Vec<u32> = asked.iter().filter(|c| c.answered.is_some()).map(|c| c.called.n).collect();
     if answered.len() < 2 {
         return Finding::undecided("fewer than two verbs were answered after the refusal or fault");
     }
     Finding::pass("it lives and answers after the refusal or fault", [vec![trouble.n], answered].concat())
 }
 
-/// No kill or stop by the harness explains the missing answer.
-fn undisturbed(view: &View<'_>, called: Mark) -> bool {
-    let last = view.events().filter(|(mark, what)| *mark < called && lifecycle(what)).last();
-    !matches!(last, Some((_, What::ProcessStopping { .. })))
+/// No answer, or a program that crashed. An HTTP answer that matches none of the manifest's patterns is an answer.
+fn got_nothing(view: &View<'_>, call: &Call<'_>) -> bool {
+    let http = !view.terms.one_shot && call.status.is_some_and(|status| (100..600).contains(&status));
+    call.outcome() == Some(Outcome::NoAnswer) && !http
 }
 
-fn lifecycle(what: &What) -> bool {
-    matches!(what, What::ProcessStopping { .. } | What::ProcessReady { .. } | What::PhaseBegan { phase: Phase::Prologue })
+/// No kill or stop by the harness explains the missing answer.
+fn undisturbed(view: &View<'_>, called: Mark) -> bool {
+    let up = |what: &What| matches!(what, What::ProcessReady { .. });
+    let down = |what: &What| matches!(what, What::ProcessStopping { .. });
+    let last = view.events().filter(|(mark, what)| *mark < called && (up(what) || down(what))).last();
+    let answered = view.calls.iter().find(|c| c.called == called).and_then(|c| c.answered).map_or(Mark::END, |(mark, _)| mark);
+    let stopped_meanwhile = view.events().any(|(mark, what)| mark > called && mark < answered && down(what));
+    !last.is_some_and(|(_, what)| down(what)) && !stopped_meanwhile
 }
 
 fn exit(code: i32) -> String {
     if code < 0 { format!("signal {}", -code) } else { format!("exit code {code}") }
 }
+
+#[cfg(test)]
+mod tests;

@@ -66,23 +66,20 @@ pub(super) const ALL: &[Requirement] = &[
 
 fn refresh_01(view: &View<'_>) -> Finding {
     let mut cited = Vec::new();
-    for x in view
-        .exchanges
-        .iter()
-        .filter(|x| !x.by_agent && x.endpoint == regrant_mock_server::journal::Endpoint::Token && !x.is_code_exchange())
-    {
+    // A body that is no form says nothing of its grant type.
+    let unreadable = |x: &Exchange<'_>| !x.by_agent && x.token.as_ref().is_some_and(|t| t.grant_type.is_none());
+    for x in view.exchanges.iter().filter(|x| x.is_refresh() || unreadable(x)) {
         let Some(token) = &x.token else { continue };
-        let newest = view.pair_before(x.began).and_then(|(_, _, refresh)| refresh);
         let wrong = if x.content_type.is_none_or(|t| !t.eq_ignore_ascii_case("application/x-www-form-urlencoded")) {
             Some(format!("its content type is {}, not application/x-www-form-urlencoded", x.content_type.unwrap_or("absent")))
-        } else if token.grant_type != Some("refresh_token") {
-            Some(format!("its grant_type is {}", token.grant_type.unwrap_or("absent")))
+        } else if token.grant_type.is_none() {
+            Some("its grant_type is absent".into())
         } else {
             match token.auth {
                 AuthStyle::Both => Some("it sends the client's secret by two methods at once".into()),
                 AuthStyle::Malformed => Some("its client authentication is not readable".into()),
                 AuthStyle::None if view.terms.confidential != Some(false) => Some("it does not send the client's secret".into()),
-                AuthStyle::Basic | AuthStyle::BasicRaw | AuthStyle::Body | AuthStyle::None => stale(view, x, newest),
+                AuthStyle::Basic | AuthStyle::BasicRaw | AuthStyle::Body | AuthStyle::None => stale(view, x),
             }
         };
         if let Some(wrong) = wrong {
@@ -93,69 +90,75 @@ fn refresh_01(view: &View<'_>) -> Finding {
     seen(cited, "every refresh was correct", view.unrealised().unwrap_or("no refresh was seen in this story"))
 }
 
-/// It presents another token than the newest one that it had certainly read; a refresh under way at the same time is a race, not this.
-fn stale(view: &View<'_>, x: &Exchange<'_>, newest: Option<&str>) -> Option<String> {
-    let newest = newest?;
-    let (from, ..) = view.pair_before(x.began)?;
-    let known = from.read.is_some_and(|read| view.settled_after(read).is_some_and(|rest| rest.at < x.began));
-    match x.token_name() {
-        None => Some("it carries no refresh token that was ever issued".into()),
-        Some(name) if name != newest && known && !superseded_by_refusal(view, x) => {
-            Some(format!("it presents {name}, but the subject had long read {newest}"))
-        }
-        Some(_) => None,
-    }
-}
-
-/// The token was refused before: presenting it again is STOP-02's and PURGE-02's matter.
-fn superseded_by_refusal(view: &View<'_>, x: &Exchange<'_>) -> bool {
-    view.deaths.iter().any(|d| Some(d.refresh.as_str()) == x.token_name() && d.asked < x.arrived)
+/// It presents another token than the newest one of its family that the same process had certainly read. Two refreshes at the same time
+/// are a race, a token lost with a process is another requirement, and so is a token that was refused before.
+fn stale(view: &View<'_>, x: &Exchange<'_>) -> Option<String> {
+    let Some(name) = x.token_name() else { return Some("it carries no refresh token that was ever issued".into()) };
+    let held = view.held_before(x.began, x.grant())?;
+    let newest = held.refresh.filter(|newest| *newest != name)?;
+    let read = held.from.read?;
+    let known = view.settled_after(read).is_some_and(|rest| rest.at < x.began);
+    let same_process = view.restart_after(read).is_none_or(|restart| restart.at > x.began);
+    let refused = view.deaths.iter().any(|d| d.refresh == name && d.asked < x.arrived);
+    (known && same_process && !refused).then(|| format!("it presents {name}, but the subject had long read {newest}"))
 }
 
 fn refresh_02(view: &View<'_>) -> Finding {
     let good: Vec<_> = view.exchanges.iter().filter(|x| x.is_refresh() && x.pair().is_some()).collect();
-    for x in &good {
-        let Some(read) = x.read else { continue };
-        let Some((access, refresh)) = x.pair() else { continue };
-        let Some(rest) = view.settled_after(read) else { continue };
-        let next = view.exchanges.iter().find(|y| y.pair().is_some() && y.arrived > x.arrived).map_or(Mark::END, |y| y.arrived);
-        let disturbed = view.restart_after(x.arrived).unwrap_or(Mark::END);
-        let until = next.min(disturbed);
-        if let Some(old) = view.api_calls(rest, until).find(|y| y.token_name().is_some_and(|name| name != access)) {
-            let reason = format!("{} was used long after the refresh had given {access}", old.token_name().unwrap_or("an old token"));
-            return Finding::fail(reason, vec![x.arrived.n, read.n, old.arrived.n]);
-        }
-        let Some(refresh) = refresh else { continue };
-        let stale =
-            view.refreshes(rest, disturbed).find(|y| Some(y.arrived) <= Some(until) && y.token_name().is_some_and(|name| name != refresh));
-        if let Some(stale) = stale {
-            let reason =
-                format!("{} was presented although the refresh before had given {refresh}", stale.token_name().unwrap_or("an old token"));
-            return Finding::fail(reason, vec![x.arrived.n, read.n, stale.arrived.n]);
-        }
+    if let Some(finding) = good.iter().find_map(|x| half_replaced(view, x)) {
+        return finding;
     }
     let used = good
         .iter()
-        .filter(|x| view.api_calls(x.arrived, Mark::END).any(|y| y.answered(2) && y.token_name() == x.pair().map(|(a, _)| a)))
+        .filter(|x| view.api_calls(x.arrived, Mark::END).any(|y| y.answered(2) && y.token_name() == x.pair().map(|(access, _)| access)))
         .count();
     if good.len() < 2 || used < 2 {
-        return Finding::undecided(
-            view.unrealised()
-                .map_or_else(|| format!("{} refreshes succeeded and {used} were used, two are needed", good.len()), str::to_owned),
+        return unrealised(
+            view,
+            &format!("{} refreshes succeeded and {used} of the new access tokens were used, two are needed", good.len()),
         );
     }
     Finding::pass("both tokens were replaced each time", good.iter().map(|x| x.arrived.n).collect())
 }
 
+/// Long after a good refresh, and before the next new pair or start, an older token of the family is used.
+fn half_replaced(view: &View<'_>, x: &Exchange<'_>) -> Option<Finding> {
+    let (read, (access, refresh)) = (x.read?, x.pair()?);
+    let rest = view.rest_after(read)?;
+    let restart = view.restart_after(x.arrived).unwrap_or(Mark::END);
+    let next = view.exchanges.iter().find(|y| y.pair().is_some() && y.arrived > x.arrived).map_or(Mark::END, |y| y.arrived);
+    let family = |y: &&Exchange<'_>| y.grant().is_none() || x.issued_in().is_none() || y.grant() == x.issued_in();
+    let calls = view.api_calls(rest.mark, restart.min(next)).filter(|y| family(y) && y.token_name().is_some_and(|name| name != access));
+    let calls = control::convicting(view, rest.mark, rest.quiet, calls);
+    if let Some(old) = calls.first() {
+        let reason = format!("{} was used long after the refresh had given {access}", old.token_name().unwrap_or("an old token"));
+        return Some(Finding::fail(reason, vec![x.arrived.n, read.n, old.arrived.n]));
+    }
+    // The next pair may come of presenting the old token: that request counts, too.
+    let until = Mark { at: next.at, n: next.n.saturating_add(1) }.min(restart);
+    let stale =
+        view.refreshes(rest.mark, until).filter(|y| family(y) && y.token_name().zip(refresh).is_some_and(|(name, new)| name != new));
+    let stale = control::convicting(view, rest.mark, rest.quiet, stale);
+    let old = stale.first()?;
+    let (name, new) = (old.token_name().unwrap_or("an old token"), refresh.unwrap_or("a new one"));
+    let reason = format!("{name} was presented although the refresh before had given {new}");
+    Some(Finding::fail(reason, vec![x.arrived.n, read.n, old.arrived.n]))
+}
+
 fn refresh_03(view: &View<'_>) -> Finding {
     let Some(killed) = view.marks(|w| matches!(w, What::ProcessStopping { kill: true, .. })).first().copied() else {
-        return Finding::undecided(view.unrealised().unwrap_or("the subject was not killed in this story"));
+        return unrealised(view, "the subject was not killed in this story");
     };
-    let newest =
-        view.exchanges.iter().filter(|x| x.is_refresh() && x.arrived < killed).filter_map(|x| x.pair().map(|p| (x, p))).next_back();
-    let Some((x, (access, Some(refresh)))) = newest else { return Finding::undecided("no refresh succeeded before the kill") };
-    let relied = view.api_calls(x.arrived, killed).find(|y| y.token_name() == Some(access));
-    let Some(relied) = relied else { return Finding::undecided("the subject was killed before it used the new token") };
+    let newest = view.exchanges.iter().filter(|x| x.is_refresh() && x.arrived < killed && x.pair().is_some()).next_back();
+    let Some((x, (access, _))) = newest.and_then(|x| Some((x, x.pair()?))) else {
+        return unrealised(view, "no refresh succeeded before the kill");
+    };
+    let Some(refresh) = view.held_before(killed.at, x.issued_in()).and_then(|held| held.refresh) else {
+        return Finding::undecided("the subject had been given no refresh token before the kill");
+    };
+    let Some(relied) = view.api_calls(x.arrived, killed).find(|y| y.token_name() == Some(access)) else {
+        return Finding::undecided("the subject was killed before it used the new token");
+    };
     let Some(restart) = view.restart_after(killed) else { return Finding::undecided("the subject was not started again") };
     let end = view.reconnection_after(restart).map_or(Mark::END, |c| c.called);
     let cited = |n: u32| vec![x.arrived.n, relied.arrived.n, killed.n, restart.n, n];
@@ -165,18 +168,16 @@ fn refresh_03(view: &View<'_>) -> Finding {
         } else {
             let name = next.token_name().unwrap_or("no token that was ever issued");
             Finding::fail(
-                format!("after the kill it presented {name}; it had relied on {access}, which came with {refresh}"),
+                format!("after the kill it presented {name}; it had relied on {access}, and its newest refresh token was {refresh}"),
                 cited(next.arrived.n),
             )
         };
     }
     if let Some(old) = view.api_calls(restart, end).find(|y| y.token_name().is_some_and(|name| name != access)) {
-        return Finding::fail(
-            format!("after the kill it went back to {}", old.token_name().unwrap_or("an old token")),
-            cited(old.arrived.n),
-        );
+        let name = old.token_name().unwrap_or("an old token");
+        return Finding::fail(format!("after the kill it went back to {name}"), cited(old.arrived.n));
     }
-    match control::delivered(view, control::MAIN, restart, end, 2) {
+    match control::delivered(view, control::MAIN, restart, end, 2, "after the kill") {
         Ok(stimuli) if view.api_calls(restart, end).next().is_none() => Finding::fail(
             "after the kill it has no tokens left: work was asked for and no request came",
             [vec![killed.n, restart.n], stimuli].concat(),
@@ -188,12 +189,20 @@ fn refresh_03(view: &View<'_>) -> Finding {
 
 fn refresh_08(view: &View<'_>) -> Finding {
     let calls: Vec<_> = view.api_calls(START, Mark::END).filter_map(|x| x.api.as_ref().map(|api| (x, api.carried))).collect();
-    if let Some((x, _)) = calls.iter().find(|(_, carried)| *carried == Carried::Elsewhere) {
-        return Finding::fail("an access token was sent in the query or in the body", vec![x.arrived.n]);
+    let mut cited = Vec::new();
+    for (x, carried) in &calls {
+        match carried {
+            Carried::Elsewhere => return Finding::fail("an access token was sent in the query or in the body", vec![x.arrived.n]),
+            Carried::OtherScheme if x.token_name().is_some() => {
+                return Finding::fail("an access token was sent under another scheme than Bearer", vec![x.arrived.n]);
+            }
+            Carried::Bearer => cited.push(x.arrived.n),
+            Carried::OtherScheme | Carried::EmptyBearer | Carried::Nothing => {}
+        }
     }
-    if let Some((x, _)) = calls.iter().find(|(x, carried)| *carried == Carried::OtherScheme && x.token_name().is_some()) {
-        return Finding::fail("an access token was sent under another scheme than Bearer", vec![x.arrived.n]);
-    }
-    let cited: Vec<u32> = calls.iter().filter(|(_, carried)| *carried == Carried::Bearer).take(3).map(|(x, _)| x.arrived.n).collect();
+    cited.truncate(3);
     seen(cited, "every API request carried its token as Bearer in the header", "no API request carried a token")
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@ use regrant_mock_server::fault::scenario::Status;
 
 use super::{Finding, Level::*, Requirement, Severity::*, shared::*};
 use crate::{
-    evidence::{CanaryForm, Place, What},
+    evidence::{CanaryForm, Outcome, Place, What},
     judge::{Exchange, Mark, View, control},
 };
 
@@ -55,88 +55,95 @@ struct Outage<'v, 'h> {
     faults: Vec<&'v Exchange<'h>>,
     first: Mark,
     last: Mark,
-    /// The next definitive thing: a death, a reconnection, the end.
+    /// The next thing that decides about the connection.
     until: Mark,
 }
 
 fn outage<'v, 'h>(view: &'v View<'h>) -> Option<Outage<'v, 'h>> {
     let faults: Vec<_> = view.exchanges.iter().filter(|x| x.is_refresh() && x.met_transient_fault()).collect();
     let first = faults.first()?.arrived;
+    let until = outcome_after(view, first);
+    let faults: Vec<_> = faults.into_iter().filter(|x| x.arrived < until).collect();
     let last = faults.last()?.arrived;
-    let reconnected = view.reconnection_after(first).map_or(Mark::END, |c| c.called);
-    let done = |what: &What| matches!(what, What::Revoked { .. } | What::Expired { refresh: true, .. } | What::SecretRotated { .. });
-    let next = view.marks(done).into_iter().find(|m| *m > last).unwrap_or(Mark::END);
-    Some(Outage { faults, first, last, until: reconnected.min(next) })
+    Some(Outage { faults, first, last, until })
 }
 
 fn none(view: &View<'_>) -> Finding {
-    Finding::undecided(view.unrealised().unwrap_or("no refresh met a transient fault in this story"))
+    unrealised(view, "no refresh met a transient fault in this story")
 }
 
 /// The first API call that succeeded after the last fault.
-fn works_again<'v, 'h>(view: &'v View<'h>, outage: &Outage<'_, 'h>) -> Option<&'v Exchange<'h>> {
-    view.api_calls(outage.last, outage.until).find(|x| x.answered(2))
+fn works_again<'v, 'h>(view: &'v View<'h>, outage: &Outage<'_, 'h>, end: Mark) -> Option<&'v Exchange<'h>> {
+    view.api_calls(outage.last, end).find(|x| x.answered(2))
 }
 
 fn retry_01(view: &View<'_>) -> Finding {
     let Some(outage) = outage(view) else { return none(view) };
-    let marked =
-        view.statuses().find(|(mark, state, _)| *mark > outage.first && *mark < outage.until && *state == Some(Status::Disconnected));
+    let within = |mark: Mark| mark > outage.first && mark < outage.until;
+    let marked = view.statuses().find(|(mark, state, _)| within(*mark) && *state == Some(Status::Disconnected));
     if let Some((mark, ..)) = marked {
         return Finding::fail("the status says that the user must reauthenticate, for a fault that passes", vec![outage.first.n, mark.n]);
     }
-    if let Some(token) = outage.faults[0].token_name() {
-        let holds = |what: &What| stored(what, token);
-        let before = view.events().filter(|(mark, _)| *mark < outage.first).filter_map(|(m, w)| holds(w).map(|h| (m, h))).last();
-        let during = view.events().filter(|(mark, _)| *mark > outage.first && *mark < outage.until);
-        // A scan after the token was rotated away rightly finds none.
-        let rotated = view.refreshes(outage.last, outage.until).find(|x| x.pair().is_some()).map_or(Mark::END, |x| x.arrived);
-        let lost = during.filter(|(mark, _)| *mark < rotated).filter_map(|(m, w)| holds(w).map(|h| (m, h))).find(|(_, held)| !held);
-        if let (Some((b, true)), Some((a, _))) = (before, lost) {
-            return Finding::fail(format!("{token} was purged for a fault that passes"), vec![b.n, outage.first.n, a.n]);
-        }
+    if let Some((token, before, after)) = purged(view, &outage) {
+        return Finding::fail(format!("{token} was purged for a fault that passes"), vec![before.n, outage.first.n, after.n]);
     }
     if outage.faults.len() < 2 {
         return Finding::undecided("the fault was met only once");
     }
-    match works_again(view, &outage) {
-        Some(x) => Finding::pass("nothing was purged or marked, and it went on afterwards", vec![outage.first.n, x.arrived.n]),
-        None => Finding::undecided("the subject did not work again when the provider was back"),
+    let Some(x) = works_again(view, &outage, outage.until) else {
+        return Finding::undecided("the subject did not work again when the provider was back");
+    };
+    if !view.terms.status || !view.terms.status_disconnected {
+        return Finding::locked("nothing was purged; whether the connection was marked is not known", "[status] with status.disconnected");
+    }
+    match view.statuses().find(|(mark, state, _)| within(*mark) && state.is_some()) {
+        Some((mark, ..)) => {
+            Finding::pass("nothing was purged or marked, and it went on afterwards", vec![outage.first.n, mark.n, x.arrived.n])
+        }
+        None => Finding::undecided("the status was not read during the fault, or matched none of the patterns"),
     }
 }
 
-fn stored(what: &What, token: &str) -> Option<bool> {
-    let What::StorageScanned { found, .. } = what else { return None };
-    Some(
-        found.iter().any(|f| {
-            f.canary == token && f.form != CanaryForm::Prefix && matches!(f.place, Place::File(_) | Place::Row(_) | Place::Dump(_))
-        }),
-    )
+/// The token that met the fault was in storage before, and is not any more, though nothing replaced it.
+fn purged<'h>(view: &View<'h>, outage: &Outage<'_, 'h>) -> Option<(&'h str, Mark, Mark)> {
+    let token = outage.faults[0].token_name()?;
+    let scans: Vec<(Mark, bool)> = view.events().filter_map(|(mark, what)| stored(what, token).map(|held| (mark, held))).collect();
+    let before = scans.iter().rfind(|(mark, _)| *mark < outage.first).filter(|(_, held)| *held)?.0;
+    let replaced = view.exchanges.iter().find(|x| x.issued_in().is_some() && x.arrived > outage.first).map_or(Mark::END, |x| x.arrived);
+    let lost = scans.iter().find(|(mark, held)| *mark > outage.first && *mark < outage.until.min(replaced) && !held)?.0;
+    Some((token, before, lost))
 }
 
+/// Whether a search of the storage found the token; none if it was no search, or not everything could be read.
+fn stored(what: &What, token: &str) -> Option<bool> {
+    let What::StorageScanned { found, unread, .. } = what else { return None };
+    let held = found
+        .iter()
+        .any(|f| f.canary == token && f.form != CanaryForm::Prefix && matches!(f.place, Place::File(_) | Place::Row(_) | Place::Dump(_)));
+    (held || unread.is_empty()).then_some(held)
+}
+
+/// Attempts that one stimulus entitles to.
 const MOST: usize = 5;
+/// A shorter pause is none.
+const PAUSE: u64 = 50_000;
+/// Attempts that keep at least this distance may come from a timer.
+const TICK: u64 = 500_000;
 
 fn retry_02(view: &View<'_>) -> Finding {
     let Some(outage) = outage(view) else { return none(view) };
-    let mut bursts: Vec<Vec<&Exchange<'_>>> = Vec::new();
-    let mut stimulus = None;
-    for x in &outage.faults {
-        let cause = view.stimulus_before(x.began);
-        match bursts.last_mut() {
-            Some(burst) if cause == stimulus => burst.push(x),
-            _ => bursts.push(vec![x]),
-        }
-        stimulus = cause;
-    }
-    // Triggers delivered together are each entitled to their attempts.
-    let together = view.triggers(START, outage.last).count().max(1);
+    let bursts = bursts(view, &outage.faults);
     for burst in &bursts {
-        let from = view.stimulus_before(burst[0].began);
-        let entitled = MOST * from.map_or(1, |s| simultaneous(view, s, burst[0].arrived)).min(together).max(1);
-        if burst.len() > entitled && !grows(burst) {
-            let cited = burst.iter().take(8).map(|x| x.arrived.n).collect();
-            return Finding::fail(format!("{} attempts on one stimulus, and the pauses between them do not grow", burst.len()), cited);
+        let entitled = MOST * stimuli(view, burst);
+        if burst.len() <= entitled || grows(burst) {
+            continue;
         }
+        let cited = burst.iter().take(8).map(|x| x.arrived.n).collect();
+        let reason = format!("{} attempts where {entitled} were to be expected, and the pauses between them do not grow", burst.len());
+        if view.terms.period.is_none() && gaps(burst).iter().all(|gap| *gap >= TICK) {
+            return Finding::locked(format!("{reason}: a timer may have caused them"), "features.period");
+        }
+        return Finding::fail(reason, cited);
     }
     Finding::pass(
         format!("{} attempts in {} bursts", outage.faults.len(), bursts.len()),
@@ -144,34 +151,67 @@ fn retry_02(view: &View<'_>) -> Finding {
     )
 }
 
-/// Triggers whose calls were open at the same time as `stimulus`.
-fn simultaneous(view: &View<'_>, stimulus: Mark, until: Mark) -> usize {
-    let open = |c: &&crate::judge::Call<'_>| c.called <= until && c.answered.is_none_or(|(end, _)| end >= stimulus);
-    view.calls.iter().filter(open).count()
+/// The attempts between one rest and the next.
+fn bursts<'v, 'h>(view: &View<'h>, faults: &[&'v Exchange<'h>]) -> Vec<Vec<&'v Exchange<'h>>> {
+    let mut bursts: Vec<(Option<Mark>, Vec<&Exchange<'_>>)> = Vec::new();
+    for x in faults {
+        let rest = view.rests.iter().rfind(|rest| rest.quiet && rest.mark < x.arrived).map(|rest| rest.mark);
+        match bursts.last_mut() {
+            Some((since, burst)) if *since == rest => burst.push(x),
+            _ => bursts.push((rest, vec![x])),
+        }
+    }
+    bursts.into_iter().map(|(_, burst)| burst).collect()
 }
 
-/// Each pause is at least nine tenths of the one before, and the last is at least twice the first.
+/// What the attempts of a burst may answer to: the triggers since the last rest (one at least), what was asked meanwhile, a timer's ticks.
+fn stimuli(view: &View<'_>, burst: &[&Exchange<'_>]) -> usize {
+    let (Some(first), Some(last)) = (burst.first(), burst.last()) else { return 1 };
+    let calm = view.rests.iter().rfind(|rest| rest.quiet && rest.mark < first.arrived).map_or(START, |rest| rest.mark);
+    let before = view.triggers(calm, first.arrived).count().max(1);
+    let meanwhile = view.calls.iter().filter(|c| c.called > first.arrived && c.called < last.arrived).count();
+    let ticks = match view.terms.period {
+        Some(Some(period)) if period > 0 => usize::try_from(last.began.saturating_sub(first.began) / period).unwrap_or(usize::MAX),
+        Some(_) | None => 0,
+    };
+    before.saturating_add(meanwhile).saturating_add(ticks)
+}
+
+fn gaps(burst: &[&Exchange<'_>]) -> Vec<u64> {
+    burst.windows(2).map(|pair| pair[1].began.saturating_sub(pair[0].began)).collect()
+}
+
+/// The pauses grow: each is about as long as the one before or longer, and the last at least twice the first; or, since a good
+/// back-off is random, the later half is clearly longer than the earlier one.
 fn grows(burst: &[&Exchange<'_>]) -> bool {
-    let gaps: Vec<u64> = burst.windows(2).map(|p| p[1].began.saturating_sub(p[0].began)).collect();
+    let gaps = gaps(burst);
+    let (Some(first), Some(last)) = (gaps.first(), gaps.last()) else { return true };
     let steady = gaps.windows(2).all(|g| g[1] >= g[0] / 10 * 9);
-    steady && gaps.last().zip(gaps.first()).is_some_and(|(last, first)| *last >= 2 * *first)
+    let (early, late) = gaps.split_at(gaps.len() / 2);
+    let mean = |part: &[u64]| part.iter().sum::<u64>() / u64::try_from(part.len()).unwrap_or(1).max(1);
+    (steady && *last >= 2 * *first && *last >= PAUSE) || (mean(late) >= mean(early) / 10 * 13 && mean(late) >= PAUSE)
 }
 
 fn retry_04(view: &View<'_>) -> Finding {
     let Some(outage) = outage(view) else { return none(view) };
-    let end = view.restart_after(outage.first).unwrap_or(Mark::END).min(outage.until);
-    if let Some(x) = view.api_calls(outage.last, end).find(|x| x.answered(2)) {
+    let same_process = !view.terms.one_shot && !view.terms.restarts_on_exit;
+    let restart = view.restart_after(outage.first).filter(|_| same_process).unwrap_or(Mark::END);
+    let end = restart.min(outage.until);
+    if let Some(x) = works_again(view, &outage, end) {
         return Finding::pass("it went on by itself when the provider was back", vec![outage.last.n, x.arrived.n]);
     }
-    let over = view
-        .events()
-        .find(|(mark, what)| *mark > outage.last && matches!(what, What::Settled { .. }))
-        .map_or(outage.last, |(mark, _)| mark);
-    match control::delivered(view, control::MAIN, over, end, 2) {
-        Ok(stimuli) => Finding::fail(
-            "the provider was back and work was asked for, but no API call succeeded",
-            [vec![outage.last.n], stimuli].concat(),
-        ),
-        Err(reason) => Finding::undecided(format!("no API call succeeded after the fault; {reason}")),
+    // Work that was refused meanwhile may have been refused for a pause that is still running.
+    let over = view.settled_after(outage.last).unwrap_or(outage.last);
+    let accepted: Vec<u32> = view
+        .triggers(over, end)
+        .filter(|c| control::is_from(c, control::MAIN) && c.outcome() == Some(Outcome::Accepted))
+        .map(|c| c.called.n)
+        .collect();
+    if accepted.len() < 2 {
+        return Finding::undecided("no API call succeeded after the fault, and work was accepted fewer than twice after it");
     }
+    Finding::fail("the provider was back and work was accepted, but no API call succeeded", [vec![outage.last.n], accepted].concat())
 }
+
+#[cfg(test)]
+mod tests;

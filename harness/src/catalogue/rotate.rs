@@ -3,7 +3,7 @@
 use super::{Finding, Level::*, Requirement, Severity::*, Verdict, detect, log, mark, purge, shared::*, stop};
 use crate::{
     evidence::What,
-    judge::{Ended, Mark, View, control},
+    judge::{Ended, View, control},
 };
 
 /// The group.
@@ -41,24 +41,17 @@ pub(super) const ALL: &[Requirement] = &[
 
 fn rotate_01(view: &View<'_>) -> Finding {
     each_death(view, Ended::Client, |death| {
-        let Some(settled) = death.settled else { return not_at_rest() };
-        let handed = view.marks(|w| matches!(w, What::SecretHanded)).into_iter().find(|m| *m > death.knew).unwrap_or(Mark::END);
-        let until = death.same_process_until().min(handed);
-        let again: Vec<_> = stop::presentations(view, death).filter(|x| x.arrived > death.asked && x.arrived < until).collect();
-        let late = control::convicting(view, settled, again.iter().copied());
-        if !late.is_empty() && again.len() + 1 > view.terms.refresh_attempts as usize {
-            let reason = format!("{} was presented {} times more after the client's credentials were refused", death.refresh, late.len());
-            return Finding::fail(reason, control::cite(view, death.refused, &late));
+        if let Some(finding) = stop::represented(view, death) {
+            return finding;
         }
-        let calls = control::convicting(view, settled, view.api_calls(settled, until));
+        let Some(settled) = death.settled else { return not_at_rest() };
+        let calls = control::calls_after(view, death, settled, death.process_until);
         if !calls.is_empty() {
             let reason = format!("{} after the client's credentials were refused", stop::calls_with(&calls));
             return Finding::fail(reason, control::cite(view, death.refused, &calls));
         }
-        let controls = control::before(view, death, control::MAIN)
-            .and_then(|()| control::delivered(view, control::MAIN, settled, until, 2))
-            .and_then(|stimuli| control::again(view, death, control::MAIN).map(|()| stimuli));
-        silence(controls, death, "nothing was sent after the client's credentials were refused, though the work was asked for")
+        let passed = "nothing was sent after the client's credentials were refused, though the work was asked for";
+        silence(control::sandwich(view, death), death, passed)
     })
 }
 
@@ -66,9 +59,7 @@ fn rotate_07(view: &View<'_>) -> Finding {
     let handed = view.marks(|w| matches!(w, What::SecretHanded)).first().copied();
     let dead = view.deaths.iter().any(|d| d.ended == Ended::Grant && handed.is_some_and(|h| d.asked > h));
     if !dead {
-        return Finding::undecided(
-            view.unrealised().unwrap_or("no refresh was refused with invalid_grant under a new secret in this story"),
-        );
+        return unrealised(view, "no refresh was refused with invalid_grant under a new secret in this story");
     }
     let parts: Vec<(&str, Finding)> = [detect::ALL, stop::ALL, purge::ALL, mark::ALL, log::ALL]
         .into_iter()
@@ -87,3 +78,6 @@ fn rotate_07(view: &View<'_>) -> Finding {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -68,6 +68,9 @@ fn secret_01(view: &View<'_>) -> Finding {
     if lines.is_empty() {
         return Finding::locked("no log line was seen after a token was used", "logs.files");
     }
+    if view.events().any(|(_, what)| matches!(what, What::LogFlooded { .. })) {
+        return Finding::undecided("no secret was found, but there were too many log lines to look at all of them");
+    }
     Finding::pass("no secret stands in any log line", lines)
 }
 
@@ -79,3 +82,6 @@ fn secret_02(view: &View<'_>) -> Finding {
     let cited: Vec<u32> = first_use(view).into_iter().map(|m| m.n).collect();
     seen(cited, "no secret stands in the URL or the Referer of any request", "no token was on the wire")
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,12 +1,29 @@
 //! What several groups of checks have in common.
 
 use super::{Finding, Verdict};
-use crate::judge::{Death, Ended, Mark, View};
+use crate::{
+    evidence::{Reply, Verb, What},
+    judge::{Death, Ended, Mark, View},
+};
 
 /// Judges every death of a kind; the worst finding counts: fail, then undecided, then pass.
 pub(super) fn each_death(view: &View<'_>, ended: Ended, check: impl Fn(&Death) -> Finding) -> Finding {
-    let findings: Vec<_> = view.deaths.iter().filter(|d| d.ended == ended).map(check).collect();
-    worst(findings).unwrap_or_else(|| no_death(view, ended))
+    let missing = match ended {
+        Ended::Grant => "no refresh of a dead token was refused in this story, or the subject never read the refusal",
+        Ended::Client => "no refresh was refused with invalid_client in this story, or the subject never read the refusal",
+    };
+    each_death_of(view, |death| death.ended == ended, missing, check)
+}
+
+/// Judges every death that is meant; `missing` says what it means that there is none.
+pub(super) fn each_death_of(view: &View<'_>, meant: impl Fn(&Death) -> bool, missing: &str, check: impl Fn(&Death) -> Finding) -> Finding {
+    let findings: Vec<_> = view.deaths.iter().filter(|death| meant(death)).map(check).collect();
+    worst(findings).unwrap_or_else(|| unrealised(view, missing))
+}
+
+/// What the story needs did not come about; the story's own word for it comes first.
+pub(super) fn unrealised(view: &View<'_>, missing: &str) -> Finding {
+    Finding::undecided(view.unrealised().unwrap_or(missing))
 }
 
 /// The finding that decides among several.
@@ -23,14 +40,6 @@ fn rank(verdict: Verdict) -> u8 {
         Verdict::Pass => 4,
         Verdict::NotApplicable => 5,
     }
-}
-
-fn no_death(view: &View<'_>, ended: Ended) -> Finding {
-    let what = match ended {
-        Ended::Grant => "no refresh of a dead token was refused in this story: the subject never tried",
-        Ended::Client => "no refresh was refused with invalid_client in this story: the subject never tried",
-    };
-    Finding::undecided(view.unrealised().unwrap_or(what))
 }
 
 /// A silence proves something only with its controls.
@@ -53,7 +62,7 @@ pub(super) fn not_at_rest() -> Finding {
 /// There was no restart to judge by.
 pub(super) fn not_restarted(view: &View<'_>) -> Finding {
     if view.terms.restartable {
-        Finding::undecided("the subject was not restarted while the connection was dead")
+        Finding::undecided("the subject was not restarted while the connection was dead and the subject knew and rested")
     } else {
         Finding::locked("the subject cannot be restarted by the harness", "[start] run = [...]")
     }
@@ -65,4 +74,26 @@ pub(super) const START: Mark = Mark { at: 0, n: 0 };
 /// Pass if there is something to cite, else undecided.
 pub(super) fn seen(cited: Vec<u32>, passed: impl Into<String>, missing: impl Into<String>) -> Finding {
     if cited.is_empty() { Finding::undecided(missing) } else { Finding::pass(passed, cited) }
+}
+
+/// When a passing fault is over as far as the connection's state is concerned: the provider or the user decides about it, or the
+/// token endpoint gives an answer that is final or may be taken as final.
+pub(super) fn outcome_after(view: &View<'_>, from: Mark) -> Mark {
+    let decides = |what: &What| {
+        matches!(
+            what,
+            What::Revoked { .. }
+                | What::Expired { refresh: true, .. }
+                | What::SecretRotated { .. }
+                | What::VerbCalled { verb: Verb::Connect | Verb::Disconnect, .. }
+        )
+    };
+    let decided = view.events().find(|(mark, what)| *mark > from && decides(what)).map(|(mark, _)| mark);
+    let answered = |reply: &Reply| match reply {
+        Reply::Final { .. } | Reply::Open { .. } => true,
+        Reply::Tokens { .. } | Reply::Transient | Reply::Plain => false,
+    };
+    let ends = |x: &&crate::judge::Exchange<'_>| x.is_refresh() && x.replied.is_some_and(|(_, _, reply)| answered(reply));
+    let final_answer = view.exchanges.iter().filter(ends).map(|x| x.arrived).find(|mark| *mark > from);
+    [decided, final_answer].into_iter().flatten().min().unwrap_or(Mark::END)
 }

@@ -31,8 +31,8 @@ pub(super) const ALL: &[Requirement] = &[
             "Pleo, How to handle token expiry or revocation: a rejected refresh is final",
         ],
         why: "Libraries keep the dead token in memory and try it with every call; one process was seen to log 2,767 refusals in a day. At Pleo a replayed token may end every session of the user.",
-        observed: "How often the refused refresh token came to the token endpoint after the refusal was read and the subject had come to rest.",
-        undecided: "The trigger was not answered twice after the refusal, or nothing shows that the subject was still alive.",
+        observed: "How often the refused refresh token came to the token endpoint after the refusal was read. Up to three times in one burst may have been on their way already; an immediate repetition with another client authentication style counts once.",
+        undecided: "The trigger was not answered twice after the refusal, or nothing shows that the subject was still alive, or the token came again within one burst: then declare `features.refresh_attempts`.",
         remedy: "Treat `invalid_grant` and its kin as final: forget the token before anything else can ask for a refresh. Retry only when no OAuth error came back.",
         declarable: false,
         check: stop_02,
@@ -68,8 +68,7 @@ pub(super) const ALL: &[Requirement] = &[
 fn stop_01(view: &View<'_>) -> Finding {
     each_death(view, Ended::Grant, |death| {
         let Some(settled) = death.settled else { return not_at_rest() };
-        let until = death.same_process_until();
-        let offenders = control::convicting(view, settled, view.api_calls(settled, until));
+        let offenders = control::calls_after(view, death, settled, death.process_until);
         if !offenders.is_empty() {
             let reason = format!("{} after its refresh was refused with {}", calls_with(&offenders), death.error);
             return Finding::fail(reason, control::cite(view, death.refused, &offenders));
@@ -78,62 +77,104 @@ fn stop_01(view: &View<'_>) -> Finding {
     })
 }
 
-/// "3 API calls, with access#1".
+/// "3 API calls were sent with access#1".
 pub(super) fn calls_with(offenders: &[&Exchange<'_>]) -> String {
-    let token = offenders.iter().find_map(|x| x.token_name()).map_or("no token that was ever issued".to_owned(), str::to_owned);
+    let token = offenders.iter().find_map(|x| x.token_name()).unwrap_or("no token that was ever issued");
     let calls = if offenders.len() == 1 { "1 API call was sent".to_owned() } else { format!("{} API calls were sent", offenders.len()) };
     format!("{calls} with {token}")
 }
 
 fn stop_02(view: &View<'_>) -> Finding {
-    each_death(view, Ended::Grant, |death| {
-        let Some(settled) = death.settled else { return not_at_rest() };
-        let until = death.same_process_until();
-        let again: Vec<_> = presentations(view, death).filter(|x| x.arrived > death.asked && x.arrived < until).collect();
-        let late = control::convicting(view, settled, again.iter().copied());
-        // The first presentation is the refused one itself; what follows within the burst counts against the declared budget only if more comes later.
-        if !late.is_empty() && again.len() + 1 > view.terms.refresh_attempts as usize {
-            let reason = format!("{} was presented {} times more after it was refused with {}", death.refresh, late.len(), death.error);
-            return Finding::fail(reason, control::cite(view, death.refused, &late));
-        }
-        silence(control::sandwich(view, death), death, "the refused refresh token was not presented again")
+    each_death(view, Ended::Grant, |death| match represented(view, death) {
+        Some(finding) => finding,
+        None => silence(control::sandwich(view, death), death, "the refused refresh token was not presented again"),
     })
 }
 
-/// Requests that present the refused refresh token; an immediate repetition in another client authentication style is a library's probe, a finding of its own.
-pub(super) fn presentations<'v, 'h>(view: &'v View<'h>, death: &'v Death) -> impl Iterator<Item = &'v Exchange<'h>> {
-    view.exchanges.iter().filter(move |x| x.is_refresh() && x.token_name() == Some(death.refresh.as_str()) && !is_probe(view, x))
+/// How often the refused refresh token was presented by the process that was told, against the declared attempts. None: not too often.
+pub(super) fn represented(view: &View<'_>, death: &Death) -> Option<Finding> {
+    let Some(settled) = death.settled else { return Some(not_at_rest()) };
+    let again: Vec<_> = presentations(view, death).filter(|x| x.arrived > death.asked && x.arrived < death.process_until).collect();
+    let allowed = view.terms.refresh_attempts.max(1) as usize;
+    let late = control::convicting(view, settled, death.at_rest, again.iter().copied());
+    if again.len() < allowed {
+        return None;
+    }
+    if !late.is_empty() {
+        let reason = format!("{} was presented {} more after it was refused with {}", death.refresh, times(again.len()), death.error);
+        return Some(Finding::fail(reason, control::cite(view, death.refused, &late)));
+    }
+    in_one_burst(view, death, &again, allowed)
 }
 
-/// The second request of a client that tries the other authentication style: it begins after the first one's answer, before anything else of the subject.
-pub(super) fn is_probe(view: &View<'_>, x: &Exchange<'_>) -> bool {
-    let mine: Vec<_> = view.exchanges.iter().filter(|y| !y.by_agent).collect();
-    let Some(index) = mine.iter().position(|y| y.arrived == x.arrived) else { return false };
-    let Some(previous) = index.checked_sub(1).map(|i| mine[i]) else { return false };
-    let style = |y: &Exchange<'_>| y.token.as_ref().map(|t| t.auth);
-    let answered =
-        previous.replied.is_some_and(|(mark, ..)| mark.at <= x.began) || previous.aborted.is_some_and(|(mark, _)| mark.at <= x.began);
-    let no_stimulus_between = view.stimulus_before(x.began) == view.stimulus_before(previous.began);
-    previous.is_refresh()
-        && answered
-        && no_stimulus_between
-        && previous.token_name() == x.token_name()
-        && style(previous) != style(x)
-        && !is_probe_style_pair_used(view, previous)
+/// Before the subject came to rest, a second worker may have had the token in hand already; but not over and over again.
+fn in_one_burst(view: &View<'_>, death: &Death, again: &[&Exchange<'_>], allowed: usize) -> Option<Finding> {
+    let knowing: Vec<_> = again.iter().copied().filter(|x| x.began > death.knew.at).collect();
+    let calm = view.rests.iter().rfind(|rest| rest.mark < death.asked).map_or(START, |rest| rest.mark);
+    let workers = view.triggers(calm, death.settled.unwrap_or(death.until)).count().max(1);
+    let presented = knowing.len() + 1;
+    if presented <= allowed * workers {
+        return None;
+    }
+    if presented > MOST_ATTEMPTS * workers {
+        let reason =
+            format!("{} was presented {} more after the refusal with {} had been read", death.refresh, times(knowing.len()), death.error);
+        return Some(Finding::fail(reason, control::cite(view, death.refused, &knowing)));
+    }
+    let reason = format!(
+        "{} was presented {} within one burst: whether a second request was already on its way cannot be told",
+        death.refresh,
+        times(presented)
+    );
+    Some(Finding::locked(reason, format!("features.refresh_attempts = {}", presented.div_ceil(workers))))
 }
 
-/// A probe is one repetition: what repeats a probe is none.
-fn is_probe_style_pair_used(view: &View<'_>, x: &Exchange<'_>) -> bool {
-    let same = |y: &&Exchange<'_>| y.is_refresh() && y.token_name() == x.token_name() && y.arrived < x.arrived;
-    let stimulus = view.stimulus_before(x.began);
-    view.exchanges.iter().filter(same).filter(|y| view.stimulus_before(y.began) == stimulus).count() % 2 == 1
+/// More attempts on a refused refresh token cannot be declared.
+const MOST_ATTEMPTS: usize = 3;
+
+fn times(count: usize) -> String {
+    if count == 1 { "once".into() } else { format!("{count} times") }
+}
+
+/// Requests that present the refused refresh token; a library's probe is the same attempt, and a finding of its own.
+pub(super) fn presentations<'v, 'h>(view: &'v View<'h>, death: &Death) -> impl Iterator<Item = &'v Exchange<'h>> {
+    let probes = probes(view);
+    view.exchanges
+        .iter()
+        .filter(move |x| x.is_refresh() && x.token_name() == Some(death.refresh.as_str()) && !probes.contains(&x.arrived))
+        .collect::<Vec<_>>()
+        .into_iter()
+}
+
+/// The requests of clients that try the other way to authenticate themselves: the same token once more, right after the first answer,
+/// before anything else is done by the subject or asked of it. What repeats a probe is none.
+pub(super) fn probes(view: &View<'_>) -> Vec<Mark> {
+    let ours: Vec<_> = view.exchanges.iter().filter(|x| !x.by_agent).collect();
+    let mut probes = Vec::new();
+    for pair in ours.windows(2) {
+        let (first, second) = (pair[0], pair[1]);
+        let answered = first.replied.is_some_and(|(mark, ..)| mark.at <= second.began);
+        let style = |x: &Exchange<'_>| x.token.as_ref().map(|t| t.auth);
+        let unasked = view.stimulus_before(second.began) == view.stimulus_before(first.began);
+        if first.is_refresh()
+            && second.is_refresh()
+            && answered
+            && unasked
+            && first.token_name() == second.token_name()
+            && style(first) != style(second)
+            && !probes.contains(&first.arrived)
+        {
+            probes.push(second.arrived);
+        }
+    }
+    probes
 }
 
 fn stop_03(view: &View<'_>) -> Finding {
     each_death(view, Ended::Grant, |death| {
         let Some(settled) = death.settled else { return not_at_rest() };
-        let until = death.same_process_until();
-        let offenders = control::convicting(view, settled, view.api_calls(settled, until));
+        let until = death.process_until;
+        let offenders = control::calls_after(view, death, settled, until);
         if let Some(first) = offenders.first() {
             let source = source_of(view, first, settled).unwrap_or("the subject's own timer");
             let reason = format!("`{source}` still caused an API call after the refusal");
@@ -141,7 +182,7 @@ fn stop_03(view: &View<'_>) -> Finding {
         }
         let controls = view.terms.sources.iter().try_for_each(|source| {
             control::before(view, death, source)?;
-            control::delivered(view, source, settled, until, 2)?;
+            control::delivered(view, source, settled, until, 2, "after the refusal")?;
             control::again(view, death, source)
         });
         if let Err(reason) = controls {
@@ -162,9 +203,10 @@ fn timer(view: &View<'_>, death: &Death, settled: Mark, until: Mark) -> Finding 
         Some(None) => Finding::pass("every declared source of work was silent after the refusal", vec![death.refused.n]),
         Some(Some(period)) => {
             let unasked = |x: &&Exchange<'_>| view.stimulus_before(x.began).is_none_or(|s| x.began.saturating_sub(s.at) > period / 2);
-            let before = view.api_calls(Mark { at: 0, n: 0 }, death.asked).any(|x| unasked(&x));
-            let watched = until.at.min(view.history.events.last().map_or(0, |e| e.at)).saturating_sub(settled.at);
-            match (before, watched >= 2 * period) {
+            let before = view.api_calls(START, death.asked).any(|x| unasked(&x));
+            let end = view.events().last().map_or(0, |(mark, _)| mark.at);
+            let watched = until.at.min(end).saturating_sub(settled.at);
+            match (before, watched >= period.saturating_mul(2)) {
                 (true, true) => Finding::pass("the timer and every declared source were silent after the refusal", vec![death.refused.n]),
                 (false, _) => Finding::undecided("the timer caused no API call before the refusal"),
                 (true, false) => Finding::undecided("the subject was not watched for two periods after the refusal"),
@@ -176,12 +218,12 @@ fn timer(view: &View<'_>, death: &Death, settled: Mark, until: Mark) -> Finding 
 fn stop_04(view: &View<'_>) -> Finding {
     each_death(view, Ended::Grant, |death| {
         let Some(restarted) = death.restarted else { return not_restarted(view) };
-        let offenders = control::convicting(view, restarted, view.api_calls(restarted, death.until));
+        let offenders = control::calls_after(view, death, restarted, death.until);
         if !offenders.is_empty() {
             let reason = format!("after a restart {}, though the connection was dead", calls_with(&offenders));
             return Finding::fail(reason, control::cite(view, restarted, &offenders));
         }
-        let controls = control::delivered(view, control::MAIN, restarted, death.until, 2).and_then(|stimuli| {
+        let controls = control::delivered(view, control::MAIN, restarted, death.until, 2, "after the restart").and_then(|stimuli| {
             control::before(view, death, control::MAIN)?;
             control::again(view, death, control::MAIN)?;
             Ok(stimuli)
@@ -189,3 +231,6 @@ fn stop_04(view: &View<'_>) -> Finding {
         silence(controls, death, "no API call followed the restart, though the work was asked for")
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,10 +4,10 @@
 //! (c) after reconnection it causes the thing again, without a restart unless the subject is a one-shot program.
 
 use super::{
-    death::Death,
-    view::{Call, Exchange, Mark, View},
+    Exchange,
+    death::{Death, Ended},
+    view::{Call, Mark, View},
 };
-use crate::evidence::Verb;
 
 /// The source of work that every manifest has.
 pub const MAIN: &str = "trigger";
@@ -36,17 +36,26 @@ pub fn before(view: &View<'_>, death: &Death, source: &str) -> Result<(), String
     if caused_work(view, source, start, death.asked) { Ok(()) } else { Err(format!("`{source}` caused no API call before the refusal")) }
 }
 
-/// (b) The stimulus was delivered at least `times` between two moments, and answered.
+/// (b) The stimulus was delivered at least `times` between two moments, and answered. `when` says in words what the moments are.
 ///
 /// # Errors
 /// How often it was.
-pub fn delivered(view: &View<'_>, source: &str, from: Mark, until: Mark, times: usize) -> Result<Vec<u32>, String> {
+pub fn delivered(view: &View<'_>, source: &str, from: Mark, until: Mark, times: usize, when: &str) -> Result<Vec<u32>, String> {
     let all: Vec<u32> = view.triggers(from, until).filter(|c| is_from(c, source) && c.was_answered()).map(|c| c.called.n).collect();
     if all.len() >= times {
         return Ok(all);
     }
     let called = view.triggers(from, until).filter(|c| is_from(c, source)).count();
-    Err(format!("after the refusal `{source}` was delivered {called} times and answered {} times, at least {times} are needed", all.len()))
+    Err(format!("{when} `{source}` was delivered {} and answered {}, at least {times} are needed", count(called), count(all.len())))
+}
+
+/// "once", "3 times".
+fn count(times: usize) -> String {
+    match times {
+        0 => "never".into(),
+        1 => "once".into(),
+        _ => format!("{times} times"),
+    }
 }
 
 /// (c) After the reconnection the stimulus causes work again.
@@ -57,8 +66,12 @@ pub fn again(view: &View<'_>, death: &Death, source: &str) -> Result<(), String>
     if death.until == Mark::END {
         return Err("the user did not reconnect".into());
     }
-    let restart = if view.terms.one_shot { None } else { view.restart_after(death.until) };
-    let end = restart.unwrap_or(Mark::END);
+    let same_process = match death.ended {
+        Ended::Grant => !view.terms.one_shot && !view.terms.restarts_on_exit,
+        // New credentials are handed over by a restart, and a subject that discarded its tokens needs the user, too.
+        Ended::Client => false,
+    };
+    let end = view.restart_after(death.until).filter(|_| same_process).unwrap_or(Mark::END);
     if caused_work(view, source, death.until, end) {
         Ok(())
     } else {
@@ -73,20 +86,39 @@ pub fn again(view: &View<'_>, death: &Death, source: &str) -> Result<(), String>
 pub fn sandwich(view: &View<'_>, death: &Death) -> Result<Vec<u32>, String> {
     before(view, death, MAIN)?;
     let settled = death.settled.ok_or("the subject did not come to rest after the refusal before the user reconnected")?;
-    let stimuli = delivered(view, MAIN, settled, death.same_process_until(), 2)?;
+    let stimuli = delivered(view, MAIN, settled, death.process_until, 2, "after the refusal")?;
     again(view, death, MAIN)?;
     Ok(stimuli)
 }
 
-/// What convicts among requests that began after `rest`: one that followed a stimulus delivered after `rest`, or two without any.
+/// What convicts among requests that began after the subject knew and had its time: one that followed a stimulus delivered later,
+/// or two without any. A subject that never came to rest may still be busy with what it began before: then only two convict.
 #[must_use]
-pub fn convicting<'v, 'h>(view: &View<'h>, rest: Mark, requests: impl Iterator<Item = &'v Exchange<'h>>) -> Vec<&'v Exchange<'h>>
+pub fn convicting<'v, 'h>(
+    view: &View<'h>,
+    rest: Mark,
+    quiet: bool,
+    requests: impl Iterator<Item = &'v Exchange<'h>>,
+) -> Vec<&'v Exchange<'h>>
 where
     'h: 'v,
 {
     let after: Vec<_> = requests.filter(|x| x.began > rest.at).collect();
-    let stimulated = after.iter().any(|x| view.stimulus_before(x.began).is_some_and(|s| s > rest));
+    let stimulated = quiet && after.iter().any(|x| view.stimulus_before(x.began).is_some_and(|s| s > rest));
     if stimulated || after.len() >= 2 { after } else { Vec::new() }
+}
+
+/// API calls for the dead connection that convict.
+#[must_use]
+pub fn calls_after<'v, 'h>(view: &'v View<'h>, death: &Death, from: Mark, until: Mark) -> Vec<&'v Exchange<'h>> {
+    convicting(view, from, death.at_rest, view.api_calls(from, until).filter(|x| concerns(x, death)))
+}
+
+/// Not a call with another, living grant.
+fn concerns(x: &Exchange<'_>, death: &Death) -> bool {
+    use regrant_mock_server::authority::TokenState;
+    let elsewhere = death.grant.is_some() && x.grant().is_some() && x.grant() != death.grant;
+    !(elsewhere && x.token_state() == Some(TokenState::Active))
 }
 
 /// The event numbers that show an offence: the refusal, the first offender's stimulus, the first few offenders.
@@ -100,10 +132,4 @@ pub fn cite(view: &View<'_>, refused: Mark, offenders: &[&Exchange<'_>]) -> Vec<
     all.sort_unstable();
     all.dedup();
     all
-}
-
-/// Whether a verb other than trigger was answered between two moments (liveness).
-#[must_use]
-pub fn answered_anything(view: &View<'_>, from: Mark, until: Mark) -> usize {
-    view.calls.iter().filter(|c| c.verb != Verb::Start && c.called > from && c.called < until && c.was_answered()).count()
 }

@@ -1,6 +1,8 @@
 //! When the subject was told that its grant is finished, and what could be expected of it from then on.
 
-use super::view::{Exchange, Mark, View};
+use super::Exchange;
+use super::view::{Mark, Rest, View};
+use crate::evidence::{Grant, Reply, What};
 
 /// What is finished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +22,8 @@ pub struct Death {
     pub error: String,
     /// The provider's own words.
     pub description: Option<String>,
+    /// Family of the refused token.
+    pub grant: Option<Grant>,
     /// Name of the refused refresh token.
     pub refresh: String,
     /// Name of the access token of the same pair.
@@ -30,20 +34,16 @@ pub struct Death {
     pub refused: Mark,
     /// When the subject knew.
     pub knew: Mark,
-    /// When it had come to rest with that knowledge.
+    /// When it had come to rest with that knowledge, or had had the longest time for it.
     pub settled: Option<Mark>,
-    /// When the user set out to reconnect; [`Mark::END`] if never.
+    /// It really was at rest then.
+    pub at_rest: bool,
+    /// When the user set out to reconnect, or (client) when the subject was given other credentials; [`Mark::END`] if never.
     pub until: Mark,
-    /// The first restart while it was dead.
-    pub restarted: Option<Mark>,
-}
-
-impl Death {
     /// Until when the process that learned of it ran on.
-    #[must_use]
-    pub fn same_process_until(&self) -> Mark {
-        self.restarted.unwrap_or(self.until).min(self.until)
-    }
+    pub process_until: Mark,
+    /// The first restart with that knowledge while it was dead. A one-shot program starts anew with every piece of work.
+    pub restarted: Option<Mark>,
 }
 
 /// All deaths of a story, in order.
@@ -62,31 +62,70 @@ pub(super) fn deaths(view: &View<'_>) -> Vec<Death> {
 fn death(view: &View<'_>, x: &Exchange<'_>) -> Option<Death> {
     let error = x.refusal()?.to_owned();
     let (refused, _, reply) = x.replied?;
-    let refresh = x.token_name()?.to_owned();
-    let (_, access, newest) = view.pair_before(refused.at)?;
-    // A refusal speaks of the token that was sent. If the subject holds a newer one by then, the connection is not dead.
-    if newest.is_some_and(|newest| newest != refresh) {
+    let refresh = x.token_name()?;
+    let held = view.held_before(refused.at, None)?;
+    // A refusal speaks of the token that was sent. If the subject holds another one by then, the connection is not dead.
+    if held.refresh != Some(refresh) {
         return None;
     }
-    // Where it cannot be seen when a reply was read, the subject knows at the latest when it has settled.
-    let knew = x.read.or_else(|| view.settled_after(refused))?;
-    let until = view.reconnection_after(knew).map_or(Mark::END, |call| call.called);
+    let knew = knew(view, x, refused)?;
     let ended = if error == "invalid_client" { Ended::Client } else { Ended::Grant };
+    let until = until(view, ended, knew);
+    // Another worker's refresh, under way at the same time, brought good tokens after all.
+    if view
+        .exchanges
+        .iter()
+        .any(|y| y.is_refresh() && y.pair().is_some() && y.replied.is_some_and(|(mark, ..)| mark > refused && mark < until))
+    {
+        return None;
+    }
     let description = match reply {
-        crate::evidence::Reply::Final { description, .. } => description.clone(),
-        _ => None,
+        Reply::Final { description, .. } => description.clone(),
+        Reply::Tokens { .. } | Reply::Transient | Reply::Open { .. } | Reply::Plain => None,
     };
+    let rest = rest(view, knew).filter(|rest| rest.mark < until);
+    let settled = rest.map(|rest| rest.mark);
+    let goes_on = view.terms.one_shot || view.terms.restarts_on_exit;
+    let restart = |from: Mark| view.restart_after(from).filter(|&mark| mark < until);
     Some(Death {
         ended,
         error,
         description,
-        access: Some(access.to_owned()),
-        refresh,
+        grant: x.grant(),
+        access: Some(held.access.to_owned()),
+        refresh: refresh.to_owned(),
         asked: x.arrived,
         refused,
         knew,
-        settled: view.settled_after(knew).filter(|&mark| mark < until),
+        settled,
+        at_rest: rest.is_some_and(|rest| rest.quiet),
         until,
-        restarted: view.restart_after(knew).filter(|&mark| mark < until),
+        process_until: restart(knew).filter(|_| !goes_on).unwrap_or(until),
+        restarted: if view.terms.one_shot { settled } else { settled.and_then(restart) },
     })
+}
+
+/// When the subject knew the answer. Where that cannot be seen, it knows once it has come to rest, if it lived to do so.
+fn knew(view: &View<'_>, x: &Exchange<'_>, refused: Mark) -> Option<Mark> {
+    if x.read.is_some() || !x.read_unknown {
+        return x.read;
+    }
+    let rest = view.settled_after(refused)?;
+    let ended = |what: &What| matches!(what, What::ProcessStopping { .. } | What::ProcessExited { .. });
+    let lived = !view.events().any(|(mark, what)| mark > refused && mark < rest && ended(what));
+    lived.then_some(rest)
+}
+
+/// The first rest with that knowledge: where nothing better is known, the one from which the knowledge is taken.
+fn rest(view: &View<'_>, knew: Mark) -> Option<Rest> {
+    view.rests.iter().copied().find(|rest| rest.mark >= knew)
+}
+
+fn until(view: &View<'_>, ended: Ended, knew: Mark) -> Mark {
+    let reconnected = view.reconnection_after(knew).map_or(Mark::END, |call| call.called);
+    let handed = || view.marks(|what| matches!(what, What::SecretHanded)).into_iter().find(|mark| *mark > knew).unwrap_or(Mark::END);
+    match ended {
+        Ended::Grant => reconnected,
+        Ended::Client => reconnected.min(handed()),
+    }
 }

@@ -2,16 +2,20 @@
 
 pub mod control;
 mod death;
+mod exchange;
 mod merge;
 mod terms;
+#[cfg(test)]
+pub(crate) mod testing;
 mod view;
 
 use serde::{Deserialize, Serialize};
 
 pub use death::{Death, Ended};
+pub use exchange::{ApiFacts, Exchange, TokenFacts};
 pub use merge::{Purpose, judge};
 pub use terms::{Terms, WorkKind};
-pub use view::{Call, Callback, Exchange, Mark, View};
+pub use view::{Call, Callback, Mark, Pair, Rest, View};
 
 use crate::catalogue::{Finding, Level, Severity, Verdict};
 

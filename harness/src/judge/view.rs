@@ -2,16 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use regrant_mock_server::{
-    authority::TokenState,
-    journal::{AuthStyle, Carried, Endpoint},
-};
-
 use super::{
     Terms,
     death::{self, Death},
+    exchange::{Exchange, exchanges},
 };
-use crate::evidence::{Event, History, Micros, Outcome, Phase, Presentation, Reply, Source, TokenResult, Verb, Wanted, What};
+use crate::evidence::{Event, Grant, History, Micros, Outcome, Phase, Source, Verb, Wanted, What};
+
+/// The name of the subject's main process.
+const SUBJECT: &str = "subject";
 
 /// A moment in the order of the history: time first, then the event's number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,147 +30,6 @@ impl Mark {
     }
 }
 
-/// A request, its decision and its reply.
-#[derive(Debug, Clone)]
-pub struct Exchange<'h> {
-    /// When it had been read whole.
-    pub arrived: Mark,
-    /// When its first byte came.
-    pub began: Micros,
-    /// Where it went.
-    pub endpoint: Endpoint,
-    /// Method.
-    pub method: &'h str,
-    /// Path.
-    pub path: &'h str,
-    /// Content type.
-    pub content_type: Option<&'h str>,
-    /// Units named in it.
-    pub units: &'h [String],
-    /// Sent by the user's browser.
-    pub by_agent: bool,
-    /// Decided as a token request.
-    pub token: Option<TokenFacts<'h>>,
-    /// Decided as an API call.
-    pub api: Option<ApiFacts<'h>>,
-    /// A gate held it.
-    pub held: Option<Mark>,
-    /// The gate let go.
-    pub released: Option<Mark>,
-    /// A fault was applied after the commit.
-    pub faulted_after_commit: bool,
-    /// The reply, when it was fully written.
-    pub replied: Option<(Mark, u16, &'h Reply)>,
-    /// When the subject had read it.
-    pub read: Option<Mark>,
-    /// The connection ended before the reply was written.
-    pub aborted: Option<(Mark, bool)>,
-}
-
-/// A token request.
-#[derive(Debug, Clone)]
-pub struct TokenFacts<'h> {
-    /// `grant_type`.
-    pub grant_type: Option<&'h str>,
-    /// Client authentication.
-    pub auth: AuthStyle,
-    /// What it presented.
-    pub presented: Option<&'h Presentation>,
-    /// With a code verifier.
-    pub verifier: bool,
-    /// The provider's decision.
-    pub result: &'h TokenResult,
-}
-
-/// An API call.
-#[derive(Debug, Clone)]
-pub struct ApiFacts<'h> {
-    /// What it presented.
-    pub presented: Option<&'h Presentation>,
-    /// How.
-    pub carried: Carried,
-    /// Handed out.
-    pub handed_out: &'h [String],
-    /// Reported or carried.
-    pub delivered: &'h [String],
-}
-
-impl Exchange<'_> {
-    /// A refresh.
-    #[must_use]
-    pub fn is_refresh(&self) -> bool {
-        self.token.as_ref().is_some_and(|t| t.grant_type == Some("refresh_token"))
-    }
-
-    /// A code exchange.
-    #[must_use]
-    pub fn is_code_exchange(&self) -> bool {
-        self.token.as_ref().is_some_and(|t| t.grant_type == Some("authorization_code"))
-    }
-
-    /// A call of the API by the subject.
-    #[must_use]
-    pub fn is_api(&self) -> bool {
-        !self.by_agent && self.endpoint == Endpoint::Api
-    }
-
-    /// Name of the token it presented.
-    #[must_use]
-    pub fn token_name(&self) -> Option<&str> {
-        let presented = match (&self.token, &self.api) {
-            (Some(token), _) => token.presented,
-            (None, Some(api)) => api.presented,
-            (None, None) => None,
-        };
-        presented.and_then(|p| p.token.as_deref())
-    }
-
-    /// The state of the token it presented.
-    #[must_use]
-    pub fn token_state(&self) -> Option<TokenState> {
-        let presented = match (&self.token, &self.api) {
-            (Some(token), _) => token.presented,
-            (None, Some(api)) => api.presented,
-            (None, None) => None,
-        };
-        presented.map(|p| p.state)
-    }
-
-    /// Answered with this class of status.
-    #[must_use]
-    pub fn answered(&self, class: u16) -> bool {
-        self.replied.as_ref().is_some_and(|(_, status, _)| status / 100 == class)
-    }
-
-    /// The final refusal it got, if it got one.
-    #[must_use]
-    pub fn refusal(&self) -> Option<&str> {
-        match self.replied {
-            Some((_, _, Reply::Final { error, .. })) => Some(error),
-            _ => None,
-        }
-    }
-
-    /// The names of the pair it got.
-    #[must_use]
-    pub fn pair(&self) -> Option<(&str, Option<&str>)> {
-        match self.replied {
-            Some((_, _, Reply::Tokens { access, refresh, .. })) => Some((access, refresh.as_deref())),
-            _ => None,
-        }
-    }
-
-    /// It met a fault that says nothing of the grant, before anything was committed.
-    #[must_use]
-    pub fn met_transient_fault(&self) -> bool {
-        match (&self.replied, &self.aborted) {
-            (Some((_, _, Reply::Transient)), _) => !self.faulted_after_commit,
-            (None, Some((_, by_subject))) => !by_subject && !self.faulted_after_commit,
-            _ => false,
-        }
-    }
-}
-
 /// Something that was asked of the subject.
 #[derive(Debug, Clone)]
 pub struct Call<'h> {
@@ -187,6 +45,8 @@ pub struct Call<'h> {
     pub item: Option<&'h str>,
     /// How and when it was answered.
     pub answered: Option<(Mark, Outcome)>,
+    /// HTTP or exit status of the answer.
+    pub status: Option<i32>,
 }
 
 impl Call<'_> {
@@ -212,8 +72,30 @@ pub struct Callback<'h> {
     pub call: u32,
     /// Made up by the harness.
     pub forged: bool,
+    /// HTTP status of the subject's answer; none: no answer, or not looked at.
+    pub status: Option<u16>,
     /// The code it carried.
     pub code: Option<&'h str>,
+}
+
+/// The subject had its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rest {
+    /// Since when.
+    pub mark: Mark,
+    /// It was quiet; false: the longest wait for that was over.
+    pub quiet: bool,
+}
+
+/// The tokens that a subject had been given.
+#[derive(Debug, Clone, Copy)]
+pub struct Pair<'v, 'h> {
+    /// The exchange that gave the newest of them.
+    pub from: &'v Exchange<'h>,
+    /// The access token.
+    pub access: &'h str,
+    /// The refresh token: from the same answer, or from an earlier one that it did not replace.
+    pub refresh: Option<&'h str>,
 }
 
 /// What a check looks at.
@@ -229,32 +111,35 @@ pub struct View<'h> {
     /// Callbacks in order.
     pub callbacks: Vec<Callback<'h>>,
     /// When the subject was seen quiet, or when the longest wait for that was over.
-    pub settled: Vec<Mark>,
+    pub rests: Vec<Rest>,
     /// Each time the subject was told that its grant, or its client, is finished.
     pub deaths: Vec<Death>,
+    order: Vec<(Mark, &'h Event)>,
 }
 
 impl<'h> View<'h> {
     /// Makes the joins.
     #[must_use]
     pub fn new(history: &'h History, terms: &'h Terms) -> Self {
+        let mut order: Vec<_> = history.events.iter().map(|event| (Mark::of(event), event)).collect();
+        order.sort_by_key(|(mark, _)| *mark);
         let mut view = Self {
             history,
             terms,
-            exchanges: exchanges(history),
-            calls: calls(history),
-            callbacks: callbacks(history),
-            settled: Vec::new(),
+            exchanges: exchanges(&order),
+            calls: calls(&order),
+            callbacks: callbacks(&order),
+            rests: rests(&order),
             deaths: Vec::new(),
+            order,
         };
-        view.settled = view.marks(|what| matches!(what, What::Settled { .. }));
         view.deaths = death::deaths(&view);
         view
     }
 
-    /// Events with their marks.
-    pub fn events(&self) -> impl Iterator<Item = (Mark, &'h What)> {
-        self.history.events.iter().map(|event| (Mark::of(event), &event.what))
+    /// Events with their marks, in order.
+    pub fn events(&self) -> impl DoubleEndedIterator<Item = (Mark, &'h What)> {
+        self.order.iter().map(|(mark, event)| (*mark, &event.what))
     }
 
     /// The marks of the events that match.
@@ -280,10 +165,16 @@ impl<'h> View<'h> {
         })
     }
 
-    /// The first such moment from `from` on.
+    /// The first rest after a moment.
+    #[must_use]
+    pub fn rest_after(&self, from: Mark) -> Option<Rest> {
+        self.rests.iter().copied().find(|rest| rest.mark > from)
+    }
+
+    /// When that was.
     #[must_use]
     pub fn settled_after(&self, from: Mark) -> Option<Mark> {
-        self.settled.iter().copied().find(|&mark| mark > from)
+        self.rest_after(from).map(|rest| rest.mark)
     }
 
     /// Triggers called between two moments.
@@ -293,13 +184,18 @@ impl<'h> View<'h> {
 
     /// API calls of the subject that began between two moments; the one call that a disconnect causes is left out.
     pub fn api_calls(&self, from: Mark, until: Mark) -> impl Iterator<Item = &Exchange<'h>> {
-        self.exchanges.iter().filter(move |x| x.is_api() && x.began > from.at && x.arrived < until && !self.is_deinstallation(x))
+        self.exchanges.iter().filter(move |x| x.is_api() && x.began > from.at && x.arrived < until && !self.is_farewell(x))
     }
 
-    fn is_deinstallation(&self, x: &Exchange<'_>) -> bool {
-        x.method == "DELETE"
-            && x.path == "/v1/installations/me"
-            && self.calls.iter().any(|c| c.verb == Verb::Disconnect && c.called < x.arrived)
+    /// The subject tells Pleo that the user has disconnected: once for each time that the user did.
+    fn is_farewell(&self, x: &Exchange<'_>) -> bool {
+        let farewell = |x: &Exchange<'_>| x.method == "DELETE" && x.path == "/v1/installations/me";
+        if !farewell(x) {
+            return false;
+        }
+        let asked = self.calls.iter().filter(|c| c.verb == Verb::Disconnect && c.called < x.arrived).count();
+        let told = self.exchanges.iter().filter(|y| y.is_api() && farewell(y) && y.arrived < x.arrived).count();
+        told < asked
     }
 
     /// Refreshes that began between two moments.
@@ -307,20 +203,16 @@ impl<'h> View<'h> {
         self.exchanges.iter().filter(move |x| x.is_refresh() && x.began > from.at && x.arrived < until)
     }
 
-    /// What could have caused something that began at `moment`: the last thing asked of the subject before it. Pages read count too.
+    /// What could have caused something that began at `moment`: the last thing asked of the subject before it. Starts and pages read count, too.
     #[must_use]
     pub fn stimulus_before(&self, moment: Micros) -> Option<Mark> {
-        let probe =
-            |what: &What| matches!(what, What::StatusRead { .. } | What::PromptRead(_) | What::SettingsRead { .. } | What::DataRead { .. });
-        let calls = self.calls.iter().map(|c| c.called);
-        let probes = self.events().filter(|(_, what)| probe(what)).map(|(mark, _)| mark);
-        calls.chain(probes).filter(|mark| mark.at <= moment).max()
+        self.events().filter(|(mark, what)| mark.at <= moment && is_stimulus(what)).map(|(mark, _)| mark).last()
     }
 
-    /// Starts of the subject's process, kills and ordered stops, in order.
+    /// Starts of the subject's process, in order.
     #[must_use]
     pub fn starts(&self) -> Vec<Mark> {
-        self.marks(|what| matches!(what, What::ProcessStarted { process, .. } if process == "subject"))
+        self.marks(|what| matches!(what, What::ProcessStarted { process, .. } if process == SUBJECT))
     }
 
     /// The first start after a moment: a restart.
@@ -335,14 +227,44 @@ impl<'h> View<'h> {
         self.calls.iter().find(|c| c.verb == Verb::Connect && c.wanted == Some(Wanted::Consent) && c.called > from)
     }
 
-    /// The last pair that the subject had read before a moment.
+    /// The code exchange with which the user came back after a moment, and when its answer was written.
     #[must_use]
-    pub fn pair_before(&self, moment: Micros) -> Option<(&Exchange<'h>, &str, Option<&str>)> {
-        self.exchanges
+    pub fn back_after(&self, from: Mark) -> Option<(&Exchange<'h>, Mark)> {
+        let exchanged = self.exchanges.iter().find(|x| x.is_code_exchange() && x.arrived > from && x.pair().is_some())?;
+        exchanged.replied.map(|(mark, ..)| (exchanged, mark))
+    }
+
+    /// The next thing after `from` that the provider or the user does to the connection, whatever its end.
+    #[must_use]
+    pub fn disturbed_after(&self, from: Mark) -> Mark {
+        let disturbs = |what: &What| {
+            matches!(
+                what,
+                What::Revoked { .. }
+                    | What::Expired { .. }
+                    | What::AccessRejected { .. }
+                    | What::SecretRotated { .. }
+                    | What::ClockMoved { .. }
+                    | What::Faulted { .. }
+                    | What::VerbCalled { verb: Verb::Connect | Verb::Disconnect, .. }
+            )
+        };
+        self.events().find(|(mark, what)| *mark > from && disturbs(what)).map_or(Mark::END, |(mark, _)| mark)
+    }
+
+    /// The tokens that had been given to the subject before a moment; of one family, if one is given.
+    #[must_use]
+    pub fn held_before(&self, moment: Micros, grant: Option<Grant>) -> Option<Pair<'_, 'h>> {
+        let mut pairs: Vec<_> = self
+            .exchanges
             .iter()
-            .filter(|x| x.replied.is_some_and(|(mark, ..)| mark.at < moment))
-            .filter_map(|x| x.pair().map(|(access, refresh)| (x, access, refresh)))
-            .max_by_key(|(x, ..)| x.replied.map(|(mark, ..)| mark))
+            .filter(|x| grant.is_none() || x.issued_in().is_none() || x.issued_in() == grant)
+            .filter_map(|x| Some((x.replied.map(|(mark, ..)| mark).filter(|mark| mark.at < moment)?, x, x.pair()?)))
+            .collect();
+        pairs.sort_by_key(|(mark, ..)| *mark);
+        let (_, from, (access, _)) = *pairs.last()?;
+        let refresh = pairs.iter().rev().find_map(|(_, _, (_, refresh))| *refresh);
+        Some(Pair { from, access, refresh })
     }
 
     /// Status readings with their marks.
@@ -362,105 +284,64 @@ impl<'h> View<'h> {
     }
 }
 
-fn calls(history: &History) -> Vec<Call<'_>> {
-    let mut calls: BTreeMap<u32, Call<'_>> = BTreeMap::new();
-    for event in &history.events {
+/// Something that may make a subject work.
+fn is_stimulus(what: &What) -> bool {
+    match what {
+        What::ProcessStarted { process, .. } => process == SUBJECT,
+        What::VerbCalled { .. }
+        | What::CallbackDelivered { .. }
+        | What::StatusRead { .. }
+        | What::PromptRead(_)
+        | What::SettingsRead { .. }
+        | What::DataRead { .. } => true,
+        _ => false,
+    }
+}
+
+fn rests(order: &[(Mark, &Event)]) -> Vec<Rest> {
+    let rests = order.iter().filter_map(|(mark, event)| match &event.what {
+        What::Settled { quiet, .. } => Some(Rest { mark: *mark, quiet: *quiet }),
+        _ => None,
+    });
+    rests.collect()
+}
+
+fn calls<'h>(order: &[(Mark, &'h Event)]) -> Vec<Call<'h>> {
+    let mut calls: BTreeMap<u32, Call<'h>> = BTreeMap::new();
+    for (mark, event) in order {
         match &event.what {
             What::VerbCalled { call, verb, source, wanted, item } => {
                 let it = Call {
-                    called: Mark::of(event),
+                    called: *mark,
                     verb: *verb,
                     source: source.as_ref(),
                     wanted: *wanted,
                     item: item.as_deref(),
                     answered: None,
+                    status: None,
                 };
-                calls.insert(*call, it);
+                calls.entry(*call).or_insert(it);
             }
-            What::VerbAnswered { call, outcome, .. } => {
+            What::VerbAnswered { call, outcome, status, .. } => {
                 if let Some(it) = calls.get_mut(call) {
-                    it.answered = Some((Mark::of(event), *outcome));
+                    it.answered = Some((*mark, *outcome));
+                    it.status = *status;
                 }
             }
             _ => {}
         }
     }
-    calls.into_values().collect()
+    let mut calls: Vec<_> = calls.into_values().collect();
+    calls.sort_by_key(|c| c.called);
+    calls
 }
 
-fn callbacks(history: &History) -> Vec<Callback<'_>> {
-    let all = history.events.iter().filter_map(|event| match &event.what {
-        What::CallbackDelivered { call, forged, code, .. } => {
-            Some(Callback { at: Mark::of(event), call: *call, forged: *forged, code: code.as_deref() })
+fn callbacks<'h>(order: &[(Mark, &'h Event)]) -> Vec<Callback<'h>> {
+    let all = order.iter().filter_map(|(mark, event)| match &event.what {
+        What::CallbackDelivered { call, forged, status, code } => {
+            Some(Callback { at: *mark, call: *call, forged: *forged, status: *status, code: code.as_deref() })
         }
         _ => None,
     });
     all.collect()
-}
-
-fn exchanges(history: &History) -> Vec<Exchange<'_>> {
-    let mut all: BTreeMap<u64, Exchange<'_>> = BTreeMap::new();
-    for event in &history.events {
-        join(&mut all, event);
-    }
-    let mut all: Vec<_> = all.into_values().collect();
-    all.sort_by_key(|x| x.arrived);
-    all
-}
-
-fn join<'h>(all: &mut BTreeMap<u64, Exchange<'h>>, event: &'h Event) {
-    let mark = Mark::of(event);
-    if let What::Requested { exchange, began, endpoint, method, path, content_type, units, by_agent, .. } = &event.what {
-        let new = Exchange {
-            arrived: mark,
-            began: *began,
-            endpoint: *endpoint,
-            method,
-            path,
-            content_type: content_type.as_deref(),
-            units,
-            by_agent: *by_agent,
-            token: None,
-            api: None,
-            held: None,
-            released: None,
-            faulted_after_commit: false,
-            replied: None,
-            read: None,
-            aborted: None,
-        };
-        all.insert(*exchange, new);
-        return;
-    }
-    let Some(x) = exchange_of(&event.what).and_then(|id| all.get_mut(&id)) else { return };
-    match &event.what {
-        What::Token { grant_type, auth, presented, verifier, result, .. } => {
-            let grant_type = grant_type.as_deref();
-            x.token = Some(TokenFacts { grant_type, auth: *auth, presented: presented.as_ref(), verifier: *verifier, result });
-        }
-        What::Api { presented, carried, handed_out, delivered, .. } => {
-            x.api = Some(ApiFacts { presented: presented.as_ref(), carried: *carried, handed_out, delivered });
-        }
-        What::Held { .. } => x.held = Some(mark),
-        What::Released { .. } => x.released = Some(mark),
-        What::Faulted { committed, .. } => x.faulted_after_commit |= committed,
-        What::Replied { status, reply, .. } => x.replied = Some((mark, *status, reply)),
-        What::Read { .. } => x.read = Some(mark),
-        What::Aborted { by_subject, .. } => x.aborted = Some((mark, *by_subject)),
-        _ => {}
-    }
-}
-
-fn exchange_of(what: &What) -> Option<u64> {
-    match what {
-        What::Token { exchange, .. }
-        | What::Api { exchange, .. }
-        | What::Held { exchange, .. }
-        | What::Released { exchange, .. }
-        | What::Faulted { exchange, .. }
-        | What::Replied { exchange, .. }
-        | What::Read { exchange }
-        | What::Aborted { exchange, .. } => Some(*exchange),
-        _ => None,
-    }
 }

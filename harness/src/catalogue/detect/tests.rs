@@ -1,0 +1,1 @@
+//! DETECT on hand-written histories.

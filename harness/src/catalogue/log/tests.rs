@@ -1,0 +1,1 @@
+//! LOG on lines of common loggers and on hand-written histories.

@@ -1,0 +1,145 @@
+//! What a log line says, in the wordings of common loggers: prose, logfmt, JSON; in English.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use crate::judge::{Death, Mark};
+
+/// A line of log.
+pub(super) struct Line<'l> {
+    pub(super) mark: Mark,
+    pub(super) text: &'l str,
+    /// Written while the user was coming back, or after.
+    pub(super) returning: bool,
+}
+
+impl Line<'_> {
+    /// It carries the code of the refusal: failure and reason in one.
+    pub(super) fn names(&self, code: &str) -> bool {
+        self.text.to_ascii_lowercase().split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|word| word == code)
+    }
+
+    /// Something about tokens failed. How grave the line says it is does not count.
+    pub(super) fn tells_failure(&self) -> bool {
+        let text = LEVEL.replace_all(self.text, " ");
+        THING.is_match(&text) && WRONG.is_match(&text)
+    }
+
+    /// The line without the provider's description and codes, without paths and URLs, and without the everyday end of an access token:
+    /// the subject's own words. A stack trace has none.
+    pub(super) fn own_words(&self, death: &Death) -> String {
+        if FRAME.is_match(self.text) {
+            return String::new();
+        }
+        let told = death.description.as_deref().filter(|words| !words.is_empty());
+        let text = told.map_or_else(|| self.text.to_owned(), |words| self.text.replace(words, " "));
+        EVERYDAY.replace_all(&PATH.replace_all(&CODE.replace_all(&text, " "), " "), " ").into_owned()
+    }
+
+    /// An English sentence, an access log, or a piece of a stack trace: if it does not say a thing, it does not.
+    pub(super) fn is_understood(&self) -> bool {
+        ENGLISH.is_match(&self.text.replace('_', " ")) || ROUTINE.is_match(self.text) || FRAME.is_match(self.text)
+    }
+}
+
+/// A line without what differs from time to time: every word with a digit in it.
+pub(super) fn shape(text: &str) -> String {
+    let mut shape = String::with_capacity(text.len());
+    let mut word = String::new();
+    for c in text.chars().chain([' ']) {
+        if c.is_alphanumeric() || c == '_' {
+            word.push(c);
+            continue;
+        }
+        if !word.contains(|c: char| c.is_ascii_digit()) {
+            shape.push_str(&word);
+        }
+        word.clear();
+        shape.push(c);
+    }
+    shape.truncate(shape.trim_end().len());
+    shape
+}
+
+#[allow(clippy::expect_used, reason = "fixed patterns, each compiled by a test")]
+fn words(pattern: &str) -> Regex {
+    Regex::new(&format!("(?is){pattern}")).expect("a fixed pattern")
+}
+
+/// How grave a line is, as loggers write it.
+static LEVEL: LazyLock<Regex> = LazyLock::new(|| {
+    words(
+        r#"("?\b(level|lvl|severity|loglevel|levelname)"?\s*[:=]\s*"?\w+"?)|(?-i:\b(ERROR|ERR|WARN|WARNING|CRITICAL|FATAL)\b)|(^\s*\[?(error|warn|warning|critical|fatal)\]?:?\s)"#,
+    )
+});
+/// The codes of a definitive refusal: the provider's words.
+static CODE: LazyLock<Regex> =
+    LazyLock::new(|| words(r"\b(invalid_grant|invalid_token|invalid_refresh_token|unauthorized_client|invalid_client)\b"));
+/// An access token runs out every few minutes, a database goes away for a moment: no end of an authorisation.
+static EVERYDAY: LazyLock<Regex> = LazyLock::new(|| {
+    words(concat!(
+        r"(access[ _-]?tokens?\W.{0,30}\b(expired|stale|outdated|rejected|invalid))|",
+        r"(expired access[ _-]?tokens?)|",
+        r"(\btokens? (has |is |was )?(expired|stale)\W{1,3}((now|will|going to|trying to|need to) )?(refresh|renew|request))|",
+        r"((refreshing|renewing|replacing) (the |an )?expired tokens?)|",
+        r"(re-?connect\w* to (the )?(database|db|server|redis|broker|queue|socket))",
+    ))
+});
+/// What failed.
+static THING: LazyLock<Regex> =
+    LazyLock::new(|| words(r"(refresh|\btokens?\b|\bgrant\b|oauth|\bauth\b|authori[sz]ation|authenticat|credential|renew)"));
+/// That it failed.
+static WRONG: LazyLock<Regex> = LazyLock::new(|| {
+    words(r"(fail|error|refus|reject|denied|\binvalid|unable|could ?n[o']t|cannot|can't|not accepted|unsuccessful|exception|\b40[013]\b)")
+});
+/// Why.
+pub(super) static REASON: LazyLock<Regex> = LazyLock::new(|| {
+    words(r"(expired|revoked|withdr[ae]wn?|\b40[013]\b|no longer (valid|authori[sz]ed)|because|\b(reason|cause)\W{1,4}\w)")
+});
+/// An authorisation came to its end.
+pub(super) static ENDED: LazyLock<Regex> = LazyLock::new(|| {
+    words(concat!(
+        r"(unauthenticated|deauthori[sz]ed|\b(is|was|as|now|been|state|status|event)\W{1,4}disconnected|connection\W{1,3}disconnected|",
+        r"needs?[_ -]?re-?auth|no longer (valid|authori[sz]ed|authenticated|connected)|",
+        r"\b(connection|grant|tokens?|authori[sz]ation|access|credentials?|consent|installation)\b.{0,60}?",
+        r"\b(expired|revoked|ended|lost|invalidated|gone|terminated|withdrawn|purged|discarded|cleared|deleted|removed|wiped|dead)\b|",
+        r"\b(expired|revoked|ended|lost|invalidat\w*|terminat\w*|purg\w*|discard\w*|clear(ed|ing)|delet\w*|remov\w*|wip(ed|ing)|dead)\b.{0,60}?",
+        r"\b(connection|grant|tokens?|authori[sz]ation|access|credentials?|consent|installation)\b)",
+    ))
+});
+/// The user must come back, or is coming back.
+pub(super) static AGAIN: LazyLock<Regex> = LazyLock::new(|| {
+    words(concat!(
+        r"(\bre-?auth|\bneeds?_?reauth|\bre-?connect|\bre-?consent|(sign|log)[ -]?in again|connect again|authori[sz]e again|",
+        r"\b(requires?|needs?|must|awaiting|waiting for|prompt\w*|ask\w*)\W.{0,40}?(user|login|log in|sign in|consent|authori[sz]|\bconnect\b))",
+    ))
+});
+/// The way to the authorise endpoint was taken.
+pub(super) static STARTED: LazyLock<Regex> = LazyLock::new(|| {
+    words(concat!(
+        r"(\b(start|begin|began|begun|initiat|redirect|send|sent)\w*\W.{0,60}?(authori[sz]|oauth|consent|login|to pleo)|",
+        r"(authori[sz]ation|oauth|consent|login)\w*\W.{0,40}?(start|begun|began|request|redirect|initiat|flow))",
+    ))
+});
+/// A line of a stack trace, or of an object printed over several lines.
+static FRAME: LazyLock<Regex> = LazyLock::new(|| {
+    words(concat!(
+        r"^(\t|    |\s*at \S+ ?\(|\s*at \S+:\d+|\s*File .*, line \d+|Traceback \(most|Caused by:|",
+        r"\s*\.\.\. \d+ more|goroutine \d+|\s*[\^~]+$)",
+    ))
+});
+/// A path or a URL: an access log names what was asked for, not what the subject makes of it.
+static PATH: LazyLock<Regex> = LazyLock::new(|| words(r"(https?://\S+|\B/\S*|\S*/\S*/\S+)"));
+/// Words that no other language has.
+static ENGLISH: LazyLock<Regex> = LazyLock::new(|| {
+    words(concat!(
+        r"\b(the|with|failed|fails|failure|refused|rejected|from|could|cannot|refreshing|refreshed|while|waiting|waits|because|again|after|",
+        r"their|this|that|would|should|been|were|request|requested|response|starting|started|stopping|stopped|listening|unable|",
+        r"received|sending|sent|skipping|skipped|retrying|handled|unavailable|denied|accept|accepted|held|queued|logged)\b",
+    ))
+});
+/// Access logs, and the last line of a stack trace.
+static ROUTINE: LazyLock<Regex> = LazyLock::new(|| {
+    words(r#"(\b(GET|POST|PUT|DELETE|PATCH|HEAD)\b\W.*\b[1-5][0-9]{2}\b|^\s*(return|raise|await|throw)\b|^[\w.]*(Error|Exception)\b[:(]?)"#)
+});

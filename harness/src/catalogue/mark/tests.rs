@@ -1,0 +1,1 @@
+//! MARK on hand-written histories.

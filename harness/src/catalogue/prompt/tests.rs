@@ -1,0 +1,1 @@
+//! PROMPT on hand-written histories.

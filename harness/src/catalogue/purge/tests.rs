@@ -1,0 +1,1 @@
+//! PURGE on hand-written histories.

@@ -1,0 +1,1 @@
+//! RACE on hand-written histories.

@@ -1,0 +1,1 @@
+//! REAUTH on hand-written histories.

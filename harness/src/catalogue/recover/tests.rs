@@ -1,0 +1,1 @@
+//! RECOVER on hand-written histories.

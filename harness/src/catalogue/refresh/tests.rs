@@ -1,0 +1,1 @@
+//! REFRESH on hand-written histories.

@@ -1,0 +1,1 @@
+//! RETRY on hand-written histories.

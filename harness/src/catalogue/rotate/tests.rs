@@ -1,0 +1,1 @@
+//! ROTATE on hand-written histories.

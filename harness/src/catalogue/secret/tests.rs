@@ -1,0 +1,1 @@
+//! SECRET on hand-written histories.

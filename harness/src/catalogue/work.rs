@@ -1,0 +1,92 @@
+//! Units of work: when each came into being, was accepted, was delivered.
+
+use std::collections::BTreeMap;
+
+use super::shared::START;
+use crate::{
+    evidence::{Outcome, What},
+    judge::{Exchange, Mark, View, WorkKind},
+};
+
+/// Units by their ids.
+pub(super) type Ledger<'h> = BTreeMap<String, Unit<'h>>;
+
+/// The fate of one unit of work.
+#[derive(Default)]
+pub(super) struct Unit<'h> {
+    /// When it came into being, or was carried by a trigger.
+    pub(super) born: Option<Mark>,
+    /// When the subject took it on.
+    pub(super) accepted: Option<Mark>,
+    /// The trigger that carried it was neither accepted nor refused.
+    pub(super) unknown: bool,
+    /// Accepted requests that delivered it.
+    pub(super) deliveries: Vec<Delivery<'h>>,
+}
+
+/// One delivery.
+pub(super) struct Delivery<'h> {
+    /// When the request had arrived.
+    pub(super) sent: Mark,
+    /// When the subject had read the 2xx.
+    pub(super) read: Option<Mark>,
+    /// Method and path.
+    pub(super) request: (&'h str, &'h str),
+    /// It reports or writes something; a GET that names the unit does not.
+    pub(super) is_report: bool,
+}
+
+/// All units of a story.
+pub(super) fn ledger<'h>(view: &View<'h>) -> Ledger<'h> {
+    let mut units = Ledger::new();
+    for (mark, what) in view.events() {
+        if let What::WorkAdded { units: new } = what {
+            for id in new {
+                units.entry(id.clone()).or_default().born = Some(mark);
+            }
+        }
+    }
+    let accepted: Vec<Mark> =
+        view.triggers(START, Mark::END).filter(|c| c.outcome() == Some(Outcome::Accepted)).map(|c| c.called).collect();
+    for unit in units.values_mut() {
+        unit.accepted = accepted.iter().copied().find(|t| unit.born.is_some_and(|b| *t > b));
+    }
+    for call in view.triggers(START, Mark::END) {
+        let Some(item) = call.item else { continue };
+        let unit = units.entry(item.to_owned()).or_default();
+        unit.born = Some(call.called);
+        match call.outcome() {
+            Some(Outcome::Accepted) => unit.accepted = Some(call.called),
+            Some(Outcome::Refused) => {}
+            Some(Outcome::NoAnswer) | None => unit.unknown = true,
+        }
+    }
+    for x in view.exchanges.iter().filter(|x| x.is_api() && x.answered(2)) {
+        let delivery = || Delivery {
+            sent: x.arrived,
+            read: x.read,
+            request: (x.method, x.path),
+            is_report: !matches!(x.method, "GET" | "HEAD"),
+        };
+        for id in delivered_by(view.terms.work, x) {
+            if let Some(unit) = units.get_mut(id) {
+                unit.deliveries.push(delivery());
+            }
+        }
+    }
+    units
+}
+
+/// The units that a request delivers, by the kind of work.
+pub(super) fn delivered_by<'h>(work: Option<WorkKind>, x: &Exchange<'h>) -> Vec<&'h str> {
+    let Some(api) = &x.api else { return Vec::new() };
+    let mut all: Vec<&str> = match work {
+        Some(WorkKind::Export) => api.delivered.iter().map(String::as_str).collect(),
+        Some(WorkKind::Read) => api.handed_out.iter().map(String::as_str).collect(),
+        Some(WorkKind::Push) => api.delivered.iter().chain(x.units).map(String::as_str).collect(),
+        None => Vec::new(),
+    };
+    all.sort_unstable();
+    all.dedup();
+    all
+}
