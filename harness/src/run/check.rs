@@ -67,23 +67,22 @@ pub async fn check(subject: Subject, options: Options, progress: UnboundedSender
     let plan = plan::plan(&options.selection, &options.scenarios)?;
     build(&manifest, &progress).await?;
     let _ = progress.send(Progress::Planned { stories: plan.stories.len() });
-    let mut teller = Teller { manifest: Arc::clone(&manifest), options: &options, progress: &progress, known: probe::unknown(&manifest) };
+    let mut teller =
+        Teller { manifest: Arc::clone(&manifest), options: &options, progress: &progress, known: probe::unknown(&manifest), shown: true };
     let mut told: Vec<History> = Vec::new();
     let mut rest: Vec<Story> = plan.stories.clone();
     let mut cancelled = false;
     if let Some(story) = super::built_in().iter().find(|s| s.name == probe::STORY) {
         let selected = rest.iter().any(|s| s.name == probe::STORY);
-        match teller.alone(story, selected, &mut cancel).await {
-            (history, true) => {
-                teller.known = probe::learn(&manifest, &history);
-                rest.retain(|s| s.name != probe::STORY);
-                told.extend(selected.then_some(history));
-            }
-            (history, false) => {
-                cancelled = true;
-                told.extend(selected.then_some(history));
-            }
+        teller.shown = selected;
+        let (histories, finished) = teller.side_by_side(vec![story.clone()], 1, &mut cancel).await;
+        teller.shown = true;
+        cancelled = !finished;
+        rest.retain(|s| s.name != probe::STORY);
+        if let Some(history) = histories.first().filter(|_| finished) {
+            teller.known = probe::learn(&manifest, history);
         }
+        told.extend(histories.into_iter().filter(|_| selected));
     }
     if !cancelled {
         let jobs = plan::jobs(options.jobs, &manifest);
@@ -149,6 +148,8 @@ struct Teller<'a> {
     options: &'a Options,
     progress: &'a UnboundedSender<Progress>,
     known: probe::Known,
+    /// Progress is told; not that of a probe which was not asked for.
+    shown: bool,
 }
 
 impl Teller<'_> {
@@ -163,24 +164,7 @@ impl Teller<'_> {
         }
     }
 
-    /// The probe. False: cancelled.
-    async fn alone(&self, story: &Story, shown: bool, cancel: &mut Cancel) -> (History, bool) {
-        if shown {
-            let _ = self.progress.send(Progress::Began { story: story.name.clone() });
-        }
-        let recorder = Recorder::new(&story.name);
-        let finished = tokio::select! {
-            () = tell(self.setting(&story.name), &story.scenario, &recorder) => true,
-            () = cancelled(cancel) => false,
-        };
-        let history = recorder.history();
-        if shown {
-            self.tell_progress(story, &history);
-        }
-        (history, finished)
-    }
-
-    /// All others, so many at once, those with most steps first. False: cancelled.
+    /// Tells stories, so many at once, those with most steps first. False: cancelled.
     async fn side_by_side(&self, mut stories: Vec<Story>, jobs: usize, cancel: &mut Cancel) -> (Vec<History>, bool) {
         stories.sort_by_key(|s| std::cmp::Reverse(s.scenario.steps.len()));
         let mut waiting: VecDeque<Story> = stories.into();
@@ -191,7 +175,7 @@ impl Teller<'_> {
             while running.len() < jobs
                 && let Some(story) = waiting.pop_front()
             {
-                let _ = self.progress.send(Progress::Began { story: story.name.clone() });
+                self.say(Progress::Began { story: story.name.clone() });
                 let recorder = Recorder::new(&story.name);
                 let (setting, scenario, own, index) = (self.setting(&story.name), story.scenario.clone(), recorder.clone(), begun.len());
                 let task = running.spawn(async move {
@@ -230,7 +214,13 @@ impl Teller<'_> {
         let told = judgement.stories.first();
         let trouble = told.and_then(|t| t.harness_fault.clone().or_else(|| t.environment_fault.clone()));
         let seconds = told.map_or(0.0, |t| t.seconds);
-        let _ = self.progress.send(Progress::Ended { story: story.name.clone(), seconds, failed, trouble });
+        self.say(Progress::Ended { story: story.name.clone(), seconds, failed, trouble });
+    }
+
+    fn say(&self, event: Progress) {
+        if self.shown {
+            let _ = self.progress.send(event);
+        }
     }
 }
 

@@ -19,8 +19,6 @@ use crate::{
 pub(super) const SHORT_LIFE: Duration = Duration::from_secs(2);
 /// So long after its end a token is certainly over, whatever the rounding.
 const OVER: Duration = Duration::from_millis(150);
-/// How long a disconnect may stay unanswered.
-const LIMIT: Duration = Duration::from_secs(20);
 
 impl Cast {
     /// Does one thing.
@@ -79,7 +77,7 @@ impl Cast {
         let call = self.recorder.next_call();
         self.last_stimulus = self.recorder.now();
         self.recorder.record(What::VerbCalled { call, verb: Verb::Disconnect, source: None, wanted: None, item: None });
-        let answered = self.driver.perform("disconnect", &verb, &self.bindings, Follow::Pages, LIMIT).await;
+        let answered = self.driver.perform("disconnect", &verb, &self.bindings, Follow::Pages, self.limit()).await;
         let (outcome, status, detail) = match &answered {
             Ok(answered) if answered.status() < 400 => (Outcome::Accepted, Some(answered.status()), String::new()),
             Ok(answered) => (Outcome::Refused, Some(answered.status()), String::new()),

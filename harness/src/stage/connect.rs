@@ -1,7 +1,5 @@
 //! The user connects the subject with Pleo: consents, denies, walks away; and callbacks that nobody should believe.
 
-use std::time::Duration;
-
 use regrant_mock_server::{ConsentMode, fault::scenario::Reconnect};
 use url::Url;
 
@@ -10,9 +8,6 @@ use crate::{
     evidence::{Outcome, Verb, Wanted, What},
     subject::{Answered, AuthorizeUrl, CallbackUrl, Consent, Consented, ProcId, SubjectError},
 };
-
-/// How long each part of a login may take.
-const LIMIT: Duration = Duration::from_secs(20);
 
 impl Cast {
     /// One login. True if the callback was delivered and answered with success.
@@ -32,7 +27,7 @@ impl Cast {
 
     async fn log_in(&mut self, call: u32, wanted: Wanted, forge: Reconnect) -> Result<(i32, String), SubjectError> {
         let connect = self.setting.manifest.connect.clone();
-        let (url, waiting) = self.driver.begin(&connect, &self.bindings, LIMIT).await?;
+        let (url, waiting) = self.driver.begin(&connect, &self.bindings, self.limit()).await?;
         let consented = self.at_the_provider(&url, wanted).await?;
         let callback = match consented {
             Consented::Callback(callback) => callback,
@@ -58,7 +53,7 @@ impl Cast {
             Wanted::Abandon => (ConsentMode::Page, Consent::WalkAway),
         };
         self.control().consent(mode);
-        let consented = self.driver.agent.authorize(url, consent, LIMIT).await;
+        let consented = self.driver.agent.authorize(url, consent, self.limit()).await;
         self.control().consent(ConsentMode::Auto);
         Ok(consented?)
     }
@@ -68,7 +63,7 @@ impl Cast {
         let code = query(&callback.0, "code").and_then(|code| self.canaries.name_of(&code));
         // Recorded before it is delivered: what follows is its doing.
         self.recorder.record(What::CallbackDelivered { call, forged: false, status: None, code });
-        let answered = self.driver.deliver(&connect, callback, waiting, &self.bindings, LIMIT).await?;
+        let answered = self.driver.deliver(&connect, callback, waiting, &self.bindings, self.limit()).await?;
         // A program that ends with 0 has succeeded; a page has its status.
         let status = match &answered {
             Answered::Http(answer) => i32::from(answer.status),
@@ -92,7 +87,7 @@ impl Cast {
         self.recorder.record(What::CallbackDelivered { call, forged: true, status: None, code: None });
         let connect = self.setting.manifest.connect.clone();
         // Whatever it answers, even nothing: only an exchange would be wrong, and that is seen on the wire.
-        let _ = self.driver.deliver(&connect, &CallbackUrl(url), None, &self.bindings, LIMIT).await;
+        let _ = self.driver.deliver(&connect, &CallbackUrl(url), None, &self.bindings, self.limit()).await;
     }
 }
 

@@ -12,8 +12,6 @@ use crate::{
     subject::{Answered, Follow, SubjectError, manifest::PromptChannel},
 };
 
-/// How long a probe may stay unanswered.
-const LIMIT: Duration = Duration::from_secs(20);
 /// How long a dump command may take.
 const DUMP: Duration = Duration::from_secs(60);
 /// How much of an answer a history keeps.
@@ -59,7 +57,7 @@ impl Cast {
         let probe = self.setting.manifest.status.clone()?;
         let call = self.recorder.next_call();
         self.recorder.record(What::VerbCalled { call, verb: Verb::Status, source: None, wanted: None, item: None });
-        let answered = self.driver.perform("status", &probe.verb, &self.bindings, Follow::Pages, LIMIT).await;
+        let answered = self.driver.perform("status", &probe.verb, &self.bindings, Follow::Pages, self.limit()).await;
         let (state, raw, outcome, status) = match &answered {
             Ok(answered) => {
                 let patterns =
@@ -69,6 +67,7 @@ impl Cast {
             }
             Err(error) => (None, error.to_string(), Outcome::NoAnswer, None),
         };
+        self.note_patience(outcome);
         self.look_for_canaries("status", answered.as_ref().map_or("", Answered::text));
         let raw: String = self.canaries.redact(&raw).chars().take(KEPT).collect();
         self.recorder.record(What::VerbAnswered { call, outcome, status, detail: String::new() });
@@ -79,7 +78,7 @@ impl Cast {
     async fn read_prompt(&mut self) {
         let Some(prompt) = self.setting.manifest.prompt.clone() else { return };
         let PromptChannel::Verb(verb) = &prompt.channel else { return };
-        let Ok(look) = self.driver.look(verb, &self.bindings, LIMIT).await else { return };
+        let Ok(look) = self.driver.look(verb, &self.bindings, self.limit()).await else { return };
         let answer = page::Answer { status: look.status, content_type: None, body: look.body.as_bytes() };
         let (seen, found) = page_seen(answer, prompt.says.as_ref(), look.leads_to_authorize, "prompt", &self.canaries);
         let at = self.recorder.now();
@@ -89,7 +88,7 @@ impl Cast {
 
     async fn read_settings(&mut self) {
         let Some(verb) = self.setting.manifest.settings.clone() else { return };
-        let answered = self.driver.perform("settings", &verb, &self.bindings, Follow::Pages, LIMIT).await;
+        let answered = self.driver.perform("settings", &verb, &self.bindings, Follow::Pages, self.limit()).await;
         let digest = good(answered.as_ref()).map(|text| digest(self.without_changes(text).as_bytes()));
         self.recorder.record(What::SettingsRead { digest });
     }
@@ -105,7 +104,7 @@ impl Cast {
 
     async fn read_data(&mut self) {
         let Some(verb) = self.setting.manifest.data.clone() else { return };
-        let answered = self.driver.perform("data", &verb, &self.bindings, Follow::Pages, LIMIT).await;
+        let answered = self.driver.perform("data", &verb, &self.bindings, Follow::Pages, self.limit()).await;
         let count = good(answered.as_ref()).and_then(|text| count_records(text.as_bytes()));
         self.recorder.record(What::DataRead { count });
     }

@@ -1,11 +1,11 @@
 //! When is the subject at rest? By observed events, with a window that fits its own rhythm (requirements.md, "Settled").
 
-use std::time::Duration;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use tokio::time::{Instant, timeout};
 
 use super::{cast::Cast, recorder::micros};
-use crate::evidence::What;
+use crate::evidence::{Outcome, What};
 
 /// A shorter window would mistake a scheduling hiccup for rest.
 const SHORTEST: Duration = Duration::from_millis(300);
@@ -14,7 +14,24 @@ const LONGEST: Duration = Duration::from_secs(10);
 /// How many times its longest reaction a subject is waited for.
 const PATIENCE: u32 = 4;
 
+/// How long a verb or a probe may stay unanswered.
+const ANSWER: Duration = Duration::from_secs(15);
+/// How long, once one was not answered at all: a subject that hangs is not waited for again and again.
+const AGAIN: Duration = Duration::from_secs(2);
+
 impl Cast {
+    /// How long an answer is waited for.
+    pub(super) fn limit(&self) -> Duration {
+        if self.hung.load(Ordering::Acquire) { AGAIN } else { ANSWER }
+    }
+
+    /// Remembers whether the subject answers; a restart is a new beginning.
+    pub(super) fn note_patience(&self, outcome: Outcome) {
+        if outcome == Outcome::NoAnswer {
+            self.hung.store(true, Ordering::Release);
+        }
+    }
+
     /// The quiet window in force.
     pub(super) fn window(&self) -> Duration {
         let own = (self.longest_reaction * PATIENCE).clamp(SHORTEST, LONGEST);

@@ -41,6 +41,7 @@ pub async fn tell(setting: Setting, scenario: &Scenario, recorder: &Recorder) {
 fn note(recorder: &Recorder, error: StageError) {
     recorder.record(match error {
         StageError::Environment(reason) => What::EnvironmentFault { reason },
+        taken @ StageError::PortTaken { .. } => What::EnvironmentFault { reason: taken.to_string() },
         StageError::NotRealised(reason) => What::NotRealised { reason },
         StageError::Harness(reason) => What::HarnessFault { reason },
     });

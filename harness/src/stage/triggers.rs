@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -18,9 +18,6 @@ use crate::{
     subject::{self, Bindings, Driver, manifest::Trigger},
 };
 
-/// How long a trigger may stay unanswered.
-const LIMIT: Duration = Duration::from_secs(20);
-
 /// One trigger, ready to be pulled; owns what it needs, so that it can go on unattended.
 struct Pull {
     driver: Driver,
@@ -29,6 +26,8 @@ struct Pull {
     recorder: Recorder,
     canaries: CanarySet,
     open: Arc<AtomicUsize>,
+    hung: Arc<AtomicBool>,
+    limit: Duration,
     call: u32,
 }
 
@@ -85,6 +84,8 @@ impl Cast {
             recorder: self.recorder.clone(),
             canaries: self.canaries.clone(),
             open: Arc::clone(&self.open_triggers),
+            hung: Arc::clone(&self.hung),
+            limit: self.limit(),
             call: self.recorder.next_call(),
         }
         .known_to(self)
@@ -111,7 +112,7 @@ impl Pull {
     }
 
     async fn answer(self) {
-        let answered = self.driver.trigger(&self.trigger, &self.bindings, LIMIT).await;
+        let answered = self.driver.trigger(&self.trigger, &self.bindings, self.limit).await;
         let (outcome, status, detail) = match &answered {
             Ok(answered) => {
                 let outcome = match answered.outcome(&self.trigger) {
@@ -124,6 +125,9 @@ impl Pull {
             }
             Err(error) => (Outcome::NoAnswer, None, error.to_string()),
         };
+        if outcome == Outcome::NoAnswer {
+            self.hung.store(true, Ordering::Release);
+        }
         let detail = self.canaries.redact(&detail);
         self.recorder.record(What::VerbAnswered { call: self.call, outcome, status, detail });
         self.open.fetch_sub(1, Ordering::AcqRel);
