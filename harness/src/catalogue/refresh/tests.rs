@@ -5,7 +5,10 @@ use regrant_mock_server::{
     journal::{AuthStyle, Carried},
 };
 
-use crate::{evidence::{Outcome, What}, judge::testing::*};
+use crate::{
+    evidence::{Outcome, What},
+    judge::testing::*,
+};
 
 fn rejected() -> Story {
     Story::connected().rejected().trigger().api(401)
@@ -106,7 +109,8 @@ fn an_old_token_fails_only_where_the_same_process_had_long_read_the_newer_one() 
     end(race).passes("REFRESH-01");
     let restarted = twice().killed().started().rejected().trigger().refuses("refresh#2", "invalid_grant");
     end(restarted).passes("REFRESH-01");
-    let refused_before = Story::connected().dies().asked_in_vain(2).rest().connects().works().rest().trigger().refuses("refresh#1", "invalid_grant");
+    let refused_before =
+        Story::connected().dies().asked_in_vain(2).rest().connects().works().rest().trigger().refuses("refresh#1", "invalid_grant");
     end(refused_before).passes("REFRESH-01");
 }
 
@@ -162,7 +166,10 @@ fn going_on_with_the_newest_token_after_a_kill_passes() {
 #[test]
 fn falling_back_behind_a_kill_fails() {
     let older = killed().mark("offence").refuses("refresh#1", "invalid_grant");
-    end(older).fails("REFRESH-03", "after the kill it presented refresh#1; it had relied on access#2, and its newest refresh token was refresh#2");
+    end(older).fails(
+        "REFRESH-03",
+        "after the kill it presented refresh#1; it had relied on access#2, and its newest refresh token was refresh#2",
+    );
     let access = killed().mark("offence").calls_api(Some("access#1"), TokenState::Superseded, 401);
     end(access).fails("REFRESH-03", "went back to access#1");
     let empty = killed().answered(Outcome::Accepted).trigger();
