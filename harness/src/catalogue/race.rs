@@ -133,8 +133,11 @@ fn race_03(view: &View<'_>) -> Finding {
     Finding::pass("those who waited went on with the new token", [vec![x.arrived.n, released.n, went_on.arrived.n], stimuli].concat())
 }
 
-/// Accepted units that were open while the refresh was held, and were never delivered.
+/// Accepted units that were open while the refresh was held, and were never delivered; none are known where the kind of work is not.
 fn lost_units(view: &View<'_>, from: Mark, until: Mark) -> Vec<String> {
+    if view.terms.work.is_none() {
+        return Vec::new();
+    }
     let calm = view.rests.iter().rfind(|rest| rest.mark < from).map_or(START, |rest| rest.mark);
     let met = |mark: Option<Mark>| mark.is_some_and(|mark| mark > calm && mark < until);
     let lost = work::ledger(view).into_iter().filter(|(_, unit)| met(unit.accepted) && unit.deliveries.is_empty());
