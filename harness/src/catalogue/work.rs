@@ -40,7 +40,10 @@ pub(super) struct Delivery<'h> {
 pub(super) fn ledger<'h>(view: &View<'h>) -> Ledger<'h> {
     let mut units = Ledger::new();
     for (mark, what) in view.events() {
-        if let What::WorkAdded { units: new } = what {
+        // Where work is pushed, only what a trigger carried is the subject's to deliver.
+        if let What::WorkAdded { units: new } = what
+            && view.terms.work != Some(WorkKind::Push)
+        {
             for id in new {
                 units.entry(id.clone()).or_default().born = Some(mark);
             }

@@ -108,10 +108,10 @@ where
     if stimulated || after.len() >= 2 { after } else { Vec::new() }
 }
 
-/// API calls for the dead connection that convict.
+/// API calls for the dead connection, between two moments after it had rested, that convict.
 #[must_use]
 pub fn calls_after<'v, 'h>(view: &'v View<'h>, death: &Death, from: Mark, until: Mark) -> Vec<&'v Exchange<'h>> {
-    convicting(view, from, death.at_rest, view.api_calls(from, until).filter(|x| concerns(x, death)))
+    convicting(view, death.settled.unwrap_or(from), death.at_rest, view.api_calls(from, until).filter(|x| concerns(x, death)))
 }
 
 /// Not a call with another, living grant.

@@ -1,1 +1,158 @@
 //! DETECT on hand-written histories.
+
+use regrant_mock_server::{authority::TokenState, fault::scenario::Status};
+
+use crate::{
+    evidence::{Outcome, Reply, What},
+    judge::testing::*,
+};
+
+const DEAD: TokenState = TokenState::Revoked(regrant_mock_server::authority::Cause::User);
+
+/// Asked to work after the access token was rejected; the first call meets a 401.
+fn rejected() -> Story {
+    Story::connected().rejected().trigger().api(401)
+}
+
+fn end(story: Story) -> Story {
+    story.rest().epilogue()
+}
+
+/// Refused with this error, otherwise honest.
+fn refused(error: &str) -> Story {
+    end(Story::connected().revoked().rejected().trigger().api(401).refused(error).gives_up().answered(Outcome::Accepted).rest().asked_in_vain(2))
+}
+
+/// A subject without a status.
+fn mute(story: Story) -> Story {
+    story.with(|s| {
+        for event in &mut s.history.events {
+            if let What::StatusRead { state, .. } = &mut event.what {
+                *state = None;
+            }
+        }
+    })
+}
+
+#[test]
+fn a_status_that_says_so_is_enough() {
+    refused("invalid_grant").passes("DETECT-01");
+    refused("invalid_token").passes("DETECT-02");
+    refused("invalid_grant").passes("DETECT-07");
+    refused("invalid_grant").undecided("DETECT-02", "the refusal did not come about");
+    refused("invalid_token").undecided("DETECT-01", "the refusal did not come about");
+}
+
+#[test]
+fn stopping_is_enough_with_all_its_controls() {
+    let silent = |story: Story| mute(story).terms(|t| t.status = false);
+    silent(refused("invalid_grant")).passes("DETECT-01");
+    let once = Story::connected().dies().asked_in_vain(1);
+    silent(end(once)).undecided("DETECT-01", "answered once");
+    let never_back = Story::connected().dies().asked_in_vain(2).rest();
+    silent(never_back).undecided("DETECT-01", "did not reconnect");
+}
+
+#[test]
+fn going_on_as_before_fails() {
+    let goes_on = |error: &str| {
+        let story = Story::connected().revoked().rejected().trigger().api(401).refused(error).answered(Outcome::Accepted).rest();
+        story.mark("offence").trigger().mark("offence").refuses("refresh#1", error).answered(Outcome::Accepted)
+    };
+    end(goes_on("invalid_grant").asked_in_vain(1)).fails("DETECT-01", "no status says that it took invalid_grant as the end, and refresh#1 was presented once more");
+    end(goes_on("invalid_token").asked_in_vain(1)).fails("DETECT-02", "refresh#1 was presented once more");
+    let calls = Story::connected().revoked().rejected().trigger().api(401).refused("invalid_grant").answered(Outcome::Accepted).rest();
+    let calls = calls.trigger().mark("offence").calls_api(Some("access#1"), DEAD, 401).answered(Outcome::Accepted);
+    end(calls).fails("DETECT-01", "went on as before after invalid_grant: 1 more API requests");
+}
+
+#[test]
+fn attempts_that_were_declared_are_no_going_on() {
+    let story = Story::connected().revoked().rejected().trigger().api(401).refused("invalid_grant").answered(Outcome::Accepted).rest();
+    let story = story.trigger().refuses("refresh#1", "invalid_grant").gives_up().answered(Outcome::Accepted).rest().asked_in_vain(2);
+    mute(end(story)).terms(|t| t.refresh_attempts = 2).passes("DETECT-01");
+}
+
+#[test]
+fn only_the_death_that_is_meant_is_judged() {
+    let both = Story::connected().dies().asked_in_vain(2).rest().comes_back();
+    let both = both.revoked().rejected().trigger().api(401).refused("invalid_token").gives_up().answered(Outcome::Accepted).rest();
+    let both = end(both.asked_in_vain(2));
+    assert!(both.passes("DETECT-01").reason.contains("invalid_grant"));
+    assert!(both.passes("DETECT-02").reason.contains("invalid_token"));
+}
+
+#[test]
+fn a_refresh_on_the_401_and_work_with_the_new_token_pass() {
+    let repeated = end(rejected().refreshes().delivers().answered(Outcome::Accepted));
+    repeated.passes("DETECT-04");
+    let next_turn = end(rejected().refreshes().answered(Outcome::Accepted).rest().works());
+    next_turn.passes("DETECT-04");
+}
+
+#[test]
+fn a_401_without_a_refresh_fails_when_work_is_asked_for_twice_more() {
+    let gives_up = |times| end(rejected().gives_up().answered(Outcome::Accepted).rest().asked_in_vain(times));
+    gives_up(2).fails("DETECT-04", "no refresh followed");
+    gives_up(1).fails("DETECT-04", "no refresh followed");
+    let cut = rejected().gives_up().answered(Outcome::Accepted).rest().asked_in_vain(1);
+    cut.undecided("DETECT-04", "answered once");
+    let still_trying = end(rejected().answered(Outcome::Accepted).rest().trigger().api(401).answered(Outcome::Accepted).rest().trigger().api(401).answered(Outcome::Accepted));
+    still_trying.fails("DETECT-04", "no refresh followed");
+}
+
+#[test]
+fn a_refresh_by_the_clock_is_no_answer_to_a_401() {
+    // The token was to live for 15 minutes; the refresh comes after they are over.
+    let story = rejected().answered(Outcome::Accepted).rest().trigger().api(401).answered(Outcome::Accepted).rest().trigger().api(401);
+    let late = end(story.answered(Outcome::Accepted).after(900_000).refreshes().delivers());
+    late.fails("DETECT-04", "no refresh followed");
+}
+
+#[test]
+fn a_refresh_whose_token_is_not_used_fails_when_work_is_asked_for() {
+    let story = rejected().refreshes().answered(Outcome::Accepted).rest();
+    let unused = end(story.trigger().calls_api(Some("access#1"), TokenState::Rejected, 401).answered(Outcome::Accepted).asked_in_vain(1));
+    unused.fails("DETECT-04", "the work was not done with the new token");
+}
+
+#[test]
+fn what_does_not_come_about_leaves_detect_04_undecided() {
+    end(Story::connected().works()).undecided("DETECT-04", "did not reject an access token");
+    end(Story::connected().rejected().refreshes().works()).undecided("DETECT-04", "no API call met the rejection");
+    end(rejected().refused("invalid_grant").gives_up().answered(Outcome::Accepted).rest().asked_in_vain(2)).undecided("DETECT-04", "did not succeed");
+    end(rejected().faulted(Answer::Unavailable).answered(Outcome::Accepted)).undecided("DETECT-04", "did not succeed");
+}
+
+#[test]
+fn a_403_that_leads_to_a_refused_refresh_counts_like_a_401() {
+    let story = Story::connected().revoked().trigger().calls_api(Some("access#1"), DEAD, 403).refused("invalid_grant").gives_up();
+    end(story.answered(Outcome::Accepted).rest().asked_in_vain(2)).passes("DETECT-07");
+    let stays = Story::connected().revoked().trigger().calls_api(Some("access#1"), DEAD, 403).refused("invalid_grant").answered(Outcome::Accepted).rest();
+    let stays = stays.trigger().mark("offence").calls_api(Some("access#1"), DEAD, 403).answered(Outcome::Accepted);
+    end(stays).fails("DETECT-07", "went on as before");
+    let by_clock = Story::connected().revoked().trigger().refused("invalid_grant").gives_up().answered(Outcome::Accepted).rest().asked_in_vain(2);
+    end(by_clock).undecided("DETECT-07", "after the API had answered 401 or 403");
+    let leaves_it = Story::connected().revoked().trigger().calls_api(Some("access#1"), DEAD, 403).answered(Outcome::Accepted).rest();
+    end(leaves_it.asked_in_vain(2)).undecided("DETECT-07", "after the API had answered 401 or 403");
+}
+
+#[test]
+fn a_status_that_is_broken_or_connected_is_no_sign_and_no_accusation() {
+    for says in [Status::Connected, Status::Broken] {
+        let story = Story::connected().revoked().rejected().trigger().api(401).refused("invalid_grant").gives_up();
+        let story = end(story.with(|s| s.subject.says = Some(says)).answered(Outcome::Accepted).rest().asked_in_vain(2));
+        // It stopped: that it lies is another requirement.
+        story.passes("DETECT-01");
+    }
+}
+
+#[test]
+fn an_open_answer_is_no_refusal() {
+    let story = Story::connected().rejected().trigger().api(401).token_asked();
+    let answer = Answer::Refused("invalid_request".into());
+    let story = story.token_decided("refresh_token", Some("refresh#1"), regrant_mock_server::journal::AuthStyle::Basic, &answer);
+    let exchange = story.exchange();
+    let open = What::Replied { exchange, status: 400, reply: Reply::Open { error: Some("invalid_request".into()) } };
+    end(story.event(open).event(What::Read { exchange }).answered(Outcome::Accepted)).undecided("DETECT-01", "the refusal did not come about");
+}
