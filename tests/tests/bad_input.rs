@@ -334,6 +334,20 @@ fn ctrl_c_in_mid_run_is_exit_130_and_keeps_what_was_seen() {
 }
 
 #[test]
+fn ctrl_c_does_not_keep_a_sandbox_from_being_cleaned_up() {
+    let bench = program(r#"["sh", "-c", "echo here; exec sleep 1000"]"#, "ready = { log = \"never said\" }");
+    let cleanup = format!("{}\n[stop]\ncleanup = [[\"touch\", \"{{run_id}}-is-cleaned\"]]\n", bench.text("regrant.toml"));
+    bench.write("regrant.toml", cleanup);
+    let running = bench.start(&["check"]);
+    assert!(bench.until(QUICK, || bench.processes().iter().any(|(_, line)| line.contains("sleep 1000"))), "not begun");
+    running.signal(Signal::INT);
+    running.ended(QUICK).assert(130, &["exit 130 (cancelled)"]);
+    let entries = std::fs::read_dir(bench.path(".")).expect("the folder");
+    let cleaned = entries.filter(|e| e.as_ref().is_ok_and(|e| e.file_name().to_string_lossy().ends_with("-is-cleaned"))).count();
+    assert_eq!(cleaned, 1);
+}
+
+#[test]
 fn a_subject_does_not_outlive_a_harness_that_is_killed() {
     let bench = bench();
     let running = bench.start(&["check", "--reference", "--seed", "7", "--jobs", "2"]);

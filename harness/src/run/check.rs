@@ -19,6 +19,9 @@ use crate::{
 /// The contract's version.
 const CONTRACT: u32 = 1;
 
+/// How long stories may take to end in good order (processes, `cleanup`, sandboxes) once the user cancels; a second Ctrl-C ends at once.
+const FAREWELL: std::time::Duration = std::time::Duration::from_secs(30);
+
 /// Turns true when the user cancels.
 pub type Cancel = watch::Receiver<bool>;
 
@@ -191,8 +194,9 @@ impl Teller<'_> {
                 self.say(Progress::Began { story: story.name.clone() });
                 let recorder = Recorder::new(&story.name);
                 let (setting, scenario, own, index) = (self.setting(&story.name), story.scenario.clone(), recorder.clone(), begun.len());
+                let cancel = cancel.clone();
                 let task = running.spawn(async move {
-                    tell(setting, &scenario, &own).await;
+                    tell(setting, &scenario, &own, cancel).await;
                     index
                 });
                 begun.push((story, recorder, task.id()));
@@ -216,6 +220,8 @@ impl Teller<'_> {
                 }
             }
         }
+        let all_left = async { while running.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(FAREWELL, all_left).await;
         running.shutdown().await;
         (begun.into_iter().map(|(_, recorder, _)| recorder.history()).collect(), finished)
     }
