@@ -88,6 +88,9 @@ pub fn sandwich(view: &View<'_>, death: &Death) -> Result<Vec<u32>, String> {
     let settled = death.settled.ok_or("the subject did not come to rest after the refusal before the user reconnected")?;
     let stimuli = delivered(view, MAIN, settled, death.process_until, 2, "after the refusal")?;
     again(view, death, MAIN)?;
+    if view.exchanges.iter().any(|x| x.is_obscure() && x.began > settled.at) {
+        return Err("a request was still open when the story ended: what it carried is not known".into());
+    }
     Ok(stimuli)
 }
 

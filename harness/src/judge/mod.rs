@@ -6,6 +6,8 @@ mod exchange;
 mod merge;
 mod terms;
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 pub(crate) mod testing;
 mod view;
 
