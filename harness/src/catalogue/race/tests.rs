@@ -75,6 +75,17 @@ fn a_refresh_that_begins_while_another_is_held_fails() {
 }
 
 #[test]
+fn a_refresh_that_is_held_to_the_end_is_in_flight_all_the_time() {
+    let story = held().after(9_000).trigger().mark("offence").token_request(
+        "refresh_token",
+        Some("refresh#1"),
+        BASIC,
+        Answer::Refused("invalid_grant".into()),
+    );
+    story.answered(Outcome::Accepted).fails("RACE-01", "a second refresh began");
+}
+
+#[test]
 fn a_refresh_that_begins_after_the_answer_was_written_is_none_in_flight() {
     // The second one's first byte came after the first one's reply was written, though before reading was seen.
     let story = Story::connected().rejected().trigger().api(401).token_asked();

@@ -127,6 +127,17 @@ fn where_an_answer_carries_no_refresh_token_the_old_one_is_current() {
 }
 
 #[test]
+fn a_token_that_came_with_a_reply_thought_lost_is_not_stale() {
+    // The reply was cut, and the subject had read enough of it.
+    let story = rejected().token_asked().with(|s| s.pair = 2);
+    let exchange = story.exchange();
+    let issued = Answer::Tokens("access#2".into(), Some("refresh#2".into()));
+    let story = story.token_decided("refresh_token", Some("refresh#1"), AuthStyle::Basic, &issued);
+    let story = story.event(What::Aborted { exchange, by_subject: false }).delivers().answered(Outcome::Accepted).rest();
+    end(story.rejected().trigger().api(401).refreshes().delivers()).passes("REFRESH-01");
+}
+
+#[test]
 fn half_a_replacement_fails() {
     let old_access = || rejected().refreshes().delivers().answered(Outcome::Accepted).rest();
     let calls = old_access().trigger().mark("offence").calls_api(Some("access#1"), TokenState::Superseded, 401);
