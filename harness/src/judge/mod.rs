@@ -4,9 +4,9 @@ pub mod control;
 mod death;
 mod exchange;
 mod merge;
-mod terms;
 #[cfg(test)]
 mod properties;
+mod terms;
 #[cfg(test)]
 pub(crate) mod testing;
 mod view;

@@ -74,7 +74,8 @@ fn without_controls_nobody_is_accused(story: &Story, removed: &BTreeSet<u32>, be
     let less = story.clone().without(|event| removed.contains(&event.n));
     let mut wrong = Vec::new();
     for ((id, was), (_, is)) in before.iter().zip(judged(&less)) {
-        let what: Vec<_> = story.history.events.iter().filter(|e| removed.contains(&e.n)).map(|e| format!("{} {:?}", e.n, e.what)).collect();
+        let what: Vec<_> =
+            story.history.events.iter().filter(|e| removed.contains(&e.n)).map(|e| format!("{} {:?}", e.n, e.what)).collect();
         match (was.verdict, is.verdict) {
             (Verdict::Pass | Verdict::Undecided | Verdict::NotApplicable, Verdict::Fail) => {
                 wrong.push(format!("{id} accuses without {what:?}: {}", is.reason));
@@ -139,7 +140,12 @@ fn an_event_that_no_check_names_changes_no_verdict() {
         let noise = story.history.events.iter().flat_map(|event| {
             let at = event.at;
             let awaited = What::Awaited { what: "something".into(), came: true };
-            [(at, event.what.clone()), (at, awaited), (at, What::Introspected { exchange: 77_777 }), (at, What::Undocumented { exchange: 77_778 })]
+            [
+                (at, event.what.clone()),
+                (at, awaited),
+                (at, What::Introspected { exchange: 77_777 }),
+                (at, What::Undocumented { exchange: 77_778 }),
+            ]
         });
         more.history.events = noise.zip(1..).map(|((at, what), n)| Event { n, at, what }).collect();
         let after: Vec<_> = judged(&more).into_iter().map(|(id, f)| (id, f.verdict, f.reason)).collect();
@@ -157,18 +163,27 @@ fn token(die: u8, kind: &str) -> Option<String> {
 }
 
 fn state(die: u8) -> TokenState {
-    [TokenState::Active, TokenState::Expired, TokenState::Superseded, TokenState::Revoked(Cause::User), TokenState::Rejected, TokenState::Unknown]
-        [usize::from(die % 6)]
+    [
+        TokenState::Active,
+        TokenState::Expired,
+        TokenState::Superseded,
+        TokenState::Revoked(Cause::User),
+        TokenState::Rejected,
+        TokenState::Unknown,
+    ][usize::from(die % 6)]
 }
 
 fn any_what([kind, a, b, c, d, e, f, g, h, i]: [u8; 10]) -> What {
     let exchange = u64::from(a % 6);
     let call = u32::from(a % 5);
-    let presented = |kind: &str| (b % 4 != 0).then(|| Presentation { token: token(c, kind), grant: (d % 3 != 0).then_some(u32::from(d % 3)), state: state(e) });
+    let presented = |kind: &str| {
+        (b % 4 != 0).then(|| Presentation { token: token(c, kind), grant: (d % 3 != 0).then_some(u32::from(d % 3)), state: state(e) })
+    };
     let refresh = || if f.is_multiple_of(3) { None } else { Some(format!("refresh#{}", f % 4)) };
     let strings = |die: u8| (0..die % 3).map(|n| format!("unit-{n}")).collect::<Vec<_>>();
     let text = |die: u8| {
-        ["", "refresh failed: invalid_grant", "user must reconnect", "Verbindung weg", "GET / 200", "access revoked"][usize::from(die % 6)].to_owned()
+        ["", "refresh failed: invalid_grant", "user must reconnect", "Verbindung weg", "GET / 200", "access revoked"][usize::from(die % 6)]
+            .to_owned()
     };
     let canary = || Found {
         canary: ["access#1", "refresh#1", "secret#1", "code#1"][usize::from(b % 4)].into(),
@@ -227,7 +242,8 @@ fn any_what([kind, a, b, c, d, e, f, g, h, i]: [u8; 10]) -> What {
         },
         28 | 29 => What::Token {
             exchange,
-            grant_type: [None, Some("refresh_token"), Some("refresh_token"), Some("authorization_code")][usize::from(g % 4)].map(str::to_owned),
+            grant_type: [None, Some("refresh_token"), Some("refresh_token"), Some("authorization_code")][usize::from(g % 4)]
+                .map(str::to_owned),
             auth: [AuthStyle::Basic, AuthStyle::Body, AuthStyle::Both, AuthStyle::None][usize::from(h % 4)],
             secret: None,
             presented: presented("refresh"),
@@ -270,8 +286,15 @@ fn any_what([kind, a, b, c, d, e, f, g, h, i]: [u8; 10]) -> What {
             exchange,
             status: [200, 400, 401, 503][usize::from(b % 4)],
             reply: match c % 5 {
-                0 => Reply::Tokens { access: format!("access#{}", d % 4), refresh: refresh(), expires_in: (e % 2 == 0).then_some(u64::MAX - 1) },
-                1 | 2 => Reply::Final { error: ["invalid_grant", "invalid_token", "invalid_client"][usize::from(d % 3)].into(), description: Some(text(e)) },
+                0 => Reply::Tokens {
+                    access: format!("access#{}", d % 4),
+                    refresh: refresh(),
+                    expires_in: (e % 2 == 0).then_some(u64::MAX - 1),
+                },
+                1 | 2 => Reply::Final {
+                    error: ["invalid_grant", "invalid_token", "invalid_client"][usize::from(d % 3)].into(),
+                    description: Some(text(e)),
+                },
                 3 => Reply::Transient,
                 _ => Reply::Plain,
             },

@@ -211,7 +211,8 @@ fn failure_and_reason_may_stand_in_two_lines() {
 
 #[test]
 fn an_end_with_its_reason_is_nearly_a_failure_with_its_reason() {
-    let finding = logging(&["WARN the connection's authorization was revoked, the user must reconnect"]).undecided("LOG-01", "no line speaks of the refresh");
+    let finding = logging(&["WARN the connection's authorization was revoked, the user must reconnect"])
+        .undecided("LOG-01", "no line speaks of the refresh");
     assert_eq!(finding.unlock.as_deref(), Some("logs.refresh_failed = \"regex\""));
 }
 

@@ -18,7 +18,9 @@ fn held() -> Story {
     let story = Story::connected().adds_work(1).rejected().trigger().api(401).token_asked();
     let exchange = story.exchange();
     let story = story.token_decided("refresh_token", Some("refresh#1"), BASIC, &pair(2));
-    story.event(What::Faulted { exchange, fate: "hold refresh".into(), committed: true }).event(What::Held { exchange, gate: "refresh".into() })
+    story
+        .event(What::Faulted { exchange, fate: "hold refresh".into(), committed: true })
+        .event(What::Held { exchange, gate: "refresh".into() })
 }
 
 /// Its reply is let go and read; the new pair is stored.
@@ -63,8 +65,24 @@ fn triggers_that_are_coalesced_or_refused_are_honest() {
 #[test]
 fn a_refresh_that_begins_while_another_is_held_fails() {
     let (story, exchange) = waiting(1);
-    let story = story.trigger().mark("offence").token_request("refresh_token", Some("refresh#1"), BASIC, Answer::Refused("invalid_grant".into()));
-    released(story.answered(Outcome::Accepted), exchange).delivers().rest().epilogue().fails("RACE-01", "while one with refresh#1 was in flight");
+    let story =
+        story.trigger().mark("offence").token_request("refresh_token", Some("refresh#1"), BASIC, Answer::Refused("invalid_grant".into()));
+    released(story.answered(Outcome::Accepted), exchange)
+        .delivers()
+        .rest()
+        .epilogue()
+        .fails("RACE-01", "while one with refresh#1 was in flight");
+}
+
+#[test]
+fn a_refresh_that_is_held_to_the_end_is_in_flight_all_the_time() {
+    let story = held().after(9_000).trigger().mark("offence").token_request(
+        "refresh_token",
+        Some("refresh#1"),
+        BASIC,
+        Answer::Refused("invalid_grant".into()),
+    );
+    story.answered(Outcome::Accepted).fails("RACE-01", "a second refresh began");
 }
 
 #[test]
@@ -89,7 +107,8 @@ fn what_began_before_the_first_was_answered_fails_even_if_it_arrived_later() {
         }
     });
     let refused = Answer::Refused("invalid_grant".into());
-    let story = story.token_decided("refresh_token", Some("refresh#1"), BASIC, &refused).token_answered(refused).answered(Outcome::Accepted);
+    let story =
+        story.token_decided("refresh_token", Some("refresh#1"), BASIC, &refused).token_answered(refused).answered(Outcome::Accepted);
     story.rest().fails("RACE-01", "a second refresh began");
 }
 

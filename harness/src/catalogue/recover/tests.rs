@@ -193,6 +193,9 @@ fn a_subject_that_ends_after_the_refusal_fails() {
     story.answered(Outcome::NoAnswer).rest().fails("RECOVER-08", "ended with exit code 1");
     let signal = Story::connected().dies().mark("offence").crashed(-11).rest();
     signal.fails("RECOVER-08", "signal 11");
+    let never_ready =
+        Story::connected().dies().asked_in_vain(2).rest().restarted().without(|e| matches!(e.what, What::ProcessReady { incarnation: 2 }));
+    never_ready.crashed(1).rest().is_not_accused(&["RECOVER-08"]);
     // Declared, or before anything happened.
     let declared = What::ProcessExited { incarnation: 1, code: 1, expected: true };
     Story::connected().dies().event(declared).started().asked_in_vain(2).rest().passes("RECOVER-08");

@@ -5,7 +5,10 @@ use regrant_mock_server::{
     journal::{AuthStyle, Carried},
 };
 
-use crate::{evidence::{Outcome, What}, judge::testing::*};
+use crate::{
+    evidence::{Outcome, What},
+    judge::testing::*,
+};
 
 fn rejected() -> Story {
     Story::connected().rejected().trigger().api(401)
@@ -106,7 +109,8 @@ fn an_old_token_fails_only_where_the_same_process_had_long_read_the_newer_one() 
     end(race).passes("REFRESH-01");
     let restarted = twice().killed().started().rejected().trigger().refuses("refresh#2", "invalid_grant");
     end(restarted).passes("REFRESH-01");
-    let refused_before = Story::connected().dies().asked_in_vain(2).rest().connects().works().rest().trigger().refuses("refresh#1", "invalid_grant");
+    let refused_before =
+        Story::connected().dies().asked_in_vain(2).rest().connects().works().rest().trigger().refuses("refresh#1", "invalid_grant");
     end(refused_before).passes("REFRESH-01");
 }
 
@@ -120,6 +124,17 @@ fn where_an_answer_carries_no_refresh_token_the_old_one_is_current() {
     let story = story.answered(Outcome::Accepted).rest();
     story.passes("REFRESH-01");
     story.passes("REFRESH-02");
+}
+
+#[test]
+fn a_token_that_came_with_a_reply_thought_lost_is_not_stale() {
+    // The reply was cut, and the subject had read enough of it.
+    let story = rejected().token_asked().with(|s| s.pair = 2);
+    let exchange = story.exchange();
+    let issued = Answer::Tokens("access#2".into(), Some("refresh#2".into()));
+    let story = story.token_decided("refresh_token", Some("refresh#1"), AuthStyle::Basic, &issued);
+    let story = story.event(What::Aborted { exchange, by_subject: false }).delivers().answered(Outcome::Accepted).rest();
+    end(story.rejected().trigger().api(401).refreshes().delivers()).passes("REFRESH-01");
 }
 
 #[test]
@@ -162,7 +177,10 @@ fn going_on_with_the_newest_token_after_a_kill_passes() {
 #[test]
 fn falling_back_behind_a_kill_fails() {
     let older = killed().mark("offence").refuses("refresh#1", "invalid_grant");
-    end(older).fails("REFRESH-03", "after the kill it presented refresh#1; it had relied on access#2, and its newest refresh token was refresh#2");
+    end(older).fails(
+        "REFRESH-03",
+        "after the kill it presented refresh#1; it had relied on access#2, and its newest refresh token was refresh#2",
+    );
     let access = killed().mark("offence").calls_api(Some("access#1"), TokenState::Superseded, 401);
     end(access).fails("REFRESH-03", "went back to access#1");
     let empty = killed().answered(Outcome::Accepted).trigger();

@@ -37,7 +37,12 @@ fn an_honest_outage_passes() {
 #[test]
 fn marking_the_connection_for_a_fault_fails_and_calling_it_broken_does_not() {
     let says = |state| {
-        let story = Story::connected().rejected().trigger().faulted(Answer::Unavailable).with(|s| s.subject.says = Some(state)).answered(Outcome::Accepted);
+        let story = Story::connected()
+            .rejected()
+            .trigger()
+            .faulted(Answer::Unavailable)
+            .with(|s| s.subject.says = Some(state))
+            .answered(Outcome::Accepted);
         meets(story.rest(), &Answer::Unavailable).with(|s| s.subject.says = Some(Status::Connected))
     };
     back(says(Status::Disconnected)).fails("RETRY-01", "must reauthenticate, for a fault that passes");
@@ -46,7 +51,8 @@ fn marking_the_connection_for_a_fault_fails_and_calling_it_broken_does_not() {
 
 #[test]
 fn purging_for_a_fault_fails() {
-    let story = Story::connected().rejected().trigger().faulted(Answer::Unavailable).with(|s| s.subject.keeps.clear()).answered(Outcome::Accepted);
+    let story =
+        Story::connected().rejected().trigger().faulted(Answer::Unavailable).with(|s| s.subject.keeps.clear()).answered(Outcome::Accepted);
     back(story.rest()).fails("RETRY-01", "refresh#1 was purged for a fault that passes");
 }
 
@@ -134,11 +140,21 @@ fn a_timer_and_triggers_that_come_together_have_attempts_of_their_own() {
 
 #[test]
 fn a_subject_that_stays_given_up_fails() {
-    let latched = |outcome: fn(Story, u32) -> Story| outcome(out(3, &Answer::Unavailable), 3).rest().revoked().rejected().trigger().answered(Outcome::Accepted).rest().epilogue();
+    let latched = |outcome: fn(Story, u32) -> Story| {
+        outcome(out(3, &Answer::Unavailable), 3).rest().revoked().rejected().trigger().answered(Outcome::Accepted).rest().epilogue()
+    };
     latched(Story::asked_in_vain).fails("RETRY-04", "work was accepted, but no API call succeeded");
     // Refused work may be refused for a pause that is still running.
     latched(Story::declines).undecided("RETRY-04", "work was accepted fewer than twice");
-    let restarted = out(3, &Answer::Unavailable).asked_in_vain(2).rest().restarted().trigger().refreshes().delivers().answered(Outcome::Accepted).rest();
+    let restarted = out(3, &Answer::Unavailable)
+        .asked_in_vain(2)
+        .rest()
+        .restarted()
+        .trigger()
+        .refreshes()
+        .delivers()
+        .answered(Outcome::Accepted)
+        .rest();
     restarted.fails("RETRY-04", "no API call succeeded");
     out(3, &Answer::Unavailable).rest().undecided("RETRY-04", "fewer than twice");
 }
@@ -149,7 +165,8 @@ fn an_outage_that_a_hanging_endpoint_makes_counts_when_the_subject_gives_up_wait
         let story = story.trigger().token_asked();
         let exchange = story.exchange();
         let story = story.event(What::Faulted { exchange, fate: "hang".into(), committed: false }).after(5_000);
-        let story = story.token_decided("refresh_token", Some("refresh#1"), regrant_mock_server::journal::AuthStyle::Basic, &Answer::Dropped);
+        let story =
+            story.token_decided("refresh_token", Some("refresh#1"), regrant_mock_server::journal::AuthStyle::Basic, &Answer::Dropped);
         story.event(What::Aborted { exchange, by_subject: true }).answered(Outcome::Accepted).rest()
     };
     let story = back(hang(hang(Story::connected().rejected())));
@@ -164,7 +181,14 @@ fn a_reply_lost_after_the_commit_is_not_a_passing_fault() {
     let exchange = story.exchange();
     let issued = Answer::Tokens("access#2".into(), Some("refresh#2".into()));
     let story = story.token_decided("refresh_token", Some("refresh#1"), regrant_mock_server::journal::AuthStyle::Basic, &issued);
-    let story = story.event(What::Aborted { exchange, by_subject: false }).gives_up().answered(Outcome::Accepted).rest().asked_in_vain(2).rest().epilogue();
+    let story = story
+        .event(What::Aborted { exchange, by_subject: false })
+        .gives_up()
+        .answered(Outcome::Accepted)
+        .rest()
+        .asked_in_vain(2)
+        .rest()
+        .epilogue();
     for id in ALL {
         story.undecided(id, "no refresh met a transient fault");
     }

@@ -10,7 +10,13 @@ use crate::{
 /// The secret was rotated; the refresh is refused with `invalid_client`.
 fn barred() -> Story {
     let story = Story::connected().event(What::SecretRotated { secret: "secret#2".into() }).adds_work(1).rejected();
-    story.trigger().api(401).refused("invalid_client").log("ERROR Pleo refused the client's credentials: invalid_client").answered(Outcome::Accepted).rest()
+    story
+        .trigger()
+        .api(401)
+        .refused("invalid_client")
+        .log("ERROR Pleo refused the client's credentials: invalid_client")
+        .answered(Outcome::Accepted)
+        .rest()
 }
 
 /// The epilogue hands the new secret over with the restart; the grant lives on.
@@ -97,7 +103,16 @@ fn a_grant_whose_end_is_blamed_on_the_secret_fails() {
 #[test]
 fn a_barred_client_and_a_dead_grant_are_two_deaths() {
     let story = barred().asked_in_vain(2).rest().revoked().stopped().event(What::SecretHanded).started().trigger();
-    let story = story.refused("invalid_grant").gives_up().answered(Outcome::Accepted).rest().asked_in_vain(2).rest().restarted().asked_in_vain(2).rest();
+    let story = story
+        .refused("invalid_grant")
+        .gives_up()
+        .answered(Outcome::Accepted)
+        .rest()
+        .asked_in_vain(2)
+        .rest()
+        .restarted()
+        .asked_in_vain(2)
+        .rest();
     let story = story.comes_back();
     for id in ["ROTATE-01", "ROTATE-07", "DETECT-01", "STOP-01", "PURGE-02"] {
         story.passes(id);

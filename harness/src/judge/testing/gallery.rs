@@ -38,7 +38,8 @@ pub(crate) fn faulty() -> Vec<(&'static str, Story)> {
     let keeps = Story::connected().revoked().rejected().trigger().api(401).refused("invalid_grant").gives_up();
     let keeps = keeps.with(|s| s.subject.keeps = vec!["access#1".into(), "refresh#1".into()]).answered(Outcome::Accepted).rest();
     let mute = dead().without(|e| e.n > 46 && matches!(e.what, What::Log { .. }));
-    let purges = Story::connected().rejected().trigger().faulted(Answer::Unavailable).with(|s| s.subject.keeps.clear()).answered(Outcome::Accepted);
+    let purges =
+        Story::connected().rejected().trigger().faulted(Answer::Unavailable).with(|s| s.subject.keeps.clear()).answered(Outcome::Accepted);
     let hammers = Story::connected().rejected().trigger();
     let hammers = (0..25).fold(hammers, |story, _| story.faulted(Answer::Unavailable)).answered(Outcome::Accepted);
     let leak = Story::connected().log("a line with a token");
@@ -108,7 +109,8 @@ fn logins() -> Story {
 
 fn barred() -> Story {
     let story = Story::connected().event(What::SecretRotated { secret: "secret#2".into() }).rejected().trigger().api(401);
-    let story = story.refused("invalid_client").log("ERROR Pleo refused the client's credentials: invalid_client").answered(Outcome::Accepted);
+    let story =
+        story.refused("invalid_client").log("ERROR Pleo refused the client's credentials: invalid_client").answered(Outcome::Accepted);
     let story = story.rest().asked_in_vain(2).rest().stopped().event(What::SecretHanded).started();
     story.trigger().refreshes().delivers().answered(Outcome::Accepted).rest().comes_back()
 }
