@@ -50,15 +50,42 @@ impl CliError {
             ExitStatus::Usage | ExitStatus::Cancelled | ExitStatus::Failed | ExitStatus::Undecided | ExitStatus::Clean => "",
         };
         match self {
-            Self::Run(RunError::User(report)) => format!("{report:?}"),
+            Self::Run(RunError::User(report)) => in_file(report),
             other => format!("regrant: {who}{other}"),
         }
     }
 }
 
+/// With the lines around the place, unless one is so long that it would bury everything else (and the printer breaks on it).
+fn in_file(report: &miette::Report) -> String {
+    let place = report.labels().and_then(|mut labels| labels.next());
+    let Some((source, label)) = report.source_code().zip(place) else { return format!("{report:?}") };
+    let (around, at) = (source.read_span(label.inner(), 1, 1), source.read_span(label.inner(), 0, 0));
+    let endless = around.is_ok_and(|lines| lines.data().split(|byte| *byte == b'\n').any(|line| line.len() > LONGEST));
+    match at {
+        Ok(at) if endless => {
+            let help = report.help().map(|help| format!("\n{help}")).unwrap_or_default();
+            format!("regrant: {} in line {}: {report}{help}", at.name().unwrap_or("a file"), at.line() + 1)
+        }
+        Ok(_) | Err(_) => format!("{report:?}"),
+    }
+}
+
+/// Longer lines of a file are not shown.
+const LONGEST: usize = 2_000;
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_of_one_endless_line_is_not_shown_but_its_place_is() {
+        let text = format!("name = \"x\"\ny{}", "=".repeat(100_000));
+        let place = miette::LabeledSpan::at_offset(50_000, "here");
+        let report = miette::Report::new(miette::MietteDiagnostic::new("it is no TOML").with_label(place));
+        let error = CliError::Run(RunError::User(report.with_source_code(miette::NamedSource::new("regrant.toml", text))));
+        assert_eq!(error.message(), "regrant: regrant.toml in line 2: it is no TOML");
+    }
 
     #[test]
     fn blame_decides_the_status() {

@@ -161,6 +161,9 @@ fn manifest(typed: &Path) -> Result<PathBuf, CliError> {
     if path.is_file() {
         return Ok(path);
     }
+    if path.is_dir() {
+        return Err(CliError::Usage(format!("{} is a folder, not a manifest", path.display())));
+    }
     Err(CliError::Usage(format!(
         "there is no manifest at {}: name one, as in `regrant check path/to/regrant.toml` (`regrant demo` needs none)",
         path.display()

@@ -1,4 +1,4 @@
-//! The sandwich: what must have been seen around a silence before it proves anything (requirements.md, "Sandwich").
+//! The sandwich: what must have been seen around a silence before it proves anything.
 //!
 //! (a) the same stimulus caused the thing before, (b) it was delivered at least twice after the subject knew, and was answered,
 //! (c) after reconnection it causes the thing again, without a restart unless the subject is a one-shot program.

@@ -32,6 +32,11 @@ pub fn summary(report: &Report<'_>) -> String {
         report.exit.code(),
         run.header.regrant
     );
+    if let Some(reason) = report.stopped_by() {
+        let _ = writeln!(out, "Nothing could be checked: {}\n", plain(reason));
+        counts(&mut out, report);
+        return out;
+    }
     counts(&mut out, report);
     section(&mut out, "Failed", &report.having(Verdict::Fail), |judged| failed(report, judged));
     section(&mut out, "Undecided", &report.having(Verdict::Undecided), undecided);

@@ -107,6 +107,13 @@ impl<'r> Report<'r> {
         self.run.judgement.stories.iter().filter(|told| told.harness_fault.is_some() || told.environment_fault.is_some())
     }
 
+    /// What kept every story from being told, where nothing else is worth telling.
+    pub(super) fn stopped_by(&self) -> Option<&'r str> {
+        let stories = &self.run.judgement.stories;
+        let nothing_else = self.exit == ExitStatus::Environment && stories.iter().all(|told| told.environment_fault.is_some());
+        stories.first().filter(|_| nothing_else).and_then(|told| told.environment_fault.as_deref())
+    }
+
     /// Verdicts counted by severity.
     pub(super) fn counts(&self) -> Counts {
         let mut counts = Counts::new();

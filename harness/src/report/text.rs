@@ -39,6 +39,11 @@ impl Verbosity {
 #[must_use]
 pub fn text(report: &Report<'_>, paint: Paint, verbosity: Verbosity) -> String {
     let mut page = Page { report, paint, verbosity, out: String::new() };
+    if let Some(reason) = report.stopped_by() {
+        page.stopped(reason);
+        page.summary();
+        return page.out;
+    }
     page.failures();
     if verbosity > Verbosity::Quiet {
         page.undecided();
@@ -70,6 +75,15 @@ impl Page<'_> {
     fn heading(&mut self, words: &str) {
         let words = self.paint.strong(words);
         self.line(words);
+    }
+
+    /// Said once: that each requirement is undecided for this reason tells nothing more.
+    fn stopped(&mut self, reason: &str) {
+        self.heading("Nothing could be checked");
+        for line in reason.lines() {
+            self.line(format!("  {line}"));
+        }
+        self.line("");
     }
 
     fn failures(&mut self) {
@@ -336,6 +350,18 @@ mod tests {
         run.judgement.stories[0].harness_fault = Some("a gate was lost".into());
         run.judgement.stories[1].environment_fault = Some("the subject did not start: no python3 on PATH".into());
         insta::assert_snapshot!(rendered(&run, false, Verbosity::Normal));
+    }
+
+    #[test]
+    fn what_keeps_every_story_from_beginning_is_said_once() {
+        let mut run = fixture::run();
+        run.judgement.requirements.retain(|judged| judged.verdict == Verdict::Undecided);
+        for told in &mut run.judgement.stories {
+            told.environment_fault = Some("subject exited with code 7 before it was ready; its last lines:\n  no database".into());
+        }
+        let said = rendered(&run, false, Verbosity::Normal);
+        assert!(said.starts_with("Nothing could be checked\n  subject exited with code 7"), "{said}");
+        assert_eq!(said.matches("code 7").count(), 1, "{said}");
     }
 
     #[test]

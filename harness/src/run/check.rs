@@ -10,7 +10,7 @@ use tokio::{
 use super::{Options, Progress, Run, Saved, Story, Subject, plan, probe, terms};
 use crate::{
     catalogue::Verdict,
-    evidence::{Header, History, What},
+    evidence::{Header, History, Phase, What},
     judge::{Purpose, Terms, judge},
     stage::{Recorder, Setting, tell},
     subject::Manifest,
@@ -18,6 +18,9 @@ use crate::{
 
 /// The contract's version.
 const CONTRACT: u32 = 1;
+
+/// How long stories may take to end in good order (processes, `cleanup`, sandboxes) once the user cancels; a second Ctrl-C ends at once.
+const FAREWELL: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// Turns true when the user cancels.
 pub type Cancel = watch::Receiver<bool>;
@@ -72,6 +75,8 @@ pub async fn check(subject: Subject, options: Options, progress: UnboundedSender
     let mut told: Vec<History> = Vec::new();
     let mut rest: Vec<Story> = plan.stories.clone();
     let mut cancelled = false;
+    // What keeps the first story from beginning keeps all others from it: once told is enough.
+    let mut hopeless = false;
     if let Some(story) = super::built_in().iter().find(|s| s.name == probe::STORY) {
         let selected = rest.iter().any(|s| s.name == probe::STORY);
         teller.shown = selected;
@@ -82,9 +87,14 @@ pub async fn check(subject: Subject, options: Options, progress: UnboundedSender
         if let Some(history) = histories.first().filter(|_| finished) {
             teller.known = probe::learn(&manifest, history);
         }
-        told.extend(histories.into_iter().filter(|_| selected));
+        hopeless = finished && histories.iter().any(never_began);
+        if hopeless && !rest.is_empty() {
+            let text = "the subject could not be brought to the point where a story begins: no other story is told".to_owned();
+            let _ = progress.send(Progress::Note { text });
+        }
+        told.extend(histories.into_iter().filter(|_| selected || hopeless));
     }
-    if !cancelled {
+    if !cancelled && !hopeless {
         let jobs = plan::jobs(options.jobs, &manifest);
         let (histories, finished) = teller.side_by_side(rest, jobs, &mut cancel).await;
         told.extend(histories);
@@ -118,6 +128,12 @@ fn judged(
         terms: serde_json::to_value(saved).unwrap_or_default(),
     };
     Run { header, histories: told, judgement, seconds: started.elapsed().as_secs_f64(), cancelled }
+}
+
+/// The surroundings failed before anything was asked of the subject.
+fn never_began(history: &History) -> bool {
+    let seen = |pick: fn(&What) -> bool| history.events.iter().any(|e| pick(&e.what));
+    seen(|w| matches!(w, What::EnvironmentFault { .. })) && !seen(|w| matches!(w, What::PhaseBegan { phase: Phase::Story }))
 }
 
 /// `[build]`: once, in the manifest's folder, with the author's own environment and terminal.
@@ -178,8 +194,9 @@ impl Teller<'_> {
                 self.say(Progress::Began { story: story.name.clone() });
                 let recorder = Recorder::new(&story.name);
                 let (setting, scenario, own, index) = (self.setting(&story.name), story.scenario.clone(), recorder.clone(), begun.len());
+                let cancel = cancel.clone();
                 let task = running.spawn(async move {
-                    tell(setting, &scenario, &own).await;
+                    tell(setting, &scenario, &own, cancel).await;
                     index
                 });
                 begun.push((story, recorder, task.id()));
@@ -203,6 +220,8 @@ impl Teller<'_> {
                 }
             }
         }
+        let all_left = async { while running.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(FAREWELL, all_left).await;
         running.shutdown().await;
         (begun.into_iter().map(|(_, recorder, _)| recorder.history()).collect(), finished)
     }

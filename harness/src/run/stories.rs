@@ -80,13 +80,19 @@ pub(super) fn load(path: &Path) -> Result<Story, RunError> {
     if let Some(unknown) = scenario.tests.iter().chain(&scenario.also).find(known) {
         let offset = text.find(unknown.as_str()).unwrap_or(0);
         let message = format!("`{unknown}` is no requirement of the register");
-        return Err(RunError::in_file(&path.display().to_string(), text, offset, message, Some("see `regrant list`".into())));
+        return Err(RunError::in_file(&path.display().to_string(), text, offset, message, Some(advice(unknown))));
     }
     let name = path.file_stem().map_or_else(|| "scenario".to_owned(), |s| s.to_string_lossy().into_owned());
     if SHIPPED.iter().any(|(shipped, _)| *shipped == name) {
         return Err(RunError::user(format!("a story named {name} ships with regrant: give {} another file name", path.display())));
     }
     Ok(Story { name, scenario })
+}
+
+fn advice(unknown: &str) -> String {
+    let scored = crate::catalogue::all().map(|r| (strsim::jaro_winkler(&unknown.to_uppercase(), r.id), r.id));
+    let near = scored.filter(|(score, _)| *score > 0.8).max_by(|(a, _), (b, _)| a.total_cmp(b));
+    near.map_or_else(|| "see `regrant list`".into(), |(_, id)| format!("did you mean \"{id}\"? `regrant list` names all"))
 }
 
 #[cfg(test)]

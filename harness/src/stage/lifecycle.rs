@@ -152,13 +152,24 @@ impl Cast {
         Ok(())
     }
 
-    /// SIGSTOP or SIGCONT to the subject's processes.
-    pub(super) async fn pause(&mut self, stop: bool) -> Result<(), StageError> {
-        for id in self.running.clone() {
-            match stop {
-                true => self.supervisor.pause(id).await?,
-                false => self.supervisor.resume(id).await?,
-            };
+    /// Holds the subject still: by `stop.pause`, else by SIGSTOP to its processes.
+    pub(super) async fn pause(&mut self) -> Result<(), StageError> {
+        if let Some(verb) = self.setting.manifest.stop.pause.clone() {
+            return self.side_verb("pause", &verb).await;
+        }
+        for id in &self.running {
+            self.supervisor.pause(*id).await?;
+        }
+        Ok(())
+    }
+
+    /// Lets it go on: by `stop.resume`, else by SIGCONT.
+    pub(super) async fn resume(&mut self) -> Result<(), StageError> {
+        if let Some(verb) = self.setting.manifest.stop.resume.clone() {
+            return self.side_verb("resume", &verb).await;
+        }
+        for id in &self.running {
+            self.supervisor.resume(*id).await?;
         }
         Ok(())
     }

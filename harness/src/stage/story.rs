@@ -6,6 +6,7 @@ use regrant_mock_server::{
     authority::Policy,
     fault::scenario::{Act, Reconnect, Scenario, Status, Step, Trigger},
 };
+use tokio::{sync::watch, time::timeout};
 
 use super::{Setting, StageError, acts::SHORT_LIFE, cast::Cast, recorder::Recorder};
 use crate::evidence::{Outcome, Phase, Refreshing, Verb, Wanted, What};
@@ -15,8 +16,8 @@ const STORY: Duration = Duration::from_secs(180);
 /// After the reconnection the subject is asked to work as long as that delivers something, at most so often.
 const DRAIN: usize = 10;
 
-/// Tells a story. Everything seen is in the recorder, however it ends.
-pub async fn tell(setting: Setting, scenario: &Scenario, recorder: &Recorder) {
+/// Tells a story. Everything seen is in the recorder, however it ends; when `cancel` turns true it ends at once, in good order.
+pub async fn tell(setting: Setting, scenario: &Scenario, recorder: &Recorder, mut cancel: watch::Receiver<bool>) {
     let refreshing = setting.refreshing;
     recorder.record(What::StoryBegan { story: recorder.story().to_owned(), refreshing });
     let mut policy = Policy::default();
@@ -30,12 +31,22 @@ pub async fn tell(setting: Setting, scenario: &Scenario, recorder: &Recorder) {
     };
     let mut cast = cast;
     cast.refreshes_planned = planned(scenario);
-    match tokio::time::timeout(STORY, perform(&mut cast, scenario)).await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => note(recorder, error),
-        Err(_) => note(recorder, StageError::NotRealised(format!("the story was cut off after {} s", STORY.as_secs()))),
+    tokio::select! {
+        performed = timeout(STORY, perform(&mut cast, scenario)) => match performed {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => note(recorder, error),
+            Err(_) => note(recorder, StageError::NotRealised(format!("the story was cut off after {} s", STORY.as_secs()))),
+        },
+        () = asked(&mut cancel) => note(recorder, StageError::NotRealised("the user cancelled the run".into())),
     }
     cast.leave().await;
+}
+
+/// A sender that is gone can no longer ask.
+async fn asked(cancel: &mut watch::Receiver<bool>) {
+    if cancel.wait_for(|yes| *yes).await.is_err() {
+        std::future::pending::<()>().await;
+    }
 }
 
 fn note(recorder: &Recorder, error: StageError) {
