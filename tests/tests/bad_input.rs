@@ -224,7 +224,10 @@ fn a_build_that_fails_is_the_surroundings_and_shows_what_it_said() {
 fn a_program_that_does_not_exist_is_named_once() {
     let bench = program(r#"["./no-such-program"]"#, READY);
     let ended = check(&bench);
-    ended.assert(3, &["Nothing could be checked", "`./no-such-program` was not found", "remedy: install it", "exit 3 (the surroundings failed)"]);
+    ended.assert(
+        3,
+        &["Nothing could be checked", "`./no-such-program` was not found", "remedy: install it", "exit 3 (the surroundings failed)"],
+    );
     assert!(ended.stdout.starts_with("Nothing could be checked"), "{}", ended.stdout);
     assert_said_once(&ended, "was not found");
     assert_kept(&bench, "environment-fault");
