@@ -20,6 +20,21 @@ pub enum Verdict {
     HarnessFault,
 }
 
+impl Verdict {
+    /// Of several verdicts the one with the lowest rank counts: fail > harness-fault > undecided > known-fail > pass > not-applicable.
+    #[must_use]
+    pub fn rank(self) -> u8 {
+        match self {
+            Self::Fail => 0,
+            Self::HarnessFault => 1,
+            Self::Undecided => 2,
+            Self::KnownFail => 3,
+            Self::Pass => 4,
+            Self::NotApplicable => 5,
+        }
+    }
+}
+
 /// A verdict with its reason and the events it rests on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {

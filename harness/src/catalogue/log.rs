@@ -64,6 +64,8 @@ struct Event {
     shown: fn(&[Line<'_>], &Death) -> Option<Vec<u32>>,
     /// Goes on until the user was sent to consent.
     through_reconnection: bool,
+    /// Lines that come so near to it that nobody can be accused.
+    almost: fn(&[Line<'_>], &Death) -> Option<Vec<u32>>,
     declared: for<'v> fn(&'v View<'_>) -> Option<&'v str>,
     line: &'static str,
 }
@@ -71,6 +73,7 @@ struct Event {
 static FAILURE: Event = Event {
     name: "a refresh failure with its reason",
     shown: failure,
+    almost: |lines, death| first(lines, |line| ENDED.is_match(&line.own_words(death)) && REASON.is_match(line.text)),
     through_reconnection: false,
     declared: |view| view.terms.log_refresh_failed.as_deref(),
     line: "logs.refresh_failed = \"regex\"",
@@ -79,6 +82,7 @@ static DETECTION: Event = Event {
     name: "the detection of expiry or revocation",
     shown: |lines, death| first(lines, |line| ENDED.is_match(&line.own_words(death)) || AGAIN.is_match(&line.own_words(death))),
     through_reconnection: false,
+    almost: |_, _| None,
     declared: |view| view.terms.log_detected.as_deref(),
     line: "logs.detected = \"regex\"",
 };
@@ -88,6 +92,7 @@ static REAUTHENTICATION: Event = Event {
         first(lines, |line| AGAIN.is_match(&line.own_words(death)) || (line.returning && STARTED.is_match(&line.own_words(death))))
     },
     through_reconnection: true,
+    almost: |_, _| None,
     declared: |view| view.terms.log_reauthentication.as_deref(),
     line: "logs.reauthentication = \"regex\"",
 };
@@ -149,6 +154,9 @@ fn judge_lines(view: &View<'_>, event: &Event, declared: Option<&Regex>, lines: 
     let what = match novel.len() {
         0 => "nothing new was logged",
         _ if declared.is_some() => "none of the new log lines matches the manifest's pattern",
+        _ if (event.almost)(&novel, death).is_some() => {
+            return Finding::locked("an end with its reason was logged, but no line speaks of the refresh that failed", event.line);
+        }
         _ if novel.iter().all(Line::is_understood) => "none of the new log lines says so",
         count => {
             return Finding::locked(

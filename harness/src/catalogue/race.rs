@@ -39,19 +39,25 @@ pub(super) const ALL: &[Requirement] = &[
 /// A subject that gave up waiting may have begun anew a moment before its hanging up was seen.
 const HANGING_UP: u64 = 250_000;
 
-/// When a refresh was certainly over: its reply was written, its connection ended, or its process was ended.
-fn over(view: &View<'_>, x: &Exchange<'_>) -> u64 {
+/// Until when a refresh was certainly in flight: its reply was written, its connection ended, or its process was ended.
+fn in_flight_until(view: &View<'_>, x: &Exchange<'_>) -> u64 {
     let replied = x.replied.map(|(mark, ..)| mark.at);
     let aborted = x.aborted.map(|(mark, by_subject)| mark.at.saturating_sub(if by_subject { HANGING_UP } else { 0 }));
     let ended = |what: &What| matches!(what, What::ProcessStopping { .. } | What::ProcessExited { .. });
     let ended = view.events().find(|(mark, what)| *mark > x.arrived && ended(what)).map(|(mark, _)| mark.at);
-    [replied, aborted, ended].into_iter().flatten().min().unwrap_or(x.arrived.at)
+    match (replied.or(aborted), x.held, x.released) {
+        (Some(end), _, _) => end.min(ended.unwrap_or(u64::MAX)),
+        // Held to the end of the story.
+        (None, Some(_), None) => ended.unwrap_or(u64::MAX),
+        (None, _, Some(released)) => released.at,
+        (None, None, None) => x.arrived.at,
+    }
 }
 
 fn race_01(view: &View<'_>) -> Finding {
     let all: Vec<_> = view.exchanges.iter().filter(|x| x.is_refresh()).collect();
     for (index, first) in all.iter().enumerate() {
-        let end = over(view, first);
+        let end = in_flight_until(view, first);
         let elsewhere = |x: &Exchange<'_>| x.grant().is_some() && first.grant().is_some() && x.grant() != first.grant();
         if let Some(second) = all[index + 1..].iter().find(|x| x.began < end && !elsewhere(x)) {
             let reason =
@@ -133,8 +139,11 @@ fn race_03(view: &View<'_>) -> Finding {
     Finding::pass("those who waited went on with the new token", [vec![x.arrived.n, released.n, went_on.arrived.n], stimuli].concat())
 }
 
-/// Accepted units that were open while the refresh was held, and were never delivered.
+/// Accepted units that were open while the refresh was held, and were never delivered; none are known where the kind of work is not.
 fn lost_units(view: &View<'_>, from: Mark, until: Mark) -> Vec<String> {
+    if view.terms.work.is_none() {
+        return Vec::new();
+    }
     let calm = view.rests.iter().rfind(|rest| rest.mark < from).map_or(START, |rest| rest.mark);
     let met = |mark: Option<Mark>| mark.is_some_and(|mark| mark > calm && mark < until);
     let lost = work::ledger(view).into_iter().filter(|(_, unit)| met(unit.accepted) && unit.deliveries.is_empty());

@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use regrant_mock_server::journal::Endpoint;
+
 use super::{Finding, Level::*, Requirement, Severity::*, Verdict, shared::*};
 use crate::{
     evidence::{Authorized, What},
@@ -207,10 +209,12 @@ fn reauth_03(view: &View<'_>) -> Finding {
 fn reauth_04(view: &View<'_>) -> Finding {
     let genuine: Vec<_> = view.callbacks.iter().filter(|c| !c.forged).filter_map(|c| c.code.map(|code| (c, code))).collect();
     let mut cited = Vec::new();
-    let mut missing = None;
+    let obscure = view.exchanges.iter().any(|x| x.is_obscure() && x.endpoint == Endpoint::Token);
+    let mut missing = obscure.then(|| "a token request was still open when the story ended: what it carried is not known".to_owned());
     for (callback, code) in &genuine {
         let at = callback.at;
         match uses(view, code).as_slice() {
+            [] if obscure => {}
             [] if excused(view, callback) => missing = Some(format!("{code} was not exchanged, but the callback had no fair chance")),
             [] => return Finding::fail(format!("{code} was delivered and never exchanged"), vec![at.n]),
             [once] => {
@@ -321,7 +325,7 @@ fn renewed(view: &View<'_>, death: &Death) -> Finding {
     let end = view.disturbed_after(stored);
     let restart = view.restart_after(stored).filter(|mark| *mark < end);
     let Some(first) = view.api_calls(stored, restart.unwrap_or(end)).find(|x| x.answered(2)) else {
-        return match control::delivered(view, control::MAIN, rest.mark, restart.unwrap_or(end), 2, "after the reconnection") {
+        return match control::delivered(view, control::MAIN, stored, restart.unwrap_or(end), 2, "after the reconnection") {
             Ok(stimuli) => Finding::fail("after the reconnection no call succeeded without a restart", [vec![stored.n], stimuli].concat()),
             Err(reason) => Finding::undecided(format!("no call succeeded between the reconnection and a restart; {reason}")),
         };

@@ -282,11 +282,17 @@ fn recover_08(view: &View<'_>) -> Finding {
         return unrealised(view, "no refusal, fault or failed exchange came about in this story");
     };
     let died = view.events().find_map(|(mark, what)| match what {
-        What::ProcessExited { expected: false, code, .. } if mark > trouble => Some((mark, *code)),
+        What::ProcessExited { expected: false, code, incarnation } if mark > trouble => Some((mark, *code, *incarnation)),
         _ => None,
     });
-    if let Some((mark, code)) = died {
-        return Finding::fail(format!("the subject ended with {} after the refusal or fault", exit(code)), vec![trouble.n, mark.n]);
+    if let Some((mark, code, exited)) = died {
+        // A process that never became ready did not die of it: its surroundings may be to blame.
+        let ready = view.events().any(|(_, what)| matches!(what, What::ProcessReady { incarnation } if *incarnation == exited));
+        return if ready {
+            Finding::fail(format!("the subject ended with {} after the refusal or fault", exit(code)), vec![trouble.n, mark.n])
+        } else {
+            Finding::undecided(format!("the subject ended with {} before it was ready", exit(code)))
+        };
     }
     let asked: Vec<_> = view
         .calls

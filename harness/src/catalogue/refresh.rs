@@ -98,9 +98,10 @@ fn stale(view: &View<'_>, x: &Exchange<'_>) -> Option<String> {
     let newest = held.refresh.filter(|newest| *newest != name)?;
     let read = held.from.read?;
     let known = view.settled_after(read).is_some_and(|rest| rest.at < x.began);
+    let older = view.given(name).is_some_and(|given| given < read);
     let same_process = view.restart_after(read).is_none_or(|restart| restart.at > x.began);
     let refused = view.deaths.iter().any(|d| d.refresh == name && d.asked < x.arrived);
-    (known && same_process && !refused).then(|| format!("it presents {name}, but the subject had long read {newest}"))
+    (known && older && same_process && !refused).then(|| format!("it presents {name}, but the subject had long read {newest}"))
 }
 
 fn refresh_02(view: &View<'_>) -> Finding {
@@ -127,8 +128,11 @@ fn half_replaced(view: &View<'_>, x: &Exchange<'_>) -> Option<Finding> {
     let rest = view.rest_after(read)?;
     let restart = view.restart_after(x.arrived).unwrap_or(Mark::END);
     let next = view.exchanges.iter().find(|y| y.pair().is_some() && y.arrived > x.arrived).map_or(Mark::END, |y| y.arrived);
+    let older = |name: &str| view.given(name).is_some_and(|given| given < read);
     let family = |y: &&Exchange<'_>| y.grant().is_none() || x.issued_in().is_none() || y.grant() == x.issued_in();
-    let calls = view.api_calls(rest.mark, restart.min(next)).filter(|y| family(y) && y.token_name().is_some_and(|name| name != access));
+    let calls = view
+        .api_calls(rest.mark, restart.min(next))
+        .filter(|y| family(y) && y.token_name().is_some_and(|name| name != access && older(name)));
     let calls = control::convicting(view, rest.mark, rest.quiet, calls);
     if let Some(old) = calls.first() {
         let reason = format!("{} was used long after the refresh had given {access}", old.token_name().unwrap_or("an old token"));
@@ -136,8 +140,9 @@ fn half_replaced(view: &View<'_>, x: &Exchange<'_>) -> Option<Finding> {
     }
     // The next pair may come of presenting the old token: that request counts, too.
     let until = Mark { at: next.at, n: next.n.saturating_add(1) }.min(restart);
-    let stale =
-        view.refreshes(rest.mark, until).filter(|y| family(y) && y.token_name().zip(refresh).is_some_and(|(name, new)| name != new));
+    let stale = view
+        .refreshes(rest.mark, until)
+        .filter(|y| family(y) && y.token_name().zip(refresh).is_some_and(|(name, new)| name != new && older(name)));
     let stale = control::convicting(view, rest.mark, rest.quiet, stale);
     let old = stale.first()?;
     let (name, new) = (old.token_name().unwrap_or("an old token"), refresh.unwrap_or("a new one"));
@@ -162,8 +167,11 @@ fn refresh_03(view: &View<'_>) -> Finding {
     let Some(restart) = view.restart_after(killed) else { return Finding::undecided("the subject was not started again") };
     let end = view.reconnection_after(restart).map_or(Mark::END, |c| c.called);
     let cited = |n: u32| vec![x.arrived.n, relied.arrived.n, killed.n, restart.n, n];
+    let newer = |name: &str| view.given(name).is_none_or(|given| x.replied.is_some_and(|(mark, ..)| given > mark));
     if let Some(next) = view.refreshes(restart, end).next() {
-        return if next.token_name() == Some(refresh) {
+        return if next.token_name().is_some_and(|name| name != refresh && newer(name)) {
+            Finding::undecided("after the kill it presented a token that came with no answer known to have reached it before")
+        } else if next.token_name() == Some(refresh) {
             Finding::pass(format!("after the kill it went on with {refresh}"), cited(next.arrived.n))
         } else {
             let name = next.token_name().unwrap_or("no token that was ever issued");
@@ -173,7 +181,7 @@ fn refresh_03(view: &View<'_>) -> Finding {
             )
         };
     }
-    if let Some(old) = view.api_calls(restart, end).find(|y| y.token_name().is_some_and(|name| name != access)) {
+    if let Some(old) = view.api_calls(restart, end).find(|y| y.token_name().is_some_and(|name| name != access && !newer(name))) {
         let name = old.token_name().unwrap_or("an old token");
         return Finding::fail(format!("after the kill it went back to {name}"), cited(old.arrived.n));
     }

@@ -1,6 +1,6 @@
 //! What several groups of checks have in common.
 
-use super::{Finding, Verdict};
+use super::Finding;
 use crate::{
     evidence::{Reply, Verb, What},
     judge::{Death, Ended, Mark, View},
@@ -28,18 +28,7 @@ pub(super) fn unrealised(view: &View<'_>, missing: &str) -> Finding {
 
 /// The finding that decides among several.
 pub(super) fn worst(findings: Vec<Finding>) -> Option<Finding> {
-    findings.into_iter().min_by_key(|f| rank(f.verdict))
-}
-
-fn rank(verdict: Verdict) -> u8 {
-    match verdict {
-        Verdict::Fail => 0,
-        Verdict::HarnessFault => 1,
-        Verdict::Undecided => 2,
-        Verdict::KnownFail => 3,
-        Verdict::Pass => 4,
-        Verdict::NotApplicable => 5,
-    }
+    findings.into_iter().min_by_key(|f| f.verdict.rank())
 }
 
 /// A silence proves something only with its controls.

@@ -65,12 +65,8 @@ pub(super) fn ledger<'h>(view: &View<'h>) -> Ledger<'h> {
         }
     }
     for x in view.exchanges.iter().filter(|x| x.is_api() && x.answered(2)) {
-        let delivery = || Delivery {
-            sent: x.arrived,
-            read: x.read,
-            request: (x.method, x.path),
-            is_report: !matches!(x.method, "GET" | "HEAD"),
-        };
+        let delivery =
+            || Delivery { sent: x.arrived, read: x.read, request: (x.method, x.path), is_report: !matches!(x.method, "GET" | "HEAD") };
         for id in delivered_by(view.terms.work, x) {
             if let Some(unit) = units.get_mut(id) {
                 unit.deliveries.push(delivery());

@@ -87,7 +87,7 @@ pub(super) struct Check {
 /// How stories are told.
 #[derive(Debug, Args)]
 pub(super) struct Telling {
-    /// Seed of everything random; printed, so that a run can be repeated
+    /// Seed of the provider's secrets and ids; printed, so that a run can be repeated with it
     #[arg(long, value_name = "N")]
     pub(super) seed: Option<u64>,
     /// How many stories are told at once

@@ -69,10 +69,11 @@ fn evidence_form(form: Form) -> CanaryForm {
     }
 }
 
-/// Words for a person (the detail of an answer, a raw status), redacted, at most `limit` bytes.
+/// Words for a person (the detail of an answer, a raw status), redacted, on one line, at most `limit` bytes.
 #[must_use]
 pub fn brief(text: &str, canaries: &CanarySet, limit: usize) -> String {
-    shorten(canaries.redact(text), limit)
+    let redacted = canaries.redact(text);
+    shorten(redacted.split_whitespace().collect::<Vec<_>>().join(" "), limit)
 }
 
 /// At most `limit` bytes, cut at a character.
@@ -124,6 +125,7 @@ mod tests {
         set.add(adopt(&[secret(authority::Kind::Access)], None).remove(0)).expect("new");
         assert_eq!(brief(&format!("got {TOKEN}"), &set, 100), "got ‹x#1›");
         assert_eq!(brief(&format!("got {TOKEN}"), &set, 10), "got ‹…");
-        assert_eq!(brief("äöü", &set, 5), "ä…");
+        assert_eq!(brief(" äö\n ü", &set, 6), "ä…");
+        assert_eq!(brief(" äö\n ü", &set, 7), "äö ü");
     }
 }

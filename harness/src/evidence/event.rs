@@ -10,6 +10,13 @@ use super::Reply;
 
 /// Time since the story began, in microseconds, monotonic.
 pub type Micros = u64;
+
+/// A time as a history keeps it.
+#[must_use]
+pub fn micros(time: std::time::Duration) -> Micros {
+    Micros::try_from(time.as_micros()).unwrap_or(Micros::MAX)
+}
+
 /// A family of tokens, by number.
 pub type Grant = u32;
 

@@ -1,4 +1,4 @@
-//! What a reply of the token endpoint means: final, transient, open, or tokens (requirements.md, "Terminal or transient").
+//! What a reply of the token endpoint means: final, transient, open, or tokens.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! The sandwich: what must have been seen around a silence before it proves anything (requirements.md, "Sandwich").
+//! The sandwich: what must have been seen around a silence before it proves anything.
 //!
 //! (a) the same stimulus caused the thing before, (b) it was delivered at least twice after the subject knew, and was answered,
 //! (c) after reconnection it causes the thing again, without a restart unless the subject is a one-shot program.
@@ -88,6 +88,9 @@ pub fn sandwich(view: &View<'_>, death: &Death) -> Result<Vec<u32>, String> {
     let settled = death.settled.ok_or("the subject did not come to rest after the refusal before the user reconnected")?;
     let stimuli = delivered(view, MAIN, settled, death.process_until, 2, "after the refusal")?;
     again(view, death, MAIN)?;
+    if view.exchanges.iter().any(|x| x.is_obscure() && x.began > settled.at) {
+        return Err("a request was still open when the story ended: what it carried is not known".into());
+    }
     Ok(stimuli)
 }
 

@@ -127,6 +127,16 @@ impl<'h> Exchange<'h> {
         self.presentation().and_then(|p| p.grant)
     }
 
+    /// A request of the subject that was still open when the story ended: what it carried is not known.
+    #[must_use]
+    pub fn is_obscure(&self) -> bool {
+        match self.endpoint {
+            Endpoint::Token => !self.by_agent && self.token.is_none(),
+            Endpoint::Api => !self.by_agent && self.api.is_none(),
+            Endpoint::Authorize | Endpoint::Introspect | Endpoint::Unknown => false,
+        }
+    }
+
     /// It presented something that the provider never issued.
     #[must_use]
     pub fn carries_unknown(&self) -> bool {

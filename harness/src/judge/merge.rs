@@ -40,7 +40,7 @@ fn judged(requirement: &Requirement, terms: &Terms, views: &[(View<'_>, Option<&
             stories.push(InStory { name: view.history.story.clone(), finding });
         }
     }
-    let decisive = stories.iter().min_by_key(|s| rank(s.finding.verdict)).map(|s| s.finding.clone());
+    let decisive = stories.iter().min_by_key(|s| s.finding.verdict.rank()).map(|s| s.finding.clone());
     let decisive =
         decisive.unwrap_or_else(|| declared(requirement, terms).unwrap_or_else(|| Finding::undecided("no story that decides it was told")));
     Judged {
@@ -51,18 +51,6 @@ fn judged(requirement: &Requirement, terms: &Terms, views: &[(View<'_>, Option<&
         reason: decisive.reason,
         unlock: decisive.unlock,
         stories,
-    }
-}
-
-/// fail > harness-fault > undecided > known-fail > pass > not-applicable.
-fn rank(verdict: Verdict) -> u8 {
-    match verdict {
-        Verdict::Fail => 0,
-        Verdict::HarnessFault => 1,
-        Verdict::Undecided => 2,
-        Verdict::KnownFail => 3,
-        Verdict::Pass => 4,
-        Verdict::NotApplicable => 5,
     }
 }
 
@@ -89,10 +77,11 @@ fn in_story(requirement: &Requirement, terms: &Terms, view: &View<'_>) -> Findin
         What::EnvironmentFault { reason } => Some(reason),
         _ => None,
     });
-    match (finding.verdict, environment) {
+    let Some(reason) = environment else { return finding };
+    match finding.verdict {
         // What was seen before the surroundings failed still convicts; it never acquits.
-        (Verdict::Pass | Verdict::Undecided, Some(reason)) => Finding::undecided(format!("the surroundings failed: {reason}")),
-        _ => finding,
+        Verdict::Pass | Verdict::Undecided => Finding::undecided(format!("the surroundings failed: {reason}")),
+        Verdict::Fail | Verdict::NotApplicable | Verdict::KnownFail | Verdict::HarnessFault => finding,
     }
 }
 
@@ -113,4 +102,125 @@ fn told(history: &History) -> Told {
         }
     }
     told
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::judge::testing::{Story, gallery};
+
+    /// Stories by name, and which of them are told for STOP-01 and SECRET-01 (`also`: may convict only).
+    fn verdict_on(id: &str, stories: &[(&str, Story)], tests: &[&str], also: &[&str], terms: &Terms) -> Judged {
+        let named = |(name, story): &(&str, Story)| History { story: (*name).to_owned(), ..story.history.clone() };
+        let histories: Vec<History> = stories.iter().map(named).collect();
+        let ids = |list: &[&str], name: &str| if list.contains(&name) { vec![id.to_owned()] } else { Vec::new() };
+        let purpose = |(name, _): &(&str, Story)| Purpose { story: (*name).to_owned(), tests: ids(tests, name), also: ids(also, name) };
+        let purposes: Vec<Purpose> = stories.iter().map(purpose).collect();
+        let judgement = judge(&histories, terms, &purposes, |r| r.id == id);
+        judgement.requirements.into_iter().next().expect("one requirement")
+    }
+
+    fn passing() -> Story {
+        Story::honest()
+    }
+
+    fn failing() -> Story {
+        gallery::faulty().into_iter().find(|(id, _)| *id == "STOP-01").expect("a story that breaks STOP-01").1
+    }
+
+    fn silent() -> Story {
+        Story::connected().works().rest()
+    }
+
+    fn broken() -> Story {
+        failing().event(What::HarnessFault { reason: "the search broke".into() })
+    }
+
+    fn without_surroundings(story: Story) -> Story {
+        story.event(What::EnvironmentFault { reason: "the disk is full".into() })
+    }
+
+    fn stop_01(stories: &[(&str, Story)], tests: &[&str], also: &[&str]) -> Judged {
+        verdict_on("STOP-01", stories, tests, also, &passing().terms)
+    }
+
+    #[test]
+    fn the_worst_story_that_is_told_for_it_decides() {
+        let all = [("pass", passing()), ("undecided", silent()), ("fault", broken()), ("fail", failing())];
+        for (tests, verdict) in [
+            (&["pass"][..], Verdict::Pass),
+            (&["pass", "undecided"], Verdict::Undecided),
+            (&["pass", "undecided", "fault"], Verdict::HarnessFault),
+            (&["pass", "undecided", "fault", "fail"], Verdict::Fail),
+        ] {
+            let judged = stop_01(&all, tests, &[]);
+            assert_eq!(judged.verdict, verdict, "{tests:?}");
+            assert_eq!(judged.stories.len(), tests.len());
+            let decisive = judged.stories.iter().find(|s| s.finding.verdict == verdict).expect("the story that decided");
+            assert_eq!(judged.reason, decisive.finding.reason);
+        }
+    }
+
+    #[test]
+    fn ranks_are_those_of_the_contract() {
+        use Verdict::*;
+        let order = [Fail, HarnessFault, Undecided, KnownFail, Pass, NotApplicable];
+        assert!(order.windows(2).all(|pair| pair[0].rank() < pair[1].rank()));
+    }
+
+    #[test]
+    fn a_story_that_may_convict_only_never_leaves_anything_undecided() {
+        let all = [("pass", passing()), ("undecided", silent()), ("fault", broken()), ("fail", failing())];
+        let judged = stop_01(&all, &["pass"], &["undecided", "fault"]);
+        assert_eq!((judged.verdict, judged.stories.len()), (Verdict::Pass, 1));
+        let judged = stop_01(&all, &["pass"], &["fail"]);
+        assert_eq!((judged.verdict, judged.stories.len()), (Verdict::Fail, 2));
+        let judged = stop_01(&all, &[], &["pass"]);
+        assert_eq!((judged.verdict, judged.reason.as_str()), (Verdict::Undecided, "no story that decides it was told"));
+    }
+
+    #[test]
+    fn a_line_that_is_declared_away_is_not_judged_unless_it_may_not_be() {
+        let mut terms = passing().terms;
+        for id in ["STOP-01", "REFRESH-08"] {
+            terms.not_applicable.insert(id.into(), "nobody calls".into());
+        }
+        let judged = verdict_on("STOP-01", &[("fail", failing())], &["fail"], &[], &terms);
+        assert_eq!(judged.verdict, Verdict::Fail);
+        for stories in [&[("pass", passing())][..], &[("fault", broken())], &[]] {
+            let judged = verdict_on("REFRESH-08", stories, &["pass", "fault"], &[], &terms);
+            assert_eq!((judged.verdict, judged.reason.as_str()), (Verdict::NotApplicable, "declared: nobody calls"));
+        }
+    }
+
+    #[test]
+    fn where_the_surroundings_failed_nothing_is_acquitted_and_what_was_seen_convicts() {
+        let judged = stop_01(&[("pass", without_surroundings(passing()))], &["pass"], &[]);
+        assert_eq!((judged.verdict, judged.reason.as_str()), (Verdict::Undecided, "the surroundings failed: the disk is full"));
+        let judged = stop_01(&[("fail", without_surroundings(failing()))], &["fail"], &[]);
+        assert_eq!(judged.verdict, Verdict::Fail);
+    }
+
+    #[test]
+    fn a_story_tells_how_it_went() {
+        let stories = [
+            passing(),
+            broken(),
+            without_surroundings(passing()),
+            passing().event(What::NotRealised { reason: "x".into() }),
+            passing().event(What::Awaited { what: "a status".into(), came: false }),
+        ];
+        let told: Vec<Told> = stories.iter().map(|story| told(&story.history)).collect();
+        assert_eq!(told.iter().map(|t| t.realised).collect::<Vec<_>>(), [true, true, true, false, false]);
+        assert_eq!(told[1].harness_fault.as_deref(), Some("the search broke"));
+        assert_eq!(told[2].environment_fault.as_deref(), Some("the disk is full"));
+        assert!(told[0].seconds > 1.0);
+    }
+
+    #[test]
+    fn a_history_that_nobody_asked_for_is_left_out() {
+        let judgement = judge(&[passing().history], &passing().terms, &[], |_| true);
+        assert!(judgement.requirements.iter().all(|r| r.stories.is_empty() && r.verdict == Verdict::Undecided));
+        assert_eq!(judgement.requirements.len(), crate::catalogue::all().count());
+    }
 }

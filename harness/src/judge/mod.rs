@@ -4,6 +4,8 @@ pub mod control;
 mod death;
 mod exchange;
 mod merge;
+#[cfg(test)]
+mod properties;
 mod terms;
 #[cfg(test)]
 pub(crate) mod testing;

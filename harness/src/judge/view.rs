@@ -267,6 +267,13 @@ impl<'h> View<'h> {
         Some(Pair { from, access, refresh })
     }
 
+    /// When the answer that gave this token had been written; none if no answer is known to have given it.
+    #[must_use]
+    pub fn given(&self, token: &str) -> Option<Mark> {
+        let gave = |x: &&Exchange<'_>| x.pair().is_some_and(|(access, refresh)| access == token || refresh == Some(token));
+        self.exchanges.iter().find(gave).and_then(|x| x.replied).map(|(mark, ..)| mark)
+    }
+
     /// Status readings with their marks.
     pub fn statuses(&self) -> impl Iterator<Item = (Mark, Option<regrant_mock_server::fault::scenario::Status>, &'h str)> {
         self.events().filter_map(|(mark, what)| match what {

@@ -53,17 +53,17 @@ flaws! {
     IgnoresInvalidGrant "ignores-invalid-grant" "takes invalid_grant as a passing fault"
         breaks ["DETECT-01"] may ["DETECT-07" "STOP-02" "STOP-07" "MARK-01" "MARK-02" "PROMPT-01" "PROMPT-02" "PURGE-02" "PURGE-03" "PURGE-04" "PURGE-05" "PURGE-06" "LOG-02" "LOG-03" "ROTATE-07" "RACE-07" "RACE-08" "RETRY-07" "RECOVER-01" "RECOVER-02" "RECOVER-05" "STOP-01" "STOP-03" "STOP-04" "REAUTH-09" "PURGE-01"]
     OnlyKnowsInvalidGrant "only-knows-invalid-grant" "takes every refusal but invalid_grant as a passing fault"
-        breaks ["DETECT-02" "DETECT-03"] may ["STOP-02" "STOP-07" "MARK-01" "MARK-02" "PROMPT-01" "PROMPT-02" "PURGE-02" "PURGE-03" "PURGE-04" "PURGE-05" "LOG-02" "LOG-03" "DETECT-07"]
+        breaks ["DETECT-02" "DETECT-03"] may ["STOP-02" "STOP-07" "MARK-01" "MARK-02" "PROMPT-01" "PROMPT-02" "PURGE-02" "PURGE-03" "PURGE-04" "PURGE-05" "LOG-02" "LOG-03" "DETECT-07" "PURGE-01"]
     GivesUpOnApi401 "gives-up-on-api-401" "takes an API 401 as the end of the grant without trying a refresh"
         breaks ["DETECT-04"] may ["PROMPT-03" "RACE-01" "RACE-03" "RACE-11" "DETECT-05" "REFRESH-01" "REFRESH-02" "REFRESH-03" "REFRESH-13" "RECOVER-02" "RECOVER-03" "RETRY-01" "RETRY-04" "LOG-01" "LOG-05" "LOG-07" "REFRESH-05" "REFRESH-06" "REFRESH-07" "ROTATE-03" "ROTATE-04"]
     LeavesConnected "leaves-connected-after-refused-refresh-on-401" "drops the work, not the connection, when a refresh that an API 401 or 403 caused is refused"
         breaks ["DETECT-07"] may ["DETECT-01" "DETECT-02" "DETECT-03" "STOP-01" "STOP-02" "STOP-03" "STOP-04" "STOP-07" "MARK-01" "MARK-02" "PROMPT-01" "PROMPT-02" "PURGE-01" "PURGE-02" "PURGE-03" "PURGE-04" "PURGE-05" "LOG-02" "LOG-03" "RACE-07" "RACE-08" "ROTATE-07" "RETRY-07" "REAUTH-09"]
     KeepsCalling "keeps-calling" "goes on calling the API with the dead access token after the refusal"
-        breaks ["STOP-01"] may ["PURGE-01" "STOP-03" "LOG-06"]
+        breaks ["STOP-01"] may ["PURGE-01" "STOP-03" "LOG-06" "ROTATE-07"]
     RetriesRefused "retries-refused" "presents the refused refresh token again at each trigger"
-        breaks ["STOP-02"] may ["PURGE-02" "STOP-07"]
+        breaks ["STOP-02"] may ["PURGE-02" "STOP-07" "ROTATE-07"]
     WebhookIgnoresMark "webhook-ignores-mark" "calls the API for a webhook although the connection is unauthenticated"
-        breaks ["STOP-03"] may ["STOP-01" "STOP-04"]
+        breaks ["STOP-03"] may ["STOP-01" "STOP-04" "ROTATE-01" "ROTATE-07"]
     ForgetsStop "forgets-stop-on-restart" "stops in memory only: the tokens stay in the store and a restart goes on with them"
         breaks ["STOP-04"] may ["MARK-02" "PURGE-01" "PURGE-02" "PURGE-03" "PURGE-04" "PURGE-05" "STOP-01" "STOP-02" "STOP-07" "PROMPT-01" "LOG-04" "RECOVER-02" "ROTATE-07"]
     AccessTokenSurvives "access-token-survives" "presents the dead access token after a restart"
@@ -125,9 +125,9 @@ flaws! {
     HangsOnRefusal "hangs-on-refusal" "answers no request any more once a refresh was refused"
         breaks ["RECOVER-08"] may ["RECOVER-07" "RECOVER-01" "RECOVER-02" "RECOVER-04" "RECOVER-09" "MARK-01" "PROMPT-01" "PROMPT-02"]
     Silent "silent" "logs nothing of refused refreshes and lost connections"
-        breaks ["LOG-01" "LOG-02" "LOG-03"] may ["LOG-04" "LOG-05" "LOG-07" "PROMPT-04" "ROTATE-03"]
+        breaks ["LOG-01" "LOG-02" "LOG-03"] may ["LOG-04" "LOG-05" "LOG-07" "PROMPT-04" "ROTATE-03" "ROTATE-07"]
     LogsNoReason "logs-no-reason" "logs that a refresh failed, never why"
-        breaks ["LOG-01"] may ["LOG-04" "LOG-07"]
+        breaks ["LOG-01"] may ["LOG-04" "LOG-07" "ROTATE-07"]
     NoDetectionLine "no-detection-line" "logs the failed request, but neither what it means nor the call for reauthentication"
         breaks ["LOG-02" "LOG-03"] may ["LOG-04"]
     NoReauthLine "no-reauth-line" "does not log that reauthentication was called for"
@@ -143,7 +143,7 @@ flaws! {
     JsonRefresh "json-refresh" "sends the refresh as JSON"
         breaks ["REFRESH-01"] may ["DETECT-04" "PROMPT-03" "MARK-01" "REFRESH-02" "REFRESH-03" "REFRESH-04" "REFRESH-06" "REFRESH-07" "REFRESH-13" "RETRY-01" "RETRY-04" "RACE-03" "RACE-11" "RECOVER-02" "DETECT-05" "DETECT-06" "PURGE-08" "REFRESH-05" "ROTATE-03" "ROTATE-04"]
     KeepsOldRefreshToken "keeps-old-refresh-token" "stores the new access token but not the new refresh token"
-        breaks ["REFRESH-02"] may ["PURGE-08" "PROMPT-03" "REFRESH-03" "REFRESH-04" "REFRESH-06" "REFRESH-13" "DETECT-04" "DETECT-05" "STOP-02" "RETRY-04" "RACE-03" "RACE-11" "RECOVER-02" "REFRESH-05"]
+        breaks ["REFRESH-02"] may ["PURGE-08" "PROMPT-03" "REFRESH-03" "REFRESH-04" "REFRESH-06" "REFRESH-13" "DETECT-04" "DETECT-05" "STOP-02" "RETRY-04" "RACE-03" "RACE-11" "RECOVER-02" "REFRESH-05" "REFRESH-01"]
     KeepsOldAccessToken "keeps-old-access-token" "stores the new refresh token but not the new access token"
         breaks ["REFRESH-02"] may ["PURGE-08" "DETECT-04" "DETECT-05" "PURGE-01" "REFRESH-03" "REFRESH-04" "REFRESH-06" "REFRESH-13" "RETRY-04" "RACE-03" "RACE-11" "RECOVER-02" "RECOVER-01" "REFRESH-07" "MARK-01" "REFRESH-09" "REFRESH-05" "ROTATE-04"]
     SavesLate "saves-late" "writes a refreshed pair to the store only at an orderly stop"
@@ -157,7 +157,7 @@ flaws! {
     InvalidClientLoop "invalid-client-loop" "goes on presenting credentials that Pleo refused"
         breaks ["ROTATE-01"] may ["STOP-02" "STOP-07" "RETRY-02" "LOG-06"]
     BlamesTheSecret "blames-the-secret" "takes invalid_grant under a new client secret as a configuration fault and stays connected"
-        breaks ["ROTATE-07"] may ["DETECT-01" "STOP-02" "STOP-07" "MARK-01" "MARK-02" "PROMPT-01" "PROMPT-02" "PURGE-02" "PURGE-03" "PURGE-04" "LOG-02" "LOG-03"]
+        breaks ["ROTATE-07"] may ["DETECT-01" "STOP-02" "STOP-07" "MARK-01" "MARK-02" "PROMPT-01" "PROMPT-02" "PURGE-02" "PURGE-03" "PURGE-04" "LOG-02" "LOG-03" "PURGE-01"]
     LogsTokens "logs-tokens" "logs the token answer"
         breaks ["SECRET-01"] may []
     LogsRefreshRequest "logs-refresh-request" "logs the body of a refresh"

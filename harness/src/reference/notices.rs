@@ -72,8 +72,11 @@ impl Notices {
         let more = if self.flaws.has(Flaw::LogsNoReason) { Value::Null } else { json!({ "cause": cause }) };
         let (grave, remarkable) = if self.flaws.has(Flaw::Whispers) { (Level::Info, Level::Info) } else { (Level::Error, Level::Warn) };
         if !self.flaws.has(Flaw::Silent) && !self.flaws.has(Flaw::NoDetectionLine) {
-            let message =
-                "detected that the refresh token is expired or revoked: the connection is unauthenticated, its tokens were discarded";
+            let message = if self.flaws.has(Flaw::LogsNoReason) {
+                "the connection is unauthenticated, its tokens were discarded"
+            } else {
+                "detected that the refresh token is expired or revoked: the connection is unauthenticated, its tokens were discarded"
+            };
             log::line(grave, "authorization_lost", message, more.clone());
         }
         if self.speaks_of_reauthentication() {

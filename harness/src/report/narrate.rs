@@ -182,8 +182,8 @@ fn probe(what: &What) -> String {
         What::CallbackDelivered { forged, status, code, .. } => {
             let kind = if *forged { "a forged callback" } else { "the callback" };
             let carrying = code.as_ref().map_or(String::new(), |code| format!(" with {code}"));
-            let answer = status.map_or("no answer".into(), |status| status.to_string());
-            format!("the user's browser delivers {kind}{carrying} -> {answer}")
+            let answer = status.map_or_else(String::new, |status| format!(" -> {status}"));
+            format!("the user's browser delivers {kind}{carrying}{answer}")
         }
         What::StatusRead { state, raw } => format!("status reads {}{}", words::status(*state), tail(&shortened(raw, 120))),
         What::PromptRead(page) => words::page(page),

@@ -58,8 +58,8 @@ impl Cast {
             }
             Act::Trigger(how) => self.trigger(how).await,
             Act::Kill(_) => self.kill().await?,
-            Act::Pause(_) => self.pause(true).await?,
-            Act::Continue(_) => self.pause(false).await?,
+            Act::Pause(_) => self.pause().await?,
+            Act::Continue(_) => self.resume().await?,
             Act::Restart(_) => self.restart().await?,
             Act::Reload(_) => self.reload().await?,
         }

@@ -2,15 +2,15 @@
 
 use std::{
     collections::BTreeMap,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize},
     },
     time::Duration,
 };
 
-use regrant_mock_server::{ApiReply, ClientConfig, ConsentMode, Control, Provider, ProviderConfig, authority::Policy};
+use regrant_mock_server::{Control, Provider, authority::Policy};
 use tokio::{
     sync::{
         mpsc::{UnboundedReceiver, unbounded_channel},
@@ -18,30 +18,26 @@ use tokio::{
     },
     task::JoinHandle,
 };
-use url::Url;
 
 use super::{
     Setting, StageError,
     pumps::{self, Processes},
     recorder::Recorder,
+    setup,
 };
 use crate::{
     canary::CanarySet,
     collect::{LogTail, Prepared, ScanPlan, WireCollector, adopt},
     evidence::What,
     subject::{
-        Agent, AgentSetup, Bindings, Driver, PortLease, ProcId, Sandbox, SpawnRequest, Stdin, SubjectError, Supervisor, lease_port,
-        manifest::{Argv, FixedClient, Ready, Role, Start, StopHow, Verb},
+        Bindings, Driver, PortLease, ProcId, Sandbox, SpawnRequest, Stdin, SubjectError, Supervisor,
+        manifest::{Argv, Ready, Role, Start},
         start_and_wait,
     },
 };
 
-/// How long a command of `reset`, `prepare` or `cleanup` may take.
-const COMMAND: Duration = Duration::from_secs(120);
-/// How often a start is tried when the port turns out to be taken.
-const STARTS: usize = 3;
-/// How often the harness restarts a subject that ends by itself, where the manifest asks for it.
-pub(super) const RESTARTS: u32 = 5;
+/// How long a command of `reset`, `prepare`, `reload`, `stop` or `cleanup` may take.
+pub(super) const COMMAND: Duration = Duration::from_secs(120);
 
 /// Everything that is alive while a story is told.
 pub(super) struct Cast {
@@ -69,16 +65,16 @@ pub(super) struct Cast {
     pub(super) refreshes_planned: usize,
     pub(super) refreshes_done: usize,
     provider: Provider,
-    supervisor: Arc<Supervisor>,
+    pub(super) supervisor: Arc<Supervisor>,
     processes: Arc<Mutex<Processes>>,
-    exits: UnboundedReceiver<ProcId>,
-    running: Vec<ProcId>,
+    pub(super) exits: UnboundedReceiver<ProcId>,
+    pub(super) running: Vec<ProcId>,
     services: Vec<ProcId>,
     incarnations: u32,
     pumps: Vec<JoinHandle<()>>,
     over: watch::Sender<bool>,
-    ports: Vec<PortLease>,
-    sandbox: Sandbox,
+    pub(super) ports: Vec<PortLease>,
+    pub(super) sandbox: Sandbox,
 }
 
 impl Cast {
@@ -87,9 +83,9 @@ impl Cast {
         let manifest = Arc::clone(&setting.manifest);
         let sandbox =
             Sandbox::create().map_err(|e| StageError::Environment(format!("cannot make a sandbox in the temporary folder: {e}")))?;
-        let (mut bindings, ports) = first_bindings(&setting, &sandbox)?;
-        let provider = start_provider(&setting, &recorder, policy, &bindings).await?;
-        bind_provider(&mut bindings, &provider, &setting, &sandbox)?;
+        let (mut bindings, ports) = setup::first_bindings(&setting, &sandbox)?;
+        let provider = setup::start_provider(&setting, &recorder, policy, &bindings).await?;
+        setup::bind_provider(&mut bindings, &provider, &setting, &sandbox)?;
         let (client_id, _) = provider.client();
         let control = provider.control().clone();
         let canaries = CanarySet::fed(move |given| {
@@ -100,11 +96,11 @@ impl Cast {
         let collector = Arc::new(Mutex::new(WireCollector::new(agent_token.clone(), canaries.clone())));
         let (supervisor, events) = Supervisor::launch(&setting.regrant, &sandbox).await?;
         let supervisor = Arc::new(supervisor);
-        let agent = new_agent(&setting, &provider, &bindings, agent_token)?;
+        let agent = setup::new_agent(&setting, &provider, &bindings, agent_token)?;
         let driver = Driver {
             agent: Arc::new(agent),
             supervisor: Arc::clone(&supervisor),
-            env: environment(&setting, &sandbox, &bindings)?,
+            env: setup::environment(&setting, &sandbox, &bindings)?,
             cwd: manifest.base_dir.clone(),
         };
         let processes = Arc::new(Mutex::new(Processes::default()));
@@ -119,7 +115,7 @@ impl Cast {
             let tail = LogTail::new(log_globs.clone(), sandbox.path());
             pumps.push(pumps::files(recorder.clone(), tail, canaries.clone(), over.subscribe()));
         }
-        let scan = scan_plan(&setting, &sandbox, &bindings, log_globs)?;
+        let scan = setup::scan_plan(&setting, &sandbox, &bindings, log_globs)?;
         Ok(Self {
             setting,
             recorder,
@@ -188,7 +184,7 @@ impl Cast {
         Err(StageError::Environment(format!("`{}` of [start] failed (exit {:?}): {last}", argv.join(" "), ended.code)))
     }
 
-    fn request(&self, name: &str, argv: &Argv, cwd: &PathBuf, env: &BTreeMap<String, String>) -> Result<SpawnRequest, StageError> {
+    fn request(&self, name: &str, argv: &Argv, cwd: &Path, env: &BTreeMap<String, String>) -> Result<SpawnRequest, StageError> {
         let mut whole = self.driver.env.clone();
         whole.extend(self.bindings.fill_map(env)?);
         Ok(SpawnRequest {
@@ -201,11 +197,11 @@ impl Cast {
         })
     }
 
-    async fn spawn(
+    pub(super) async fn spawn(
         &mut self,
         name: &str,
         argv: &Argv,
-        cwd: &PathBuf,
+        cwd: &Path,
         env: &BTreeMap<String, String>,
         ready: &Ready,
         limit: Duration,
@@ -227,176 +223,7 @@ impl Cast {
         Ok(id)
     }
 
-    /// Starts the subject with the newest secret.
-    pub(super) async fn start(&mut self) -> Result<(), StageError> {
-        self.hand_secret()?;
-        self.hung.store(false, Ordering::Release);
-        let Some(start) = self.start_table() else { return Ok(()) };
-        let Some(run) = start.run.clone() else { return Ok(()) };
-        self.last_stimulus = self.recorder.now();
-        let mut last = None;
-        for _ in 0..STARTS {
-            match self.start_once(&start, &run).await {
-                Ok(()) => return Ok(()),
-                Err(StageError::Environment(reason)) if reason.contains("found its port taken") => {
-                    last = Some(StageError::Environment(reason));
-                    self.kill_all(false).await?;
-                    if self.incarnations > 1 && self.restarts > 0 {
-                        continue;
-                    }
-                    self.new_ports()?;
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        Err(last.unwrap_or_else(|| StageError::Environment("the subject could not be started".into())))
-    }
-
-    async fn start_once(&mut self, start: &Start, run: &Argv) -> Result<(), StageError> {
-        for also in start.also.iter().filter(|a| a.role == Role::Subject) {
-            let id = self.spawn(&also.name, &also.run, &also.cwd.clone(), &also.env, &also.ready, also.timeout).await?;
-            self.running.push(id);
-        }
-        let id = self.spawn("subject", run, &start.cwd, &BTreeMap::new(), &start.ready, start.timeout).await?;
-        self.running.push(id);
-        Ok(())
-    }
-
-    fn new_ports(&mut self) -> Result<(), StageError> {
-        let (fresh, ports) = first_bindings(&self.setting, &self.sandbox)?;
-        for name in std::iter::once("port".to_owned()).chain(self.setting.manifest.port_names().iter().map(|n| format!("port:{n}"))) {
-            if let Some(value) = fresh.get(&name) {
-                self.bindings.set(name, value.to_owned());
-            }
-        }
-        if let Some(base) = fresh.get("base_url") {
-            self.bindings.set("base_url", base.to_owned());
-        }
-        if let Some(uri) = fresh.get("redirect_uri") {
-            self.bindings.set("redirect_uri", uri.to_owned());
-        }
-        self.ports = ports;
-        self.driver.env = environment(&self.setting, &self.sandbox, &self.bindings)?;
-        Ok(())
-    }
-
-    fn hand_secret(&mut self) -> Result<(), StageError> {
-        let Some(secret) = self.secret_pending.take() else { return Ok(()) };
-        self.bindings.set("client_secret", secret);
-        self.driver.env = environment(&self.setting, &self.sandbox, &self.bindings)?;
-        self.recorder.record(What::SecretHanded);
-        Ok(())
-    }
-
-    /// Gives the subject the newest secret: by `start.reload`, else by a restart.
-    pub(super) async fn reload(&mut self) -> Result<(), StageError> {
-        use crate::subject::manifest::Reload;
-        match self.setting.manifest.start.as_ref().and_then(|s| s.reload.clone()) {
-            None => self.restart().await,
-            Some(reload) => {
-                self.hand_secret()?;
-                match reload {
-                    Reload::Signal(signal) => {
-                        for id in self.running.clone() {
-                            self.supervisor.signal(id, signal).await?;
-                        }
-                    }
-                    Reload::Verb(verb) => {
-                        self.driver.perform("reload", &verb, &self.bindings, crate::subject::Follow::Never, COMMAND).await?;
-                    }
-                }
-                Ok(())
-            }
-        }
-    }
-
-    /// Ends the subject in good order.
-    pub(super) async fn stop(&mut self) -> Result<(), StageError> {
-        let how = self.setting.manifest.stop.clone();
-        for id in self.running.iter().rev().copied().collect::<Vec<_>>() {
-            if let Some(incarnation) = self.expect_end(id) {
-                self.recorder.record(What::ProcessStopping { incarnation, kill: false });
-            }
-        }
-        match &how.how {
-            StopHow::Signal(signal) => {
-                for id in self.running.iter().rev() {
-                    self.supervisor.signal(*id, *signal).await?;
-                }
-            }
-            StopHow::Verb(verb) => self.side_verb("stop", verb).await?,
-        }
-        for id in self.running.clone() {
-            self.supervisor.wait_exit(id, how.grace).await?;
-        }
-        self.kill_all(false).await
-    }
-
-    /// kill -9, whatever it is doing.
-    pub(super) async fn kill(&mut self) -> Result<(), StageError> {
-        if let Some(verb) = self.setting.manifest.stop.kill.clone() {
-            self.side_verb("kill", &verb).await?;
-        }
-        self.kill_all(true).await
-    }
-
-    async fn side_verb(&self, name: &str, verb: &Verb) -> Result<(), StageError> {
-        self.driver.perform(name, verb, &self.bindings, crate::subject::Follow::Never, COMMAND).await?;
-        Ok(())
-    }
-
-    async fn kill_all(&mut self, told: bool) -> Result<(), StageError> {
-        for id in std::mem::take(&mut self.running).into_iter().rev() {
-            if let Some(incarnation) = self.expect_end(id).filter(|_| told) {
-                self.recorder.record(What::ProcessStopping { incarnation, kill: true });
-            }
-            self.supervisor.kill_tree(id).await?;
-            self.supervisor.wait_exit(id, COMMAND).await?;
-        }
-        Ok(())
-    }
-
-    /// SIGSTOP or SIGCONT to the subject's processes.
-    pub(super) async fn pause(&mut self, stop: bool) -> Result<(), StageError> {
-        for id in self.running.clone() {
-            if stop {
-                self.supervisor.pause(id).await?
-            } else {
-                self.supervisor.resume(id).await?
-            };
-        }
-        Ok(())
-    }
-
-    /// Ends and starts again.
-    pub(super) async fn restart(&mut self) -> Result<(), StageError> {
-        if self.start_table().is_none() {
-            return self.hand_secret();
-        }
-        self.stop().await?;
-        self.restarts += 1;
-        self.start().await
-    }
-
-    /// Where the manifest wants the harness to play the supervisor: starts again what ended by itself.
-    pub(super) async fn revive(&mut self) -> Result<(), StageError> {
-        let wanted = self.setting.manifest.start.as_ref().is_some_and(|s| s.restart_on_exit);
-        while let Ok(id) = self.exits.try_recv() {
-            if wanted && self.running.contains(&id) && self.restarts < RESTARTS {
-                self.kill_all(false).await?;
-                self.restarts += 1;
-                self.start().await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether the subject's main process runs, or need not.
-    pub(super) fn is_up(&self) -> bool {
-        self.start_table().is_none() || !self.running.is_empty()
-    }
-
-    fn expect_end(&self, id: ProcId) -> Option<u32> {
+    pub(super) fn expect_end(&self, id: ProcId) -> Option<u32> {
         self.lock_processes().expect_end(id)
     }
 
@@ -434,121 +261,4 @@ impl Cast {
             let _ = pump.await;
         }
     }
-}
-
-fn first_bindings(setting: &Setting, sandbox: &Sandbox) -> Result<(Bindings, Vec<PortLease>), StageError> {
-    let lease = || lease_port().map_err(|e| StageError::Environment(e.to_string()));
-    let mut bindings = Bindings::new();
-    let port = lease()?;
-    bindings.set("port", port.port().to_string()).set("base_url", format!("http://127.0.0.1:{}", port.port()));
-    let mut ports = vec![port];
-    for name in setting.manifest.port_names() {
-        let port = lease()?;
-        bindings.set(format!("port:{name}"), port.port().to_string());
-        ports.push(port);
-    }
-    bindings.set("run_id", sandbox.run_id()).set("state_dir", sandbox.state_dir().to_string_lossy());
-    bindings.set("process", "0").set("connection", "").set("item_id", "");
-    if let Some(uri) = setting.manifest.start.as_ref().and_then(|s| s.redirect_uri.as_ref()) {
-        let uri = bindings.fill(uri)?;
-        bindings.set("redirect_uri", uri);
-    }
-    Ok((bindings, ports))
-}
-
-async fn start_provider(setting: &Setting, recorder: &Recorder, policy: Policy, bindings: &Bindings) -> Result<Provider, StageError> {
-    let terms = &setting.manifest.provider;
-    let fixed = terms.client.clone().unwrap_or(FixedClient { id: None, secret: None });
-    let client = ClientConfig {
-        id: fixed.id,
-        secret: fixed.secret,
-        public: setting.manifest.features.confidential == Some(false),
-        redirect_uris: bindings.get("redirect_uri").map(str::to_owned).into_iter().collect(),
-        scopes: terms.scopes.clone(),
-        pkce_exempt: terms.pkce_optional,
-    };
-    let mut config = ProviderConfig::local(setting.seed);
-    config.epoch = recorder.epoch();
-    config.policy = policy;
-    config.tls = terms.tls;
-    config.reachable_as.clone_from(&terms.reachable_as);
-    config.clients = vec![client];
-    config.consent = ConsentMode::Auto;
-    if let Some(listen) = terms.listen {
-        config.listen = listen;
-    }
-    let reply = |r: &crate::subject::manifest::Reply| ApiReply {
-        method: r.method.clone(),
-        path: r.path.clone(),
-        status: r.status,
-        json: r.json.clone(),
-    };
-    config.replies = setting.manifest.replies.iter().map(reply).collect();
-    Provider::start(config).await.map_err(|e| StageError::Environment(format!("the mock provider did not start: {e}")))
-}
-
-fn bind_provider(bindings: &mut Bindings, provider: &Provider, setting: &Setting, sandbox: &Sandbox) -> Result<(), StageError> {
-    let urls = provider.urls();
-    let (id, secret) = provider.client();
-    bindings
-        .set("authorize_url", urls.authorize.clone())
-        .set("token_url", urls.token.clone())
-        .set("introspect_url", urls.introspect.clone())
-        .set("api_url", urls.api.clone())
-        .set("client_id", id)
-        .set("client_secret", secret.unwrap_or_default())
-        .set("scopes", setting.manifest.provider.scopes.join(" "));
-    let ca_file = sandbox.path().join("ca.pem");
-    if let Some(pem) = provider.ca_pem() {
-        std::fs::write(&ca_file, pem).map_err(|e| StageError::Environment(format!("cannot write {}: {e}", ca_file.display())))?;
-    }
-    bindings.set("ca_file", ca_file.to_string_lossy());
-    Ok(())
-}
-
-/// The clean environment, `[start.env]`, and the trust variables of the common runtimes where the provider speaks TLS.
-fn environment(setting: &Setting, sandbox: &Sandbox, bindings: &Bindings) -> Result<BTreeMap<String, String>, StageError> {
-    let start = setting.manifest.start.as_ref();
-    let mut env = sandbox.env(start.map_or(&[], |s| s.inherit.as_slice()));
-    if setting.manifest.provider.tls {
-        let ca = bindings.get("ca_file").unwrap_or_default().to_owned();
-        for name in ["SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"] {
-            env.insert(name.to_owned(), ca.clone());
-        }
-    }
-    if let Some(start) = start {
-        env.extend(bindings.fill_map(&start.env)?);
-    }
-    Ok(env)
-}
-
-fn new_agent(setting: &Setting, provider: &Provider, bindings: &Bindings, token: String) -> Result<Agent, StageError> {
-    let urls = provider.urls();
-    let url = |text: &str| Url::parse(text).map_err(|e| StageError::Harness(format!("{text} is no URL: {e}")));
-    let connect_url = match &setting.manifest.connect.verb {
-        Verb::Http(call) if call.steps.is_empty() => Some(bindings.fill(&call.url)?),
-        _ => None,
-    };
-    let setup = AgentSetup {
-        authorize_endpoint: url(&urls.authorize)?,
-        provider: vec![url(&urls.token)?, url(&urls.api)?],
-        provider_address: None,
-        token,
-        ca_pem: provider.ca_pem().map(str::to_owned),
-        logins: setting.manifest.logins.clone(),
-        connect_url,
-    };
-    Agent::new(setup).map_err(|e| StageError::Harness(e.to_string()))
-}
-
-fn scan_plan(setting: &Setting, sandbox: &Sandbox, bindings: &Bindings, log_globs: Vec<String>) -> Result<ScanPlan, StageError> {
-    let mut roots = vec![sandbox.path().to_owned()];
-    for path in &setting.manifest.storage.paths {
-        let path = PathBuf::from(bindings.fill(path)?);
-        let path = if path.is_absolute() { path } else { setting.manifest.base_dir.join(path) };
-        if !path.starts_with(sandbox.path()) {
-            roots.push(path);
-        }
-    }
-    Ok(ScanPlan { roots, log_globs, exclude: Vec::new(), sandbox_root: sandbox.path().to_owned() })
 }

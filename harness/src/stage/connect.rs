@@ -5,9 +5,13 @@ use url::Url;
 
 use super::cast::Cast;
 use crate::{
+    collect::brief,
     evidence::{Outcome, Verb, Wanted, What},
     subject::{Answered, AuthorizeUrl, CallbackUrl, Consent, Consented, ProcId, SubjectError},
 };
+
+/// How much of an answer to a verb a history keeps, in bytes.
+pub(super) const DETAIL: usize = 200;
 
 impl Cast {
     /// One login. True if the callback was delivered and answered with success.
@@ -18,9 +22,8 @@ impl Cast {
         let (outcome, status, detail) = match self.log_in(call, wanted, forge).await {
             Ok((status, detail)) if status < 400 => (Outcome::Accepted, Some(status), detail),
             Ok((status, detail)) => (Outcome::Refused, Some(status), detail),
-            Err(error) => (unanswered(&error), None, error.to_string()),
+            Err(error) => (unanswered(&error), None, self.canaries.redact(&error.to_string())),
         };
-        let detail = self.canaries.redact(&detail);
         self.recorder.record(What::VerbAnswered { call, outcome, status, detail });
         outcome == Outcome::Accepted
     }
@@ -76,7 +79,7 @@ impl Cast {
             }
             Answered::Unasked => 200,
         };
-        Ok((status, shortened(answered.text())))
+        Ok((status, brief(answered.text(), &self.canaries, DETAIL)))
     }
 
     /// A callback with a made-up code and a state that the subject did not issue.
@@ -100,9 +103,4 @@ fn unanswered(error: &SubjectError) -> Outcome {
         SubjectError::Agent(error) if !error.is_no_answer() => Outcome::Refused,
         _ => Outcome::NoAnswer,
     }
-}
-
-pub(super) fn shortened(text: &str) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    line.chars().take(200).collect()
 }

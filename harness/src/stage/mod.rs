@@ -6,10 +6,12 @@
 mod acts;
 mod cast;
 mod connect;
+mod lifecycle;
 mod probes;
 mod pumps;
 mod quiet;
 mod recorder;
+mod setup;
 mod story;
 mod triggers;
 mod waits;
@@ -48,6 +50,14 @@ pub enum StageError {
     /// The surroundings are to blame: a port, a program, the manifest.
     #[error("{0}")]
     Environment(String),
+    /// Somebody else has the subject's port; to be tried again with another one.
+    #[error("{name} found its port taken: {line}")]
+    PortTaken {
+        /// Which process.
+        name: String,
+        /// What it said.
+        line: String,
+    },
     /// The story needs something that did not come about.
     #[error("{0}")]
     NotRealised(String),
@@ -58,7 +68,11 @@ pub enum StageError {
 
 impl From<crate::subject::SubjectError> for StageError {
     fn from(error: crate::subject::SubjectError) -> Self {
-        Self::Environment(error.to_string())
+        use crate::subject::SubjectError;
+        match error {
+            SubjectError::PortTaken { name, line } => Self::PortTaken { name, line },
+            other => Self::Environment(other.to_string()),
+        }
     }
 }
 

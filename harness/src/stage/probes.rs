@@ -7,14 +7,14 @@ use tokio::task::spawn_blocking;
 
 use super::cast::Cast;
 use crate::{
-    collect::{count_records, digest, page, page_seen, scan_storage, scan_text},
+    collect::{brief, count_records, digest, page, page_seen, scan_storage, scan_text},
     evidence::{Outcome, Place, Verb, What},
     subject::{Answered, Follow, SubjectError, manifest::PromptChannel},
 };
 
 /// How long a dump command may take.
 const DUMP: Duration = Duration::from_secs(60);
-/// How much of an answer a history keeps.
+/// How much of a status a history keeps, in bytes.
 const KEPT: usize = 300;
 
 impl Cast {
@@ -69,7 +69,7 @@ impl Cast {
         };
         self.note_patience(outcome);
         self.look_for_canaries("status", answered.as_ref().map_or("", Answered::text));
-        let raw: String = self.canaries.redact(&raw).chars().take(KEPT).collect();
+        let raw = brief(&raw, &self.canaries, KEPT);
         self.recorder.record(What::VerbAnswered { call, outcome, status, detail: String::new() });
         self.recorder.record(What::StatusRead { state, raw });
         state

@@ -1,11 +1,11 @@
-//! When is the subject at rest? By observed events, with a window that fits its own rhythm (requirements.md, "Settled").
+//! When is the subject at rest? By observed events, with a window that fits its own rhythm.
 
 use std::{sync::atomic::Ordering, time::Duration};
 
 use tokio::time::{Instant, timeout};
 
-use super::{cast::Cast, recorder::micros};
-use crate::evidence::{Outcome, What};
+use super::cast::Cast;
+use crate::evidence::{Outcome, What, micros};
 
 /// A shorter window would mistake a scheduling hiccup for rest.
 const SHORTEST: Duration = Duration::from_millis(300);

@@ -11,7 +11,7 @@ use std::{
 
 use tokio::sync::watch;
 
-use crate::evidence::{Event, Found, History, Micros, What};
+use crate::evidence::{Event, Found, History, What, micros};
 
 /// More events than any honest story has; what comes after is left out, and the story says so.
 const MOST: usize = 200_000;
@@ -161,11 +161,6 @@ impl Recorder {
     fn lock(&self) -> MutexGuard<'_, Vec<(Duration, What)>> {
         self.inner.events.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// As a history keeps time.
-pub(super) fn micros(at: Duration) -> Micros {
-    Micros::try_from(at.as_micros()).unwrap_or(Micros::MAX)
 }
 
 /// What the subject does, as against what is done to it.

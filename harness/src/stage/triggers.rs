@@ -11,9 +11,10 @@ use std::{
 use futures::future::join_all;
 use regrant_mock_server::fault::scenario;
 
-use super::{cast::Cast, connect::shortened, recorder::Recorder};
+use super::{cast::Cast, connect::DETAIL, recorder::Recorder};
 use crate::{
     canary::CanarySet,
+    collect::brief,
     evidence::{Outcome, Verb, What},
     subject::{self, Bindings, Driver, manifest::Trigger},
 };
@@ -121,14 +122,13 @@ impl Pull {
                     subject::Outcome::Refused => Outcome::Refused,
                     subject::Outcome::Neither => Outcome::NoAnswer,
                 };
-                (outcome, Some(answered.status()), shortened(answered.text()))
+                (outcome, Some(answered.status()), brief(answered.text(), &self.canaries, DETAIL))
             }
-            Err(error) => (Outcome::NoAnswer, None, error.to_string()),
+            Err(error) => (Outcome::NoAnswer, None, self.canaries.redact(&error.to_string())),
         };
         if outcome == Outcome::NoAnswer {
             self.hung.store(true, Ordering::Release);
         }
-        let detail = self.canaries.redact(&detail);
         self.recorder.record(What::VerbAnswered { call: self.call, outcome, status, detail });
         self.open.fetch_sub(1, Ordering::AcqRel);
     }

@@ -154,7 +154,6 @@ impl Driver {
         Ok(Look {
             status: answered.status(),
             body: answered.text().to_owned(),
-            text: answered.text().to_owned(),
             url: None,
             leads_to_authorize: authorize.is_some() || named,
             actions: u32::from(authorize.is_some() || named),

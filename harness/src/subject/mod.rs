@@ -16,7 +16,7 @@ mod sandbox;
 mod supervise;
 mod supervisor;
 
-pub use agent::{Agent, AgentError, AgentSetup, Answer, AuthorizeUrl, CallbackUrl, Consent, Consented, Follow, Look, visible_text};
+pub use agent::{Agent, AgentError, AgentSetup, Answer, AuthorizeUrl, CallbackUrl, Consent, Consented, Follow, Look};
 pub use driver::{Answered, Driver, Outcome};
 pub use error::{Blame, SubjectError};
 pub use manifest::{Manifest, ManifestError};

@@ -227,7 +227,7 @@ impl Bench {
     /// Installs a rule for refreshes.
     pub fn on_refresh(&self, at: Point, times: Option<u32>, fate: Fate) -> u32 {
         let on = Match { endpoint: Some(Endpoint::Token), grant: Some("refresh_token".into()), times, ..Match::default() };
-        self.control.install(Rule { on, at, fate })
+        self.control.install(Rule { on, at, fate, until: None })
     }
 
     /// Does a secret stand in one of the subject's files?

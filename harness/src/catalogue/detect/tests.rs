@@ -20,7 +20,16 @@ fn end(story: Story) -> Story {
 
 /// Refused with this error, otherwise honest.
 fn refused(error: &str) -> Story {
-    end(Story::connected().revoked().rejected().trigger().api(401).refused(error).gives_up().answered(Outcome::Accepted).rest().asked_in_vain(2))
+    end(Story::connected()
+        .revoked()
+        .rejected()
+        .trigger()
+        .api(401)
+        .refused(error)
+        .gives_up()
+        .answered(Outcome::Accepted)
+        .rest()
+        .asked_in_vain(2))
 }
 
 /// A subject without a status.
@@ -59,7 +68,8 @@ fn going_on_as_before_fails() {
         let story = Story::connected().revoked().rejected().trigger().api(401).refused(error).answered(Outcome::Accepted).rest();
         story.mark("offence").trigger().mark("offence").refuses("refresh#1", error).answered(Outcome::Accepted)
     };
-    end(goes_on("invalid_grant").asked_in_vain(1)).fails("DETECT-01", "no status says that it took invalid_grant as the end, and refresh#1 was presented once more");
+    end(goes_on("invalid_grant").asked_in_vain(1))
+        .fails("DETECT-01", "no status says that it took invalid_grant as the end, and refresh#1 was presented once more");
     end(goes_on("invalid_token").asked_in_vain(1)).fails("DETECT-02", "refresh#1 was presented once more");
     let calls = Story::connected().revoked().rejected().trigger().api(401).refused("invalid_grant").answered(Outcome::Accepted).rest();
     let calls = calls.trigger().mark("offence").calls_api(Some("access#1"), DEAD, 401).answered(Outcome::Accepted);
@@ -97,7 +107,16 @@ fn a_401_without_a_refresh_fails_when_work_is_asked_for_twice_more() {
     gives_up(1).fails("DETECT-04", "no refresh followed");
     let cut = rejected().gives_up().answered(Outcome::Accepted).rest().asked_in_vain(1);
     cut.undecided("DETECT-04", "answered once");
-    let still_trying = end(rejected().answered(Outcome::Accepted).rest().trigger().api(401).answered(Outcome::Accepted).rest().trigger().api(401).answered(Outcome::Accepted));
+    let still_trying = end(rejected()
+        .answered(Outcome::Accepted)
+        .rest()
+        .trigger()
+        .api(401)
+        .answered(Outcome::Accepted)
+        .rest()
+        .trigger()
+        .api(401)
+        .answered(Outcome::Accepted));
     still_trying.fails("DETECT-04", "no refresh followed");
 }
 
@@ -120,7 +139,8 @@ fn a_refresh_whose_token_is_not_used_fails_when_work_is_asked_for() {
 fn what_does_not_come_about_leaves_detect_04_undecided() {
     end(Story::connected().works()).undecided("DETECT-04", "did not reject an access token");
     end(Story::connected().rejected().refreshes().works()).undecided("DETECT-04", "no API call met the rejection");
-    end(rejected().refused("invalid_grant").gives_up().answered(Outcome::Accepted).rest().asked_in_vain(2)).undecided("DETECT-04", "did not succeed");
+    end(rejected().refused("invalid_grant").gives_up().answered(Outcome::Accepted).rest().asked_in_vain(2))
+        .undecided("DETECT-04", "did not succeed");
     end(rejected().faulted(Answer::Unavailable).answered(Outcome::Accepted)).undecided("DETECT-04", "did not succeed");
 }
 
@@ -128,10 +148,17 @@ fn what_does_not_come_about_leaves_detect_04_undecided() {
 fn a_403_that_leads_to_a_refused_refresh_counts_like_a_401() {
     let story = Story::connected().revoked().trigger().calls_api(Some("access#1"), DEAD, 403).refused("invalid_grant").gives_up();
     end(story.answered(Outcome::Accepted).rest().asked_in_vain(2)).passes("DETECT-07");
-    let stays = Story::connected().revoked().trigger().calls_api(Some("access#1"), DEAD, 403).refused("invalid_grant").answered(Outcome::Accepted).rest();
+    let stays = Story::connected()
+        .revoked()
+        .trigger()
+        .calls_api(Some("access#1"), DEAD, 403)
+        .refused("invalid_grant")
+        .answered(Outcome::Accepted)
+        .rest();
     let stays = stays.trigger().mark("offence").calls_api(Some("access#1"), DEAD, 403).answered(Outcome::Accepted);
     end(stays).fails("DETECT-07", "went on as before");
-    let by_clock = Story::connected().revoked().trigger().refused("invalid_grant").gives_up().answered(Outcome::Accepted).rest().asked_in_vain(2);
+    let by_clock =
+        Story::connected().revoked().trigger().refused("invalid_grant").gives_up().answered(Outcome::Accepted).rest().asked_in_vain(2);
     end(by_clock).undecided("DETECT-07", "after the API had answered 401 or 403");
     let leaves_it = Story::connected().revoked().trigger().calls_api(Some("access#1"), DEAD, 403).answered(Outcome::Accepted).rest();
     end(leaves_it.asked_in_vain(2)).undecided("DETECT-07", "after the API had answered 401 or 403");
@@ -154,5 +181,6 @@ fn an_open_answer_is_no_refusal() {
     let story = story.token_decided("refresh_token", Some("refresh#1"), regrant_mock_server::journal::AuthStyle::Basic, &answer);
     let exchange = story.exchange();
     let open = What::Replied { exchange, status: 400, reply: Reply::Open { error: Some("invalid_request".into()) } };
-    end(story.event(open).event(What::Read { exchange }).answered(Outcome::Accepted)).undecided("DETECT-01", "the refusal did not come about");
+    end(story.event(open).event(What::Read { exchange }).answered(Outcome::Accepted))
+        .undecided("DETECT-01", "the refusal did not come about");
 }

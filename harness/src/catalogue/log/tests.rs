@@ -205,7 +205,15 @@ fn one_line_may_serve_all_three() {
 #[test]
 fn failure_and_reason_may_stand_in_two_lines() {
     logging(&["ERROR token refresh failed", "WARN the connection's authorization was revoked"]).passes("LOG-01");
-    logging(&["ERROR token refresh failed", "WARN the connection is unauthenticated now, waiting"]).fails("LOG-01", "none of the new log lines says so");
+    logging(&["ERROR token refresh failed", "WARN the connection is unauthenticated now, waiting"])
+        .fails("LOG-01", "none of the new log lines says so");
+}
+
+#[test]
+fn an_end_with_its_reason_is_nearly_a_failure_with_its_reason() {
+    let finding = logging(&["WARN the connection's authorization was revoked, the user must reconnect"])
+        .undecided("LOG-01", "no line speaks of the refresh");
+    assert_eq!(finding.unlock.as_deref(), Some("logs.refresh_failed = \"regex\""));
 }
 
 #[test]
@@ -258,7 +266,8 @@ fn what_the_subject_writes_anyway_proves_nothing() {
         let story = story.with(|s| s.subject.says = None).log("WARN token expires at 10:15, user must reconnect later");
         story.answered(Outcome::Accepted).rest().trigger().answered(Outcome::Accepted).trigger().answered(Outcome::Accepted).rest()
     };
-    let habit = Story::new().began().started().log("WARN token expires at 09:15, user must reconnect later").connects().adds_work(1).works().rest();
+    let habit =
+        Story::new().began().started().log("WARN token expires at 09:15, user must reconnect later").connects().adds_work(1).works().rest();
     let habit = story(habit.phase(crate::evidence::Phase::Story)).comes_back();
     quietly(habit).fails("LOG-02", "nothing new was logged");
 }

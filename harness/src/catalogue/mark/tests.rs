@@ -48,8 +48,10 @@ fn the_last_word_before_the_restart_counts() {
 
 #[test]
 fn a_passing_fault_may_be_shown_as_broken() {
-    let story = Story::connected().rejected().trigger().api(401).faulted(Answer::Unavailable).with(|s| s.subject.says = Some(Status::Broken));
-    let story = story.answered(Outcome::Accepted).rest().trigger().refreshes().delivers().with(|s| s.subject.says = Some(Status::Connected));
+    let story =
+        Story::connected().rejected().trigger().api(401).faulted(Answer::Unavailable).with(|s| s.subject.says = Some(Status::Broken));
+    let story =
+        story.answered(Outcome::Accepted).rest().trigger().refreshes().delivers().with(|s| s.subject.says = Some(Status::Connected));
     let story = story.answered(Outcome::Accepted).rest().dies().asked_in_vain(2).rest().restarted().asked_in_vain(2).rest().comes_back();
     for id in ALL {
         story.passes(id);

@@ -100,7 +100,8 @@ fn no_prompt_during_a_fault_and_one_when_it_is_due_pass() {
 
 #[test]
 fn a_prompt_for_a_fault_fails() {
-    let story = Story::connected().rejected().trigger().mark("fault").faulted(Answer::Unavailable).answered(Outcome::Accepted).settled().scan();
+    let story =
+        Story::connected().rejected().trigger().mark("fault").faulted(Answer::Unavailable).answered(Outcome::Accepted).settled().scan();
     let story = story.with(|s| s.subject.page = ("Please reconnect".into(), Says::Yes, true)).looks();
     let finding = story.rest().epilogue().fails("PROMPT-03", "a fault that would have passed");
     assert_eq!(finding.evidence.len(), 2);
@@ -121,7 +122,8 @@ fn a_notice_beside_a_permanent_link_is_no_prompt() {
 fn each_missing_control_of_prompt_03_is_named() {
     blip(("All is well", Says::No, false), 1).undecided("PROMPT-03", "only once");
     Story::honest().undecided("PROMPT-03", "no transient fault was met");
-    let alive = Story::connected().rejected().trigger().faulted(Answer::Dropped).faulted(Answer::Dropped).answered(Outcome::Accepted).rest();
+    let alive =
+        Story::connected().rejected().trigger().faulted(Answer::Dropped).faulted(Answer::Dropped).answered(Outcome::Accepted).rest();
     alive.rest().epilogue().undecided("PROMPT-03", "no real refusal followed");
     let dumb = blip(("All is well", Says::No, false), 2).with(|s| {
         for event in &mut s.history.events {

@@ -32,7 +32,11 @@ fn an_honest_story_passes() {
 #[test]
 fn the_dead_access_token_after_a_restart_or_a_reconnection_fails() {
     let restarted = dead().asked_in_vain(2).rest().restarted().trigger().mark("offence").calls_api(Some("access#1"), DEAD, 401);
-    restarted.answered(Outcome::Accepted).rest().comes_back().fails("PURGE-01", "1 API call was sent with access#1, which died with the refusal of refresh#1");
+    restarted
+        .answered(Outcome::Accepted)
+        .rest()
+        .comes_back()
+        .fails("PURGE-01", "1 API call was sent with access#1, which died with the refusal of refresh#1");
     let back = dead().asked_in_vain(2).rest().restarted().asked_in_vain(1).rest().connects().works().rest();
     let back = back.trigger().mark("offence").calls_api(Some("access#1"), DEAD, 401).answered(Outcome::Accepted).rest();
     back.fails("PURGE-01", "access#1");
@@ -71,7 +75,9 @@ fn without_a_restart_or_life_nothing_is_proven() {
 
 #[test]
 fn a_copy_in_a_live_place_fails() {
-    for place in [Place::Row("app.db tokens.value".into()), Place::File("backup/tokens.json".into()), Place::Dump("redis-cli --scan".into())] {
+    for place in
+        [Place::Row("app.db tokens.value".into()), Place::File("backup/tokens.json".into()), Place::Dump("redis-cli --scan".into())]
+    {
         keeping(&[found("refresh#1", place.clone())]).fails("PURGE-03", "refresh#1 is still in");
         keeping(&[found("refresh#1", place.clone())]).passes("PURGE-04");
         keeping(&[found("access#1", place)]).fails("PURGE-04", "access#1 is still in");
@@ -92,7 +98,8 @@ fn residue_logs_and_beginnings_of_tokens_are_no_copies() {
 
 #[test]
 fn a_token_that_was_not_found_while_alive_proves_nothing() {
-    let hidden = Story::new().began().started().connects().works().with(|s| s.subject.keeps.clear()).rest().phase(crate::evidence::Phase::Story);
+    let hidden =
+        Story::new().began().started().connects().works().with(|s| s.subject.keeps.clear()).rest().phase(crate::evidence::Phase::Story);
     let hidden = hidden.dies().asked_in_vain(2).rest().epilogue();
     let finding = hidden.undecided("PURGE-03", "refresh#1 was not found in storage while it was alive");
     assert!(finding.unlock.is_some_and(|line| line.contains("storage.paths")));
@@ -139,7 +146,8 @@ fn where_refreshing_gives_no_new_refresh_token_the_old_one_dies() {
     let story = story.token_request("refresh_token", Some("refresh#1"), regrant_mock_server::journal::AuthStyle::Basic, kept);
     let story = story.with(|s| s.subject.keeps = vec!["access#2".into(), "refresh#1".into()]);
     let story = story.calls_api(Some("access#2"), TokenState::Active, 200).answered(Outcome::Accepted).rest();
-    let story = story.revoked().rejected().trigger().calls_api(Some("access#2"), DEAD, 401).refuses("refresh#1", "invalid_grant").gives_up();
+    let story =
+        story.revoked().rejected().trigger().calls_api(Some("access#2"), DEAD, 401).refuses("refresh#1", "invalid_grant").gives_up();
     let story = story.answered(Outcome::Accepted).rest().asked_in_vain(2).rest();
     let back = story.with(|s| s.pair = 2).epilogue();
     assert!(back.passes("PURGE-03").reason.contains("refresh#1"));

@@ -34,12 +34,54 @@ fn an_honest_story_passes() {
 #[test]
 fn an_authorise_request_that_is_not_well_formed_fails() {
     let cases: [(fn(&mut What), &str); 6] = [
-        (|w| if let What::Authorize { response_type, .. } = w { *response_type = Some("token".into()) }, "response_type"),
-        (|w| if let What::Authorize { redirect_uri, .. } = w { redirect_uri.push('/') }, "redirect URI"),
-        (|w| if let What::Authorize { challenge, .. } = w { *challenge = None }, "no S256 challenge"),
-        (|w| if let What::Authorize { method, .. } = w { *method = Some("plain".into()) }, "no S256 challenge"),
-        (|w| if let What::Authorize { result, .. } = w { *result = Authorized::Shown("invalid_request".into()) }, "showed an error"),
-        (|w| if let What::Authorize { result, .. } = w { *result = Authorized::Sent("invalid_scope".into()) }, "sent back invalid_scope"),
+        (
+            |w| {
+                if let What::Authorize { response_type, .. } = w {
+                    *response_type = Some("token".into())
+                }
+            },
+            "response_type",
+        ),
+        (
+            |w| {
+                if let What::Authorize { redirect_uri, .. } = w {
+                    redirect_uri.push('/')
+                }
+            },
+            "redirect URI",
+        ),
+        (
+            |w| {
+                if let What::Authorize { challenge, .. } = w {
+                    *challenge = None
+                }
+            },
+            "no S256 challenge",
+        ),
+        (
+            |w| {
+                if let What::Authorize { method, .. } = w {
+                    *method = Some("plain".into())
+                }
+            },
+            "no S256 challenge",
+        ),
+        (
+            |w| {
+                if let What::Authorize { result, .. } = w {
+                    *result = Authorized::Shown("invalid_request".into())
+                }
+            },
+            "showed an error",
+        ),
+        (
+            |w| {
+                if let What::Authorize { result, .. } = w {
+                    *result = Authorized::Sent("invalid_scope".into())
+                }
+            },
+            "sent back invalid_scope",
+        ),
     ];
     for (change, words) in cases {
         changed(dead().sets_out().authorizes(), change).rest().fails("REAUTH-01", words);
@@ -50,7 +92,11 @@ fn an_authorise_request_that_is_not_well_formed_fails() {
 fn denial_and_a_declared_exception_from_pkce_are_well_formed() {
     let denied = dead().called(Verb::Connect, Some(Wanted::Deny), None).authorize_request(Authorized::Sent("access_denied".into()));
     denied.answered(Outcome::Refused).rest().comes_back().passes("REAUTH-01");
-    let plain = changed(dead().comes_back(), |w| if let What::Authorize { challenge, .. } = w { *challenge = None });
+    let plain = changed(dead().comes_back(), |w| {
+        if let What::Authorize { challenge, .. } = w {
+            *challenge = None
+        }
+    });
     plain.clone().terms(|t| t.pkce_optional = true).passes("REAUTH-01");
     plain.fails("REAUTH-01", "no S256 challenge");
     Story::connected().undecided("REAUTH-01", "a second time");
@@ -60,7 +106,12 @@ fn denial_and_a_declared_exception_from_pkce_are_well_formed() {
 fn fewer_scopes_fail_and_more_or_reordered_ones_do_not() {
     let scopes = |scopes: &[&str]| {
         let scopes: Vec<String> = scopes.iter().map(|s| (*s).to_owned()).collect();
-        changed(dead().sets_out().authorizes(), |w| if let What::Authorize { scopes: asked, .. } = w { asked.clone_from(&scopes) }).rest()
+        changed(dead().sets_out().authorizes(), |w| {
+            if let What::Authorize { scopes: asked, .. } = w {
+                asked.clone_from(&scopes)
+            }
+        })
+        .rest()
     };
     scopes(&["export-jobs:read"]).fails("REAUTH-02", "did not ask for export-jobs:write");
     scopes(&["export-jobs:write", "export-jobs:read"]).passes("REAUTH-02");
@@ -90,14 +141,19 @@ fn five_fresh_attempts_pass_and_anything_used_twice_fails() {
     state(None, 0).fails("REAUTH-03", "no state");
     state(Some("state-1"), 128).fails("REAUTH-03", "the same state was used for two attempts");
     state(Some("7"), 4).fails("REAUTH-03", "at most 4 bits");
-    let challenge = changed(five_logins(), |w| if let What::Authorize { challenge, .. } = w { *challenge = Some("challenge-1".into()) });
+    let challenge = changed(five_logins(), |w| {
+        if let What::Authorize { challenge, .. } = w {
+            *challenge = Some("challenge-1".into())
+        }
+    });
     challenge.fails("REAUTH-03", "the same verifier");
 }
 
 #[test]
 fn the_consent_on_the_page_is_no_second_attempt() {
     let story = five_logins().with(|s| {
-        let page = s.history.events.iter().find(|e| matches!(e.what, What::Authorize { result: Authorized::Page, .. })).expect("a page").clone();
+        let page =
+            s.history.events.iter().find(|e| matches!(e.what, What::Authorize { result: Authorized::Page, .. })).expect("a page").clone();
         let mut consent = page.what;
         let exchange = 900;
         if let What::Authorize { exchange: it, result, .. } = &mut consent {
@@ -214,9 +270,18 @@ fn a_pair_that_is_used_at_once_and_survives_a_restart_passes() {
 
 #[test]
 fn the_old_pair_after_the_reconnection_fails() {
-    let old = dead().connects().works().rest().trigger().mark("offence").calls_api(Some("access#1"), DEAD, 401).answered(Outcome::Accepted).rest();
+    let old = dead()
+        .connects()
+        .works()
+        .rest()
+        .trigger()
+        .mark("offence")
+        .calls_api(Some("access#1"), DEAD, 401)
+        .answered(Outcome::Accepted)
+        .rest();
     old.fails("REAUTH-08", "access#1 was used again after the user had reconnected");
-    let refresh = dead().connects().works().rest().trigger().mark("offence").refuses("refresh#1", "invalid_grant").answered(Outcome::Accepted).rest();
+    let refresh =
+        dead().connects().works().rest().trigger().mark("offence").refuses("refresh#1", "invalid_grant").answered(Outcome::Accepted).rest();
     refresh.fails("REAUTH-08", "refresh#1 was used again");
     // Under way while the callback was handled.
     let parallel = dead().connects().calls_api(Some("access#1"), DEAD, 401).works().rest().restarted().works().rest();

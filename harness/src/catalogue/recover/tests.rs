@@ -30,7 +30,16 @@ fn an_honest_story_passes() {
 
 #[test]
 fn work_that_does_not_go_on_fails() {
-    let idle = busy().connects().rest().mark("offence").trigger().answered(Outcome::Accepted).mark("offence").trigger().answered(Outcome::Accepted).rest();
+    let idle = busy()
+        .connects()
+        .rest()
+        .mark("offence")
+        .trigger()
+        .answered(Outcome::Accepted)
+        .mark("offence")
+        .trigger()
+        .answered(Outcome::Accepted)
+        .rest();
     idle.fails("RECOVER-01", "no API call succeeded");
     let only_after_a_restart = busy().connects().rest().asked_in_vain(2).rest().restarted().works().rest();
     only_after_a_restart.fails("RECOVER-01", "no API call succeeded");
@@ -99,7 +108,12 @@ fn push(story: Story, item: &str, outcome: Option<Outcome>, delivered: bool) -> 
 }
 
 fn pushed(last: Option<Outcome>, delivered: bool) -> Story {
-    let story = push(push(push(Story::connected(), "a", Some(Outcome::Accepted), true), "b", Some(Outcome::Accepted), true), "c", Some(Outcome::Accepted), true);
+    let story = push(
+        push(push(Story::connected(), "a", Some(Outcome::Accepted), true), "b", Some(Outcome::Accepted), true),
+        "c",
+        Some(Outcome::Accepted),
+        true,
+    );
     let story = push(story.rest().dies(), "d", last, false).rest().restarted().rest().connects();
     let story = if delivered { story.reports(&["d".to_owned()]) } else { story };
     push(push(story, "e", Some(Outcome::Accepted), true).rest(), "f", Some(Outcome::Accepted), true).rest()
@@ -125,7 +139,9 @@ fn a_unit_reported_twice_fails() {
 #[test]
 fn a_repetition_that_could_not_know_better_is_excused() {
     let again = |story: Story| story.reports(&["unit-9".to_owned()]);
-    let first = |story: Story| story.event(What::WorkAdded { units: vec!["unit-9".into()] }).trigger().reports(&["unit-9".to_owned()]).answered(Outcome::Accepted);
+    let first = |story: Story| {
+        story.event(What::WorkAdded { units: vec!["unit-9".into()] }).trigger().reports(&["unit-9".to_owned()]).answered(Outcome::Accepted)
+    };
     // Killed before it rested.
     again(first(busy().comes_back()).killed().started()).rest().passes("RECOVER-03");
     // The reply was not read.
@@ -177,6 +193,9 @@ fn a_subject_that_ends_after_the_refusal_fails() {
     story.answered(Outcome::NoAnswer).rest().fails("RECOVER-08", "ended with exit code 1");
     let signal = Story::connected().dies().mark("offence").crashed(-11).rest();
     signal.fails("RECOVER-08", "signal 11");
+    let never_ready =
+        Story::connected().dies().asked_in_vain(2).rest().restarted().without(|e| matches!(e.what, What::ProcessReady { incarnation: 2 }));
+    never_ready.crashed(1).rest().is_not_accused(&["RECOVER-08"]);
     // Declared, or before anything happened.
     let declared = What::ProcessExited { incarnation: 1, code: 1, expected: true };
     Story::connected().dies().event(declared).started().asked_in_vain(2).rest().passes("RECOVER-08");
@@ -187,7 +206,8 @@ fn a_subject_that_ends_after_the_refusal_fails() {
 fn a_subject_that_hangs_after_the_refusal_fails() {
     let hangs = Story::connected().dies().mark("offence").trigger().answered(Outcome::NoAnswer).settled();
     hangs.fails("RECOVER-08", "no longer answers: `trigger` got no answer");
-    let twice = Story::connected().dies().trigger().answered(Outcome::NoAnswer).rest().trigger().answered(Outcome::NoAnswer).rest().epilogue();
+    let twice =
+        Story::connected().dies().trigger().answered(Outcome::NoAnswer).rest().trigger().answered(Outcome::NoAnswer).rest().epilogue();
     twice.fails("RECOVER-08", "`trigger` got no answer 2 times");
     let once = Story::connected().dies().trigger().answered(Outcome::NoAnswer).rest().asked_in_vain(2).rest().epilogue();
     once.undecided("RECOVER-08", "got no answer once, and later verbs were answered");

@@ -51,7 +51,8 @@ fn calls_without_a_token_or_with_an_empty_one_fail_too() {
 #[test]
 fn one_call_that_nothing_caused_is_not_enough_and_two_are() {
     // A page was read before the call: that is a stimulus. So nothing is read here.
-    let quiet = || Story::connected().revoked().rejected().trigger().api(401).refused("invalid_grant").gives_up().answered(Outcome::Accepted);
+    let quiet =
+        || Story::connected().revoked().rejected().trigger().api(401).refused("invalid_grant").gives_up().answered(Outcome::Accepted);
     let one = access_call(quiet().settled().after(200)).rest().asked_in_vain(2).rest().epilogue();
     one.passes("STOP-01");
     let two = access_call(access_call(quiet().settled().after(200)).after(200)).rest().asked_in_vain(2).rest().epilogue();
@@ -75,7 +76,8 @@ fn what_was_on_its_way_before_the_subject_rested_is_no_offence() {
 fn a_reply_that_was_written_but_not_read_is_not_known() {
     let honest = Story::connected().revoked().rejected().trigger().api(401).refused("invalid_grant");
     let unread = honest.exchange();
-    let story = honest.answered(Outcome::Accepted).rest().trigger().calls_api(Some("access#1"), DEAD, 401).answered(Outcome::Accepted).rest();
+    let story =
+        honest.answered(Outcome::Accepted).rest().trigger().calls_api(Some("access#1"), DEAD, 401).answered(Outcome::Accepted).rest();
     let story = story.epilogue().without(|e| matches!(e.what, What::Read { exchange } if exchange == unread));
     for id in ALL {
         story.undecided(id, "never read the refusal");
@@ -194,7 +196,8 @@ fn a_refused_token_presented_at_the_next_trigger_fails() {
 fn declared_attempts_are_counted_from_the_first_presentation() {
     let again = |attempts| {
         let story = dead().trigger().refuses("refresh#1", "invalid_grant").answered(Outcome::Accepted).rest();
-        let story = story.trigger().refuses("refresh#1", "invalid_grant").answered(Outcome::Accepted).rest().asked_in_vain(1).rest().epilogue();
+        let story =
+            story.trigger().refuses("refresh#1", "invalid_grant").answered(Outcome::Accepted).rest().asked_in_vain(1).rest().epilogue();
         story.terms(|t| t.refresh_attempts = attempts)
     };
     again(1).fails("STOP-02", "2 times more");
@@ -220,7 +223,12 @@ fn a_burst_of_presentations_is_undecided_up_to_what_can_be_declared_and_fails_be
 #[test]
 fn several_triggers_at_once_are_each_entitled_to_their_attempt() {
     let story = Story::connected().revoked().rejected().trigger().trigger().trigger().api(401);
-    let story = story.refused("invalid_grant").refuses("refresh#1", "invalid_grant").refuses("refresh#1", "invalid_grant").gives_up().answered(Outcome::Accepted);
+    let story = story
+        .refused("invalid_grant")
+        .refuses("refresh#1", "invalid_grant")
+        .refuses("refresh#1", "invalid_grant")
+        .gives_up()
+        .answered(Outcome::Accepted);
     story.rest().asked_in_vain(2).rest().epilogue().passes("STOP-02");
 }
 
@@ -252,7 +260,8 @@ fn a_restart_while_dead_is_no_excuse() {
 #[test]
 fn a_subject_that_was_killed_before_it_rested_may_learn_anew() {
     let story = Story::connected().revoked().rejected().trigger().api(401).refused("invalid_grant").killed().started();
-    let story = story.trigger().calls_api(Some("access#1"), DEAD, 401).refuses("refresh#1", "invalid_grant").gives_up().answered(Outcome::Accepted);
+    let story =
+        story.trigger().calls_api(Some("access#1"), DEAD, 401).refuses("refresh#1", "invalid_grant").gives_up().answered(Outcome::Accepted);
     story.rest().asked_in_vain(2).rest().epilogue().is_not_accused(&ALL);
 }
 
@@ -267,7 +276,8 @@ fn a_subject_that_cannot_be_restarted_leaves_stop_04_undecided() {
 #[test]
 fn a_one_shot_program_starts_anew_with_each_trigger() {
     let one_shot = |story: Story| {
-        let story = story.without(|e| matches!(e.what, What::ProcessStarted { .. } | What::ProcessReady { .. } | What::ProcessStopping { .. }));
+        let story =
+            story.without(|e| matches!(e.what, What::ProcessStarted { .. } | What::ProcessReady { .. } | What::ProcessStopping { .. }));
         story.terms(|t| {
             t.one_shot = true;
             t.restartable = false;
@@ -299,7 +309,8 @@ fn each_source_of_work_needs_its_own_controls() {
     let connected = || works(Story::new().began().started().connects().works().rest()).rest().phase(crate::evidence::Phase::Story).dies();
     let vain = |story: Story| webhook(webhook(story).answered(Outcome::Accepted)).answered(Outcome::Accepted);
     two(works(vain(connected().asked_in_vain(2)).rest().epilogue()).rest()).passes("STOP-03");
-    two(vain(connected().asked_in_vain(2)).rest().epilogue()).undecided("STOP-03", "after the reconnection `webhook` caused no API call again");
+    two(vain(connected().asked_in_vain(2)).rest().epilogue())
+        .undecided("STOP-03", "after the reconnection `webhook` caused no API call again");
     let still = access_call(webhook(connected().asked_in_vain(2))).answered(Outcome::Accepted).rest().epilogue();
     two(still).fails("STOP-03", "`webhook` still caused an API call");
 }
@@ -320,7 +331,14 @@ fn a_timer_must_have_been_seen_before_and_watched_for_two_periods() {
 #[test]
 fn the_loser_of_a_race_that_holds_the_newer_token_is_not_dead() {
     // Two workers refresh at once; the one that lost is refused after the winner's tokens were stored.
-    let story = Story::connected().rejected().trigger().api(401).refreshes().refuses("refresh#1", "invalid_grant").works().answered(Outcome::Accepted);
+    let story = Story::connected()
+        .rejected()
+        .trigger()
+        .api(401)
+        .refreshes()
+        .refuses("refresh#1", "invalid_grant")
+        .works()
+        .answered(Outcome::Accepted);
     let story = story.rest().works().rest().epilogue();
     story.is_not_accused(&ALL);
     story.undecided("STOP-01", "no refresh of a dead token was refused");
@@ -328,7 +346,8 @@ fn the_loser_of_a_race_that_holds_the_newer_token_is_not_dead() {
 
 #[test]
 fn a_refusal_that_another_workers_success_follows_is_no_death() {
-    let story = Story::connected().rejected().trigger().api(401).refused("invalid_grant").refreshes().works().rest().works().rest().epilogue();
+    let story =
+        Story::connected().rejected().trigger().api(401).refused("invalid_grant").refreshes().works().rest().works().rest().epilogue();
     story.is_not_accused(&ALL);
 }
 
@@ -339,7 +358,8 @@ fn each_of_several_deaths_counts() {
     for id in ALL {
         honest.passes(id);
     }
-    let relapse = first().dies().trigger().mark("offence").calls_api(Some("access#2"), DEAD, 401).answered(Outcome::Accepted).rest().epilogue();
+    let relapse =
+        first().dies().trigger().mark("offence").calls_api(Some("access#2"), DEAD, 401).answered(Outcome::Accepted).rest().epilogue();
     relapse.fails("STOP-01", "access#2");
     first().dies().asked_in_vain(1).rest().epilogue().undecided("STOP-01", "answered once");
 }

@@ -21,7 +21,7 @@ use self::request::Parameters;
 use super::{page::digest, shorten};
 use crate::{
     canary::{CanarySet, Kind},
-    evidence::{self, Authorized, Grant, Micros, Place, Presentation, Reply, TokenResult, What},
+    evidence::{self, Authorized, Grant, Place, Presentation, Reply, TokenResult, What, micros},
 };
 
 /// The header by which the harness's own agent shows itself to the provider.
@@ -320,8 +320,4 @@ fn token_result(outcome: &TokenOutcome) -> TokenResult {
 
 fn numbers(grants: &[GrantId]) -> Vec<Grant> {
     grants.iter().map(|g| g.0).collect()
-}
-
-fn micros(time: Duration) -> Micros {
-    Micros::try_from(time.as_micros()).unwrap_or(Micros::MAX)
 }

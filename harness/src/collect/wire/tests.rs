@@ -169,21 +169,35 @@ fn the_client_secret_is_named_however_it_was_sent() {
     assert!(matches!(event, What::Token { secret: None, .. }));
 }
 
+fn replied(status: u16, body: &str) -> journal::What {
+    journal::What::Replied(Box::new(Replied { exchange: 7, status, headers: vec![], body: body.to_owned().into() }))
+}
+
 #[test]
 fn a_token_reply_is_classified_and_an_api_reply_is_not() {
-    let replied = |body: &str, status| {
-        journal::What::Replied(Box::new(Replied { exchange: 7, status, headers: vec![], body: body.to_owned().into() }))
-    };
     let mut wire = collector();
-    arrive(&mut wire, request(Endpoint::Token, "/oauth/token", &[], ""));
+    token_event(&mut wire, &[], "");
     let tokens = format!(r#"{{"access_token":"{ACCESS}","refresh_token":"{REFRESH}","expires_in":900}}"#);
     let reply = Reply::Tokens { access: "access#1".into(), refresh: Some("refresh#1".into()), expires_in: Some(900) };
-    assert_eq!(tell(&mut wire, replied(&tokens, 200)), [What::Replied { exchange: 7, status: 200, reply }]);
-    arrive(&mut wire, request(Endpoint::Api, "/v1/me", &[], ""));
-    assert_eq!(
-        tell(&mut wire, replied(r#"{"error":"invalid_grant"}"#, 400)),
-        [What::Replied { exchange: 7, status: 400, reply: Reply::Plain }]
+    assert_eq!(tell(&mut wire, replied(200, &tokens)), [What::Replied { exchange: 7, status: 200, reply }]);
+    arrive(&mut wire, request(Endpoint::Authorize, "/oauth/authorize", &[], ""));
+    let plain = [What::Replied { exchange: 7, status: 400, reply: Reply::Plain }];
+    assert_eq!(tell(&mut wire, replied(400, r#"{"error":"invalid_grant"}"#)), plain);
+}
+
+#[test]
+fn a_request_that_a_fault_answered_still_tells_what_it_presented() {
+    let mut wire = collector();
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    arrive(&mut wire, request(Endpoint::Token, "/oauth/token", &form, "grant_type=refresh_token"));
+    let events = tell(&mut wire, replied(503, ""));
+    assert!(
+        matches!(&events[..], [What::Token { grant_type: Some(kind), result: TokenResult::Undecided, .. }, What::Replied { status: 503, .. }] if kind == "refresh_token"),
+        "{events:?}"
     );
+    arrive(&mut wire, request(Endpoint::Api, "/v1/me", &[], ""));
+    let events = tell(&mut wire, replied(500, ""));
+    assert!(matches!(&events[..], [What::Api { status: 500, .. }, What::Replied { status: 500, .. }]), "{events:?}");
 }
 
 #[test]

@@ -20,7 +20,7 @@ use url::Url;
 
 pub use error::AgentError;
 use fetch::{Deadline, Network};
-pub use page::visible_text;
+use page::words_of_page;
 use request::Request;
 
 use super::{
@@ -121,8 +121,6 @@ pub struct Look {
     pub status: i32,
     /// The body as it came, at most 1 MiB.
     pub body: String,
-    /// Visible text and targets of links and forms.
-    pub text: String,
     /// Where the page came from; none for a program's output.
     pub url: Option<Url>,
     /// From here a redirect, a link, a form or a button leads to the authorise endpoint.
@@ -216,7 +214,6 @@ impl Agent {
         let way = self.find_way(&answer, Deadline::after(limit)).await;
         Ok(Look {
             status: i32::from(answer.status),
-            text: if answer.is_html() { visible_text(&answer.body) } else { answer.body.clone() },
             url: Some(answer.url),
             body: answer.body,
             leads_to_authorize: way.is_some(),
@@ -269,6 +266,6 @@ fn no_way(answer: &Answer, hint: &str) -> AgentError {
 }
 
 fn beginning(answer: &Answer) -> String {
-    let text = if answer.is_html() { visible_text(&answer.body) } else { answer.body.clone() };
+    let text = if answer.is_html() { words_of_page(&answer.body) } else { answer.body.clone() };
     text.chars().take(200).collect()
 }

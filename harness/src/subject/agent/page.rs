@@ -4,49 +4,14 @@ use regex::Regex;
 use scraper::{ElementRef, Html, Selector};
 use url::Url;
 
-/// How far up it is looked for something that hides a text; pages nested deeper are made to be nested.
-const ANCESTORS: usize = 64;
-
-/// The text a person sees, with the targets of links and forms in brackets; no scripts, no styles, nothing hidden.
-#[must_use]
-pub fn visible_text(html: &str) -> String {
+/// The words of a page, for a message; no scripts, no styles. What a person sees of it is for `collect` to tell.
+pub(super) fn words_of_page(html: &str) -> String {
     let document = Html::parse_document(html);
-    let mut words = Vec::new();
-    for node in document.root_element().descendants() {
-        let parent = node.parent().and_then(ElementRef::wrap);
-        if let Some(text) = node.value().as_text() {
-            if parent.is_none_or(|parent| !is_silent(parent)) && !is_hidden(node.ancestors().filter_map(ElementRef::wrap)) {
-                words.extend(text.split_whitespace().map(str::to_owned));
-            }
-        } else if let Some(element) = ElementRef::wrap(node) {
-            let own = std::iter::once(element).chain(node.ancestors().filter_map(ElementRef::wrap));
-            if let Some(said) = said_by_attribute(element).filter(|_| !is_hidden(own)) {
-                words.push(said);
-            }
-        }
-    }
-    words.join(" ")
-}
-
-fn is_silent(element: ElementRef<'_>) -> bool {
-    matches!(element.value().name(), "script" | "style" | "template" | "noscript" | "title" | "head")
-}
-
-fn is_hidden<'a>(line: impl Iterator<Item = ElementRef<'a>>) -> bool {
-    line.take(ANCESTORS).any(|element| {
-        let style: String = element.attr("style").unwrap_or_default().chars().filter(|c| !c.is_whitespace()).collect();
-        element.attr("hidden").is_some() || style.contains("display:none")
-    })
-}
-
-fn said_by_attribute(element: ElementRef<'_>) -> Option<String> {
-    match element.value().name() {
-        "a" | "area" => element.attr("href").map(|target| format!("[{target}]")),
-        "form" => element.attr("action").map(|target| format!("[{target}]")),
-        "img" => element.attr("alt").map(str::to_owned),
-        "input" if matches!(element.attr("type"), Some("submit" | "button")) => element.attr("value").map(str::to_owned),
-        _ => None,
-    }
+    let is_said =
+        |parent: ElementRef<'_>| !matches!(parent.value().name(), "script" | "style" | "template" | "noscript" | "title" | "head");
+    let said = document.root_element().descendants().filter(|node| node.parent().and_then(ElementRef::wrap).is_none_or(is_said));
+    let texts = said.filter_map(|node| node.value().as_text());
+    texts.flat_map(|text| text.split_whitespace()).collect::<Vec<_>>().join(" ")
 }
 
 /// A page with everything on it that leads on.
@@ -230,17 +195,16 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_seen_is_text() {
+    fn the_words_of_a_page_are_without_its_scripts() {
         let html = "<html><head><title>t</title><style>s{}</style></head><body><p>Access <b>expired</b></p><script>var x</script>\
-                    <div hidden>not this</div><div style='display: none'><p>nor this</p></div><a href='/c?x=1'>Reconnect</a>\
-                    <form action='/f'><input type=submit value='Go on'></form></body></html>";
-        assert_eq!(visible_text(html), "Access expired [/c?x=1] Reconnect [/f] Go on");
+                    <a href='/c?x=1'>Reconnect</a></body></html>";
+        assert_eq!(words_of_page(html), "Access expired Reconnect");
     }
 
     #[test]
     fn a_page_nested_without_end_is_read() {
         let html = format!("{}deep", "<div>".repeat(3_000));
-        assert_eq!(visible_text(&html), "deep");
+        assert_eq!(words_of_page(&html), "deep");
         assert!(page(&html).links.is_empty());
     }
 

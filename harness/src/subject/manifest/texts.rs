@@ -25,10 +25,15 @@ const VERBATIM: &[&str] =
 const VERBATIM_TABLES: &[&str] = &["not_applicable", "api", "build", "features", "intercept", "provider"];
 /// Keys that hold an address that the harness itself goes to.
 const ADDRESSES: &[&str] = &["http", "poll", "get", "ready", "attach", "urls"];
-/// Placeholders that have a value in some places only.
+/// Placeholders that have a value in some places only, or, in this release, nowhere.
 const LOCAL: &[(&str, &[&str], &str)] = &[
     ("callback_url", &["connect.callback"], "it has a value in connect.callback only"),
     ("item_id", &["trigger"], "it has a value in [trigger] and [[trigger.also]] only"),
+    ("notify_url", &[], "this release serves none; prompts are read from pages, programs and logs"),
+    ("smtp_url", &[], "this release serves none; prompts are read from pages, programs and logs"),
+    ("otlp_url", &[], "this release serves none; logs are read from files, stdout and stderr"),
+    ("webhook_secret", &[], "this release signs no webhooks"),
+    ("proxy_url", &[], "this release does not intercept"),
 ];
 
 /// Checks all texts.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{
     Callback, Count, Done, HttpCall, LogPattern, Opens, Ready, Reload, StatusPattern, Step, StopHow, Verb,
     places::{MISSING, Wrong},
-    raw::{RawCallback, RawConnect, RawCount, RawDone, RawLogJson, RawPattern, RawReady, RawReload, RawStep, RawStop, RawVerb, SignalName},
+    raw::{RawCallback, RawConnect, RawCount, RawDone, RawLogJson, RawPattern, RawReady, RawReload, RawStep, RawStop, RawVerb},
     values::{Scalar, Statuses, TextOr},
     wording::example,
 };
@@ -193,7 +193,7 @@ pub(super) fn ready(path: &str, raw: Option<TextOr<RawReady>>) -> Result<Ready, 
 /// How a new secret is taken.
 pub(super) fn reload(path: &str, raw: &RawReload) -> Result<Reload, Wrong> {
     match (raw.signal, verb_or(path, raw.verb(), &[("signal", raw.signal.is_some())])?) {
-        (Some(name), _) => Ok(Reload::Signal(signal(name))),
+        (Some(name), _) => Ok(Reload::Signal(name)),
         (None, Some(verb)) => Ok(Reload::Verb(verb)),
         (None, None) => Err(lacks_form(path, "signal, http or run")),
     }
@@ -202,7 +202,7 @@ pub(super) fn reload(path: &str, raw: &RawReload) -> Result<Reload, Wrong> {
 /// How the subject is asked to end.
 pub(super) fn stop(raw: &RawStop) -> Result<StopHow, Wrong> {
     let verb = verb_or("stop", raw.verb(), &[("signal", raw.signal.is_some())])?;
-    Ok(verb.map_or_else(|| StopHow::Signal(raw.signal.map_or(Signal::Term, signal)), StopHow::Verb))
+    Ok(verb.map_or_else(|| StopHow::Signal(raw.signal.unwrap_or(Signal::Term)), StopHow::Verb))
 }
 
 /// What a log line looks like.
@@ -220,18 +220,6 @@ pub(super) fn log_pattern(path: &str, raw: Option<TextOr<RawLogJson>>) -> Result
 /// Values as text.
 pub(super) fn plain(scalars: BTreeMap<String, Scalar>) -> BTreeMap<String, String> {
     scalars.into_iter().map(|(key, Scalar(text))| (key, text)).collect()
-}
-
-fn signal(name: SignalName) -> Signal {
-    match name {
-        SignalName::Hup => Signal::Hup,
-        SignalName::Int => Signal::Int,
-        SignalName::Quit => Signal::Quit,
-        SignalName::Term => Signal::Term,
-        SignalName::Kill => Signal::Kill,
-        SignalName::Usr1 => Signal::Usr1,
-        SignalName::Usr2 => Signal::Usr2,
-    }
 }
 
 /// At most one of these keys may be there.

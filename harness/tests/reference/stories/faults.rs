@@ -82,6 +82,7 @@ pub async fn refusals(defects: &[&'static str]) -> Misses {
             on,
             at: Point::Arrived,
             fate: Fate::Status { code, error: None, description: None, retry_after: None },
+            until: None,
         });
         let mark = bench.mark();
         bench.trigger().await;

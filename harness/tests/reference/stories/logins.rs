@@ -53,14 +53,14 @@ pub async fn logins(defects: &[&'static str]) -> Misses {
     bench.get("/connect").await;
     let on = Match { endpoint: Some(Endpoint::Token), grant: Some("authorization_code".into()), times: Some(1), ..Match::default() };
     let fate = Fate::Status { code: 400, error: Some("invalid_grant".into()), description: None, retry_after: None };
-    let rule = bench.control.install(Rule { on, at: Point::Arrived, fate });
+    let rule = bench.control.install(Rule { on, at: Point::Arrived, fate, until: None });
     bench.get("/connect").await;
     bench.control.remove(rule);
     sheet.holds("REAUTH-07", bench.trigger().await.as_deref() == Some("work_done"));
 
     let job = Match { endpoint: Some(Endpoint::Api), path: Some("/v3/export-jobs/".into()), times: Some(1), ..Match::default() };
     bench.control.add_work(UnitKind::Export, 1);
-    let rule = bench.control.install(Rule { on: job, at: Point::Arrived, fate: UNAVAILABLE });
+    let rule = bench.control.install(Rule { on: job, at: Point::Arrived, fate: UNAVAILABLE, until: None });
     bench.get("/connect").await;
     let mark = bench.mark();
     bench.trigger().await;

@@ -32,7 +32,7 @@ pub async fn outage(defects: &[&'static str]) -> Misses {
         refreshing(&mut sheet, &bench, &old, from, mark);
     }
     let put = Match { endpoint: Some(Endpoint::Api), method: Some("PUT".into()), times: Some(1), ..Match::default() };
-    let rule = bench.control.install(Rule { on: put, at: Point::Arrived, fate: UNAVAILABLE });
+    let rule = bench.control.install(Rule { on: put, at: Point::Arrived, fate: UNAVAILABLE, until: None });
     add(&bench);
     bench.trigger().await;
     bench.control.remove(rule);

@@ -45,7 +45,7 @@ pub async fn races(defects: &[&'static str]) -> Misses {
 
     // Two calls meet 401 at once; one of them refreshes.
     let on = Match { endpoint: Some(Endpoint::Api), path: Some("/v2/employees".into()), times: Some(2), ..Match::default() };
-    let rule = bench.control.install(Rule { on, at: Point::Arrived, fate: Fate::Hold("siblings".into()) });
+    let rule = bench.control.install(Rule { on, at: Point::Arrived, fate: Fate::Hold("siblings".into()), until: None });
     let rejecting = async {
         drop(tokio::time::timeout(Duration::from_secs(5), bench.control.until_held("siblings", 2)).await);
         bench.reject();

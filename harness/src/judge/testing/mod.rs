@@ -10,6 +10,8 @@ use regrant_mock_server::{
     journal::{AuthStyle, Carried, Endpoint},
 };
 
+pub(crate) mod gallery;
+
 use super::{Terms, View, WorkKind};
 use crate::{
     catalogue::{Finding, Verdict, find},

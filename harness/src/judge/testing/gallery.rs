@@ -1,0 +1,127 @@
+//! Whole stories of every kind, upright and not.
+
+use regrant_mock_server::{
+    authority::{Cause, TokenState},
+    fault::scenario::Status,
+    journal::AuthStyle,
+};
+
+use super::{Answer, Story, found};
+use crate::evidence::*;
+
+const DEAD: TokenState = TokenState::Revoked(Cause::User);
+
+/// Honest stories: together they decide every requirement.
+pub(crate) fn honest() -> Vec<Story> {
+    vec![
+        Story::honest(),
+        Story::connected().dies().asked_in_vain(2).rest().restarted().asked_in_vain(2).rest().comes_back(),
+        Story::connected().dies().declines(2).rest().restarted().declines(2).rest().comes_back().restarted().works().rest().comes_back(),
+        busy(),
+        outage(),
+        held_refresh(),
+        refreshed_and_killed(),
+        logins(),
+        barred(),
+        dead_with_the_old_secret(),
+        refused_as_invalid_token(),
+    ]
+}
+
+/// Stories with a fault each, and what it breaks.
+pub(crate) fn faulty() -> Vec<(&'static str, Story)> {
+    let dead = || Story::connected().dies();
+    let calls = |story: Story| story.trigger().calls_api(Some("access#1"), DEAD, 401).answered(Outcome::Accepted);
+    let presents = |story: Story| story.trigger().refuses("refresh#1", "invalid_grant").answered(Outcome::Accepted);
+    let end = |story: Story| story.asked_in_vain(1).rest().epilogue();
+    let lies = dead().with(|s| s.subject.says = Some(Status::Connected)).rest();
+    let keeps = Story::connected().revoked().rejected().trigger().api(401).refused("invalid_grant").gives_up();
+    let keeps = keeps.with(|s| s.subject.keeps = vec!["access#1".into(), "refresh#1".into()]).answered(Outcome::Accepted).rest();
+    let mute = dead().without(|e| e.n > 46 && matches!(e.what, What::Log { .. }));
+    let purges =
+        Story::connected().rejected().trigger().faulted(Answer::Unavailable).with(|s| s.subject.keeps.clear()).answered(Outcome::Accepted);
+    let hammers = Story::connected().rejected().trigger();
+    let hammers = (0..25).fold(hammers, |story, _| story.faulted(Answer::Unavailable)).answered(Outcome::Accepted);
+    let leak = Story::connected().log("a line with a token");
+    let line = u32::try_from(leak.history.events.len()).expect("short");
+    let leak = leak.event(What::CanarySeen { found: found("access#1", Place::Log(LogStream::Stdout)), seen: line });
+    vec![
+        ("STOP-01", end(calls(dead()))),
+        ("STOP-02", end(presents(dead()))),
+        ("STOP-03", end(calls(dead()))),
+        ("STOP-04", end(calls(dead().asked_in_vain(2).rest().restarted()))),
+        ("PURGE-01", end(calls(dead().asked_in_vain(2).rest().restarted()))),
+        ("PURGE-02", end(presents(dead().asked_in_vain(2).rest().restarted()))),
+        ("PURGE-03", keeps.clone().asked_in_vain(2).rest().epilogue()),
+        ("PURGE-04", keeps.asked_in_vain(2).rest().epilogue()),
+        ("MARK-01", lies.asked_in_vain(2).rest().epilogue()),
+        ("LOG-01", mute.rest().trigger().answered(Outcome::Accepted).rest()),
+        ("RETRY-01", purges.rest().trigger().refreshes().delivers().answered(Outcome::Accepted).rest()),
+        ("RETRY-02", hammers.rest()),
+        ("SECRET-01", leak.rest()),
+        ("RECOVER-08", dead().crashed(1).rest()),
+        ("REAUTH-04", dead().sets_out().authorizes().exchanges().exchanges().arrives().rest()),
+    ]
+}
+
+fn busy() -> Story {
+    let story = Story::connected().adds_work(1).dies().adds_work(2).asked_in_vain(2).rest().restarted().asked_in_vain(1).rest();
+    story.comes_back()
+}
+
+fn outage() -> Story {
+    let story = Story::connected().adds_work(1).rejected();
+    let story = (0..3).fold(story, |story, _| {
+        story.trigger().faulted(Answer::Unavailable).log("WARN token endpoint unavailable").answered(Outcome::Accepted).rest()
+    });
+    let story = story.trigger().refreshes().delivers().answered(Outcome::Accepted).rest().works().rest();
+    story.dies().asked_in_vain(2).rest().epilogue()
+}
+
+fn held_refresh() -> Story {
+    let story = Story::connected().adds_work(1).rejected().trigger().api(401).token_asked();
+    let exchange = story.exchange();
+    let pair = Answer::Tokens("access#2".into(), Some("refresh#2".into()));
+    let story = story.token_decided("refresh_token", Some("refresh#1"), AuthStyle::Basic, &pair);
+    let story = story.event(What::Held { exchange, gate: "refresh".into() });
+    let story = (0..4).fold(story, |story, _| story.trigger().answered(Outcome::Accepted));
+    let story = story.with(|s| s.pair = 2).event(What::Released { exchange, dropped: false });
+    let reply = Reply::Tokens { access: "access#2".into(), refresh: Some("refresh#2".into()), expires_in: Some(900) };
+    let story = story.event(What::Replied { exchange, status: 200, reply }).event(What::Read { exchange });
+    story.delivers().rest().adds_work(1).works().works().rest().epilogue()
+}
+
+fn refreshed_and_killed() -> Story {
+    let refreshed = |story: Story| story.rejected().trigger().api(401).refreshes().delivers();
+    let story = refreshed(Story::connected()).answered(Outcome::Accepted).rest().works().rest();
+    let story = refreshed(story).killed().answered(Outcome::NoAnswer).started();
+    refreshed(story).answered(Outcome::Accepted).rest().works().rest().epilogue()
+}
+
+fn logins() -> Story {
+    let story = (0..3).fold(Story::connected(), |story, _| {
+        story.called(Verb::Connect, Some(Wanted::Abandon), None).authorize_request(Authorized::Page).answered(Outcome::Accepted)
+    });
+    let story = story.sets_out().authorizes();
+    let callback = What::CallbackDelivered { call: story.call(), forged: true, status: None, code: None };
+    story.event(callback).exchanges().arrives().works().rest().epilogue()
+}
+
+fn barred() -> Story {
+    let story = Story::connected().event(What::SecretRotated { secret: "secret#2".into() }).rejected().trigger().api(401);
+    let story =
+        story.refused("invalid_client").log("ERROR Pleo refused the client's credentials: invalid_client").answered(Outcome::Accepted);
+    let story = story.rest().asked_in_vain(2).rest().stopped().event(What::SecretHanded).started();
+    story.trigger().refreshes().delivers().answered(Outcome::Accepted).rest().comes_back()
+}
+
+fn dead_with_the_old_secret() -> Story {
+    let story = Story::connected().event(What::SecretRotated { secret: "secret#2".into() }).revoked();
+    let story = story.stopped().event(What::SecretHanded).started().rejected().trigger().api(401).refused("invalid_grant").gives_up();
+    story.answered(Outcome::Accepted).rest().asked_in_vain(2).rest().epilogue()
+}
+
+fn refused_as_invalid_token() -> Story {
+    let story = Story::connected().revoked().rejected().trigger().api(401).refused("invalid_token").gives_up();
+    story.answered(Outcome::Accepted).rest().asked_in_vain(2).rest().epilogue()
+}

@@ -1,0 +1,204 @@
+//! The subject's life: started, stopped, killed, paused, restarted, given a new secret, revived.
+
+use std::{collections::BTreeMap, sync::atomic::Ordering};
+
+use super::{
+    StageError,
+    cast::{COMMAND, Cast},
+    setup,
+};
+use crate::{
+    evidence::What,
+    subject::{
+        Follow,
+        manifest::{Argv, Reload, Role, Start, StopHow, Verb},
+    },
+};
+
+/// How often a start is tried when the port turns out to be taken.
+const STARTS: usize = 3;
+/// How often the harness restarts a subject that ends by itself, where the manifest asks for it.
+const RESTARTS: u32 = 5;
+
+impl Cast {
+    /// Starts the subject with the newest secret.
+    pub(super) async fn start(&mut self) -> Result<(), StageError> {
+        self.hand_secret()?;
+        self.hung.store(false, Ordering::Release);
+        let Some(start) = self.start_table() else { return Ok(()) };
+        let Some(run) = start.run.clone() else { return Ok(()) };
+        self.last_stimulus = self.recorder.now();
+        let mut last = None;
+        for _ in 0..STARTS {
+            match self.start_once(&start, &run).await {
+                Ok(()) => return Ok(()),
+                Err(taken @ StageError::PortTaken { .. }) => {
+                    last = Some(taken);
+                    self.kill_all(false).await?;
+                    // Once it has been up, its address is known to the provider and to the browser, and stays.
+                    if self.restarts == 0 {
+                        self.new_ports()?;
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Err(last.unwrap_or_else(|| StageError::Environment("the subject could not be started".into())))
+    }
+
+    async fn start_once(&mut self, start: &Start, run: &Argv) -> Result<(), StageError> {
+        for also in start.also.iter().filter(|a| a.role == Role::Subject) {
+            let id = self.spawn(&also.name, &also.run, &also.cwd.clone(), &also.env, &also.ready, also.timeout).await?;
+            self.running.push(id);
+        }
+        let id = self.spawn("subject", run, &start.cwd, &BTreeMap::new(), &start.ready, start.timeout).await?;
+        self.running.push(id);
+        Ok(())
+    }
+
+    /// Fresh ports and what follows from them; everything else stays as it was handed over.
+    fn new_ports(&mut self) -> Result<(), StageError> {
+        let (fresh, ports) = setup::first_bindings(&self.setting, &self.sandbox)?;
+        for name in std::iter::once("port".to_owned()).chain(self.setting.manifest.port_names().iter().map(|n| format!("port:{n}"))) {
+            if let Some(value) = fresh.get(&name) {
+                self.bindings.set(name, value.to_owned());
+            }
+        }
+        if let Some(base) = fresh.get("base_url") {
+            self.bindings.set("base_url", base.to_owned());
+        }
+        if let Some(uri) = fresh.get("redirect_uri") {
+            self.bindings.set("redirect_uri", uri.to_owned());
+        }
+        self.ports = ports;
+        self.driver.env = setup::environment(&self.setting, &self.sandbox, &self.bindings)?;
+        Ok(())
+    }
+
+    /// Puts a secret that was rotated into the subject's environment.
+    fn hand_secret(&mut self) -> Result<(), StageError> {
+        let Some(secret) = self.secret_pending.take() else { return Ok(()) };
+        self.bindings.set("client_secret", secret);
+        self.driver.env = setup::environment(&self.setting, &self.sandbox, &self.bindings)?;
+        self.recorder.record(What::SecretHanded);
+        Ok(())
+    }
+
+    /// Gives the subject the newest secret: by `start.reload`, else by a restart.
+    pub(super) async fn reload(&mut self) -> Result<(), StageError> {
+        match self.setting.manifest.start.as_ref().and_then(|s| s.reload.clone()) {
+            None => self.restart().await,
+            Some(reload) => {
+                self.hand_secret()?;
+                match reload {
+                    Reload::Signal(signal) => {
+                        for id in self.running.clone() {
+                            self.supervisor.signal(id, signal).await?;
+                        }
+                    }
+                    Reload::Verb(verb) => {
+                        self.driver.perform("reload", &verb, &self.bindings, Follow::Never, COMMAND).await?;
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Ends the subject in good order.
+    pub(super) async fn stop(&mut self) -> Result<(), StageError> {
+        let how = self.setting.manifest.stop.clone();
+        for id in self.running.iter().rev().copied().collect::<Vec<_>>() {
+            if let Some(incarnation) = self.expect_end(id) {
+                self.recorder.record(What::ProcessStopping { incarnation, kill: false });
+            }
+        }
+        match &how.how {
+            StopHow::Signal(signal) => {
+                for id in self.running.iter().rev() {
+                    self.supervisor.signal(*id, *signal).await?;
+                }
+            }
+            StopHow::Verb(verb) => self.side_verb("stop", verb).await?,
+        }
+        for id in self.running.clone() {
+            self.supervisor.wait_exit(id, how.grace).await?;
+        }
+        self.kill_all(false).await
+    }
+
+    /// kill -9, whatever it is doing.
+    pub(super) async fn kill(&mut self) -> Result<(), StageError> {
+        if let Some(verb) = self.setting.manifest.stop.kill.clone() {
+            self.side_verb("kill", &verb).await?;
+        }
+        self.kill_all(true).await
+    }
+
+    async fn side_verb(&self, name: &str, verb: &Verb) -> Result<(), StageError> {
+        self.driver.perform(name, verb, &self.bindings, Follow::Never, COMMAND).await?;
+        Ok(())
+    }
+
+    /// Ends all that runs; `told` enters it as a kill.
+    async fn kill_all(&mut self, told: bool) -> Result<(), StageError> {
+        for id in std::mem::take(&mut self.running).into_iter().rev() {
+            if let Some(incarnation) = self.expect_end(id).filter(|_| told) {
+                self.recorder.record(What::ProcessStopping { incarnation, kill: true });
+            }
+            self.supervisor.kill_tree(id).await?;
+            self.supervisor.wait_exit(id, COMMAND).await?;
+        }
+        Ok(())
+    }
+
+    /// Holds the subject still: by `stop.pause`, else by SIGSTOP to its processes.
+    pub(super) async fn pause(&mut self) -> Result<(), StageError> {
+        if let Some(verb) = self.setting.manifest.stop.pause.clone() {
+            return self.side_verb("pause", &verb).await;
+        }
+        for id in &self.running {
+            self.supervisor.pause(*id).await?;
+        }
+        Ok(())
+    }
+
+    /// Lets it go on: by `stop.resume`, else by SIGCONT.
+    pub(super) async fn resume(&mut self) -> Result<(), StageError> {
+        if let Some(verb) = self.setting.manifest.stop.resume.clone() {
+            return self.side_verb("resume", &verb).await;
+        }
+        for id in &self.running {
+            self.supervisor.resume(*id).await?;
+        }
+        Ok(())
+    }
+
+    /// Ends and starts again.
+    pub(super) async fn restart(&mut self) -> Result<(), StageError> {
+        if self.start_table().is_none() {
+            return self.hand_secret();
+        }
+        self.stop().await?;
+        self.restarts += 1;
+        self.start().await
+    }
+
+    /// Where the manifest wants the harness to play the supervisor: starts again what ended by itself.
+    pub(super) async fn revive(&mut self) -> Result<(), StageError> {
+        let wanted = self.setting.manifest.start.as_ref().is_some_and(|s| s.restart_on_exit);
+        while let Ok(id) = self.exits.try_recv() {
+            if wanted && self.running.contains(&id) && self.restarts < RESTARTS {
+                self.kill_all(false).await?;
+                self.restarts += 1;
+                self.start().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the subject's main process runs, or need not.
+    pub(super) fn is_up(&self) -> bool {
+        self.start_table().is_none() || !self.running.is_empty()
+    }
+}

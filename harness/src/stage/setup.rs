@@ -1,0 +1,132 @@
+//! Setting the stage: bindings and ports, the provider, the environment, the user's browser, what is scanned for secrets.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use regrant_mock_server::{ApiReply, ClientConfig, ConsentMode, Provider, ProviderConfig, authority::Policy};
+use url::Url;
+
+use super::{Setting, StageError, recorder::Recorder};
+use crate::{
+    collect::ScanPlan,
+    subject::{
+        Agent, AgentSetup, Bindings, PortLease, Sandbox, lease_port,
+        manifest::{FixedClient, Reply, Verb},
+    },
+};
+
+pub(super) fn first_bindings(setting: &Setting, sandbox: &Sandbox) -> Result<(Bindings, Vec<PortLease>), StageError> {
+    let lease = || lease_port().map_err(|e| StageError::Environment(e.to_string()));
+    let mut bindings = Bindings::new();
+    let port = lease()?;
+    bindings.set("port", port.port().to_string()).set("base_url", format!("http://127.0.0.1:{}", port.port()));
+    let mut ports = vec![port];
+    for name in setting.manifest.port_names() {
+        let port = lease()?;
+        bindings.set(format!("port:{name}"), port.port().to_string());
+        ports.push(port);
+    }
+    bindings.set("run_id", sandbox.run_id()).set("state_dir", sandbox.state_dir().to_string_lossy());
+    bindings.set("process", "0").set("connection", "").set("item_id", "");
+    if let Some(uri) = setting.manifest.start.as_ref().and_then(|s| s.redirect_uri.as_ref()) {
+        let uri = bindings.fill(uri)?;
+        bindings.set("redirect_uri", uri);
+    }
+    Ok((bindings, ports))
+}
+
+pub(super) async fn start_provider(
+    setting: &Setting,
+    recorder: &Recorder,
+    policy: Policy,
+    bindings: &Bindings,
+) -> Result<Provider, StageError> {
+    let terms = &setting.manifest.provider;
+    let fixed = terms.client.clone().unwrap_or(FixedClient { id: None, secret: None });
+    let client = ClientConfig {
+        id: fixed.id,
+        secret: fixed.secret,
+        public: setting.manifest.features.confidential == Some(false),
+        redirect_uris: bindings.get("redirect_uri").map(str::to_owned).into_iter().collect(),
+        scopes: terms.scopes.clone(),
+        pkce_exempt: terms.pkce_optional,
+    };
+    let mut config = ProviderConfig::local(setting.seed);
+    config.epoch = recorder.epoch();
+    config.policy = policy;
+    config.tls = terms.tls;
+    config.reachable_as.clone_from(&terms.reachable_as);
+    config.clients = vec![client];
+    config.consent = ConsentMode::Auto;
+    if let Some(listen) = terms.listen {
+        config.listen = listen;
+    }
+    let reply = |r: &Reply| ApiReply { method: r.method.clone(), path: r.path.clone(), status: r.status, json: r.json.clone() };
+    config.replies = setting.manifest.replies.iter().map(reply).collect();
+    Provider::start(config).await.map_err(|e| StageError::Environment(format!("the mock provider did not start: {e}")))
+}
+
+pub(super) fn bind_provider(bindings: &mut Bindings, provider: &Provider, setting: &Setting, sandbox: &Sandbox) -> Result<(), StageError> {
+    let urls = provider.urls();
+    let (id, secret) = provider.client();
+    bindings
+        .set("authorize_url", urls.authorize.clone())
+        .set("token_url", urls.token.clone())
+        .set("introspect_url", urls.introspect.clone())
+        .set("api_url", urls.api.clone())
+        .set("client_id", id)
+        .set("client_secret", secret.unwrap_or_default())
+        .set("scopes", setting.manifest.provider.scopes.join(" "));
+    let ca_file = sandbox.path().join("ca.pem");
+    if let Some(pem) = provider.ca_pem() {
+        std::fs::write(&ca_file, pem).map_err(|e| StageError::Environment(format!("cannot write {}: {e}", ca_file.display())))?;
+    }
+    bindings.set("ca_file", ca_file.to_string_lossy());
+    Ok(())
+}
+
+/// The clean environment, `[start.env]`, and the trust variables of the common runtimes where the provider speaks TLS.
+pub(super) fn environment(setting: &Setting, sandbox: &Sandbox, bindings: &Bindings) -> Result<BTreeMap<String, String>, StageError> {
+    let start = setting.manifest.start.as_ref();
+    let mut env = sandbox.env(start.map_or(&[], |s| s.inherit.as_slice()));
+    if setting.manifest.provider.tls {
+        let ca = bindings.get("ca_file").unwrap_or_default().to_owned();
+        for name in ["SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"] {
+            env.insert(name.to_owned(), ca.clone());
+        }
+    }
+    if let Some(start) = start {
+        env.extend(bindings.fill_map(&start.env)?);
+    }
+    Ok(env)
+}
+
+pub(super) fn new_agent(setting: &Setting, provider: &Provider, bindings: &Bindings, token: String) -> Result<Agent, StageError> {
+    let urls = provider.urls();
+    let url = |text: &str| Url::parse(text).map_err(|e| StageError::Harness(format!("{text} is no URL: {e}")));
+    let connect_url = match &setting.manifest.connect.verb {
+        Verb::Http(call) if call.steps.is_empty() => Some(bindings.fill(&call.url)?),
+        _ => None,
+    };
+    let setup = AgentSetup {
+        authorize_endpoint: url(&urls.authorize)?,
+        provider: vec![url(&urls.token)?, url(&urls.api)?],
+        provider_address: None,
+        token,
+        ca_pem: provider.ca_pem().map(str::to_owned),
+        logins: setting.manifest.logins.clone(),
+        connect_url,
+    };
+    Agent::new(setup).map_err(|e| StageError::Harness(e.to_string()))
+}
+
+pub(super) fn scan_plan(setting: &Setting, sandbox: &Sandbox, bindings: &Bindings, log_globs: Vec<String>) -> Result<ScanPlan, StageError> {
+    let mut roots = vec![sandbox.path().to_owned()];
+    for path in &setting.manifest.storage.paths {
+        let path = PathBuf::from(bindings.fill(path)?);
+        let path = if path.is_absolute() { path } else { setting.manifest.base_dir.join(path) };
+        if !path.starts_with(sandbox.path()) {
+            roots.push(path);
+        }
+    }
+    Ok(ScanPlan { roots, log_globs, exclude: Vec::new(), sandbox_root: sandbox.path().to_owned() })
+}
