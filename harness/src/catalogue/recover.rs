@@ -327,7 +327,7 @@ fn got_nothing(view: &View<'_>, call: &Call<'_>) -> bool {
 fn undisturbed(view: &View<'_>, called: Mark) -> bool {
     let up = |what: &What| matches!(what, What::ProcessReady { .. });
     let down = |what: &What| matches!(what, What::ProcessStopping { .. });
-    let last = view.events().filter(|(mark, what)| *mark < called && (up(what) || down(what))).last();
+    let last = view.events().rfind(|(mark, what)| *mark < called && (up(what) || down(what)));
     let answered = view.calls.iter().find(|c| c.called == called).and_then(|c| c.answered).map_or(Mark::END, |(mark, _)| mark);
     let stopped_meanwhile = view.events().any(|(mark, what)| mark > called && mark < answered && down(what));
     !last.is_some_and(|(_, what)| down(what)) && !stopped_meanwhile

@@ -154,7 +154,7 @@ fn refresh_03(view: &View<'_>) -> Finding {
     let Some(killed) = view.marks(|w| matches!(w, What::ProcessStopping { kill: true, .. })).first().copied() else {
         return unrealised(view, "the subject was not killed in this story");
     };
-    let newest = view.exchanges.iter().filter(|x| x.is_refresh() && x.arrived < killed && x.pair().is_some()).next_back();
+    let newest = view.exchanges.iter().rfind(|x| x.is_refresh() && x.arrived < killed && x.pair().is_some());
     let Some((x, (access, _))) = newest.and_then(|x| Some((x, x.pair()?))) else {
         return unrealised(view, "no refresh succeeded before the kill");
     };

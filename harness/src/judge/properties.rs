@@ -159,7 +159,7 @@ fn an_event_that_no_check_names_changes_no_verdict() {
 type Dice = ([u8; 10], u16);
 
 fn token(die: u8, kind: &str) -> Option<String> {
-    (die % 5 != 0).then(|| format!("{kind}#{}", die % 4))
+    if die.is_multiple_of(5) { None } else { Some(format!("{kind}#{}", die % 4)) }
 }
 
 fn state(die: u8) -> TokenState {

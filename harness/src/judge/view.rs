@@ -206,7 +206,7 @@ impl<'h> View<'h> {
     /// What could have caused something that began at `moment`: the last thing asked of the subject before it. Starts and pages read count, too.
     #[must_use]
     pub fn stimulus_before(&self, moment: Micros) -> Option<Mark> {
-        self.events().filter(|(mark, what)| mark.at <= moment && is_stimulus(what)).map(|(mark, _)| mark).last()
+        self.events().rfind(|(mark, what)| mark.at <= moment && is_stimulus(what)).map(|(mark, _)| mark)
     }
 
     /// Starts of the subject's process, in order.

@@ -31,60 +31,24 @@ fn an_honest_story_passes() {
     Story::honest().undecided("REAUTH-05", "no forged callback was delivered");
 }
 
+/// A changed part of an authorise request.
+fn part(what: &mut What, name: &str) {
+    let What::Authorize { response_type, redirect_uri, challenge, method, result, .. } = what else { return };
+    match name {
+        "response_type" => *response_type = Some("token".into()),
+        "redirect URI" => redirect_uri.push('/'),
+        "no S256 challenge" => *challenge = None,
+        "S256" => *method = Some("plain".into()),
+        "showed an error" => *result = Authorized::Shown("invalid_request".into()),
+        "sent back invalid_scope" => *result = Authorized::Sent("invalid_scope".into()),
+        other => panic!("{other} is no part"),
+    }
+}
+
 #[test]
 fn an_authorise_request_that_is_not_well_formed_fails() {
-    let cases: [(fn(&mut What), &str); 6] = [
-        (
-            |w| {
-                if let What::Authorize { response_type, .. } = w {
-                    *response_type = Some("token".into())
-                }
-            },
-            "response_type",
-        ),
-        (
-            |w| {
-                if let What::Authorize { redirect_uri, .. } = w {
-                    redirect_uri.push('/')
-                }
-            },
-            "redirect URI",
-        ),
-        (
-            |w| {
-                if let What::Authorize { challenge, .. } = w {
-                    *challenge = None
-                }
-            },
-            "no S256 challenge",
-        ),
-        (
-            |w| {
-                if let What::Authorize { method, .. } = w {
-                    *method = Some("plain".into())
-                }
-            },
-            "no S256 challenge",
-        ),
-        (
-            |w| {
-                if let What::Authorize { result, .. } = w {
-                    *result = Authorized::Shown("invalid_request".into())
-                }
-            },
-            "showed an error",
-        ),
-        (
-            |w| {
-                if let What::Authorize { result, .. } = w {
-                    *result = Authorized::Sent("invalid_scope".into())
-                }
-            },
-            "sent back invalid_scope",
-        ),
-    ];
-    for (change, words) in cases {
-        changed(dead().sets_out().authorizes(), change).rest().fails("REAUTH-01", words);
+    for words in ["response_type", "redirect URI", "no S256 challenge", "S256", "showed an error", "sent back invalid_scope"] {
+        changed(dead().sets_out().authorizes(), |what| part(what, words)).rest().fails("REAUTH-01", words);
     }
 }
 
@@ -94,7 +58,7 @@ fn denial_and_a_declared_exception_from_pkce_are_well_formed() {
     denied.answered(Outcome::Refused).rest().comes_back().passes("REAUTH-01");
     let plain = changed(dead().comes_back(), |w| {
         if let What::Authorize { challenge, .. } = w {
-            *challenge = None
+            *challenge = None;
         }
     });
     plain.clone().terms(|t| t.pkce_optional = true).passes("REAUTH-01");
@@ -108,7 +72,7 @@ fn fewer_scopes_fail_and_more_or_reordered_ones_do_not() {
         let scopes: Vec<String> = scopes.iter().map(|s| (*s).to_owned()).collect();
         changed(dead().sets_out().authorizes(), |w| {
             if let What::Authorize { scopes: asked, .. } = w {
-                asked.clone_from(&scopes)
+                asked.clone_from(&scopes);
             }
         })
         .rest()
@@ -143,7 +107,7 @@ fn five_fresh_attempts_pass_and_anything_used_twice_fails() {
     state(Some("7"), 4).fails("REAUTH-03", "at most 4 bits");
     let challenge = changed(five_logins(), |w| {
         if let What::Authorize { challenge, .. } = w {
-            *challenge = Some("challenge-1".into())
+            *challenge = Some("challenge-1".into());
         }
     });
     challenge.fails("REAUTH-03", "the same verifier");

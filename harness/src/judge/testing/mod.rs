@@ -316,7 +316,7 @@ impl Story {
     /// The callback was answered; the connection works.
     pub(crate) fn arrives(self) -> Self {
         let (call, code) = (self.call, format!("code#{}", self.code));
-        self.with(|story| story.is_well())
+        self.with(Self::is_well)
             .event(What::CallbackDelivered { call, forged: false, status: Some(200), code: Some(code) })
             .answered(Outcome::Accepted)
     }
