@@ -116,6 +116,17 @@ fn nothing_is_left_to_be_written() {
     assert_eq!(unfinished.map(|file| shown(&file)).collect::<Vec<_>>(), Vec::<String>::new());
 }
 
+/// The acceptance crate lists its tests by hand: one that is not listed would never run.
+#[test]
+fn every_acceptance_test_is_listed() {
+    let manifest: toml::Table = read(&root().join("tests/Cargo.toml")).parse().expect("a manifest");
+    let listed = manifest["test"].as_array().expect("a list of tests").iter().filter_map(|test| test["path"].as_str());
+    let there = fs::read_dir(root().join("tests/tests")).expect("a folder").map(|entry| entry.expect("an entry").file_name());
+    let there = there.map(|name| name.to_string_lossy().into_owned()).filter(|name| name.ends_with(".rs"));
+    let there: BTreeSet<String> = there.map(|name| format!("tests/{name}")).collect();
+    assert_eq!(listed.map(str::to_owned).collect::<BTreeSet<_>>(), there);
+}
+
 #[test]
 fn names_of_rooms_are_found_in_every_form_of_use() {
     let text =
