@@ -65,6 +65,7 @@ impl Scene {
             ca_pem: None,
             logins: if login.is_empty() { Vec::new() } else { vec![login] },
             connect_url: Some(subject.url("/pleo/begin")),
+            connect_words: vec!["Verbinden".into()],
         };
         let mut bindings = Bindings::new();
         bindings.set("base_url", subject.url(""));
@@ -125,6 +126,37 @@ async fn redirects_of_pages_are_followed_with_cookies_as_a_browser_does() {
     assert_eq!((answer.body.as_str(), answer.redirects, answer.url.path()), ("cookie: s=1", 2, "/c"));
     assert_eq!(scene.subject.lines(), ["POST /a", "GET /b?x=1", "GET /c"]);
     assert_eq!(scene.subject.asked()[0].body, "k=v+w");
+}
+
+#[tokio::test]
+async fn the_words_that_connect_clicks_lead_on_in_any_language() {
+    let scene = Scene::new(|asked, authorize| {
+        Some(match asked.target.as_str() {
+            "/" => Reply::html("<a href=/liste>Liste</a><a href=/los>verbinden</a>"),
+            "/los" => Reply::to(authorize),
+            "/fremd" => Reply::html("<a href=/los>Freigeben</a>"),
+            _ => Reply::html(""),
+        })
+    })
+    .await;
+    assert!(scene.look("/").await.leads_to_authorize);
+    assert!(!scene.look("/fremd").await.leads_to_authorize);
+}
+
+#[tokio::test]
+async fn a_form_that_posts_to_connect_leads_on_by_the_address_in_its_answer() {
+    let scene = Scene::new(|asked, authorize| {
+        let json = [("content-type", "application/json")];
+        Some(match asked.target.as_str() {
+            "/" => Reply::html("<form method=post action=/pleo/begin><button>Los</button></form>"),
+            "/other" => Reply::html("<form method=post action=/export><button>Connect</button></form>"),
+            "/pleo/begin" | "/export" => Reply::new(200, &json, &format!(r#"{{"url":"{authorize}"}}"#)),
+            _ => Reply::html(""),
+        })
+    })
+    .await;
+    assert!(scene.look("/").await.leads_to_authorize);
+    assert!(!scene.look("/other").await.leads_to_authorize);
 }
 
 #[tokio::test]

@@ -37,6 +37,7 @@ impl Scene {
             ca_pem: None,
             logins: Vec::new(),
             connect_url: None,
+            connect_words: Vec::new(),
         };
         let agent = Arc::new(Agent::new(setup).expect("an agent"));
         let driver = Driver { agent, supervisor: Arc::new(supervisor), env: sandbox.env(&[]), cwd: sandbox.path().to_owned() };

@@ -142,7 +142,9 @@ fn no_refresh(view: &View<'_>, rejected: Mark, met: &Exchange<'_>, end: Mark) ->
 fn detect_07(view: &View<'_>) -> Finding {
     let refused_at_api = |death: &Death| {
         let since = view.held_before(death.asked.at, None).and_then(|held| held.from.replied).map_or(START, |(mark, ..)| mark);
-        view.api_calls(since, death.asked).any(|x| matches!(x.replied, Some((mark, 401 | 403, _)) if mark < death.asked))
+        // The subject may act on an answer before its end has been noted as written; only what a gate held back had not come by then.
+        let out = |x: &Exchange<'_>| x.held.is_none() || x.released.is_some_and(|mark| mark < death.asked);
+        view.api_calls(since, death.asked).any(|x| matches!(x.replied, Some((_, 401 | 403, _))) && out(x))
     };
     let missing = "no refresh was refused after the API had answered 401 or 403";
     each_death_of(view, |death| death.ended == Ended::Grant && refused_at_api(death), missing, |death| took_as_end(view, death))

@@ -2,8 +2,8 @@
 
 use super::{Finding, Level::*, Requirement, Severity::*, shared::*};
 use crate::{
-    evidence::{PageSeen, Says},
-    judge::{Ended, Mark, View},
+    evidence::{PageSeen, Says, What},
+    judge::{ConnectBy, Death, Ended, Mark, View},
 };
 
 /// The group.
@@ -66,7 +66,7 @@ fn differs(a: &PageSeen, b: &PageSeen) -> bool {
 }
 
 /// The page after a refusal, with the page of the connected subject before it.
-fn pages<'h>(view: &View<'h>, check: impl Fn(&'h PageSeen, &'h PageSeen, Vec<u32>) -> Finding) -> Finding {
+fn pages<'h>(view: &View<'h>, check: impl Fn(&Death, &'h PageSeen, &'h PageSeen, Vec<u32>) -> Finding) -> Finding {
     if !view.terms.prompt {
         return Finding::locked("it is not known where a person would see that access must be restored", "[prompt]");
     }
@@ -75,12 +75,12 @@ fn pages<'h>(view: &View<'h>, check: impl Fn(&'h PageSeen, &'h PageSeen, Vec<u32
         let Some(before) = healthy(view, death.asked) else { return Finding::undecided("the page was not read while connected") };
         let seen = view.prompts().find(|(mark, _)| *mark > settled && *mark < death.until);
         let Some((mark, after)) = seen else { return Finding::undecided("the page was not read after the refusal") };
-        check(before, after, vec![death.refused.n, mark.n])
+        check(death, before, after, vec![death.refused.n, mark.n])
     })
 }
 
 fn prompt_01(view: &View<'_>) -> Finding {
-    pages(view, |before, after, cited| {
+    pages(view, |death, before, after, cited| {
         let told = before.says == Says::No && after.says == Says::Yes;
         match (after.leads_to_authorize, differs(before, after)) {
             (_, false) => {
@@ -90,13 +90,37 @@ fn prompt_01(view: &View<'_>) -> Finding {
                 "the page led to the authorise endpoint while connected, too, and what differs does not say that it must be used",
             ),
             (true, true) => Finding::pass("a way to the authorise endpoint is shown after the refusal", cited),
-            (false, true) => Finding::fail("nothing on the page leads to the authorise endpoint after the refusal", cited),
+            (false, true) => no_link(view, death, told, cited),
         }
     })
 }
 
+/// Nothing that could be clicked is there: an offence where users click, but not where a command or a script takes them on.
+fn no_link(view: &View<'_>, death: &Death, told: bool, mut cited: Vec<u32>) -> Finding {
+    let asked = view.marks(|what| matches!(what, What::Authorize { .. })).into_iter().find(|mark| *mark > death.until);
+    match (view.terms.connect, told, asked) {
+        (ConnectBy::Command, true, Some(asked)) => {
+            cited.push(asked.n);
+            Finding::pass("the user is told after the refusal, and the command that connects led to the authorise endpoint", cited)
+        }
+        (ConnectBy::Command, true, None) => {
+            Finding::undecided("the user is told, but the command that connects was not seen to work after it")
+        }
+        (ConnectBy::Command, false, _) if !view.terms.prompt_says => {
+            Finding::locked("no words were recognised that tell the user to connect again by a command", "prompt.says = \"regex\"")
+        }
+        (ConnectBy::Script, ..) => Finding::locked(
+            "no link or form on the page leads to the authorise endpoint, but `connect.opens` says that a script takes the user there, and scripts are not run",
+            "prompt.http, at an address whose answer names the address of `connect` or the authorise URL",
+        ),
+        (ConnectBy::Command, false, _) | (ConnectBy::Link, ..) => {
+            Finding::fail("nothing on the page leads to the authorise endpoint after the refusal", cited)
+        }
+    }
+}
+
 fn prompt_02(view: &View<'_>) -> Finding {
-    pages(view, |before, after, cited| match (before.says, after.says, differs(before, after)) {
+    pages(view, |_, before, after, cited| match (before.says, after.says, differs(before, after)) {
         (Says::No, Says::Yes, _) => Finding::pass("the page says that access must be restored", cited),
         (_, _, false) => Finding::undecided("the page is the same as while connected"),
         (Says::Yes, _, true) => Finding::undecided("the page says so while connected, too, though it differs now"),
@@ -118,7 +142,9 @@ fn prompt_03(view: &View<'_>) -> Finding {
     let Some(calm) = healthy(view, first.arrived) else { return Finding::undecided("the page was not read while connected") };
     let prompts = |page: &PageSeen| {
         let appeared = page.leads_to_authorize && !calm.leads_to_authorize;
-        let told = page.leads_to_authorize && page.says == Says::Yes && calm.says == Says::No;
+        // Where nothing can be clicked the words alone are the prompt.
+        let reachable = page.leads_to_authorize || view.terms.connect != ConnectBy::Link;
+        let told = reachable && page.says == Says::Yes && calm.says == Says::No;
         differs(calm, page) && (appeared || told)
     };
     let end = outcome_after(view, first.arrived);

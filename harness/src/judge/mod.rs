@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 pub use death::{Death, Ended};
 pub use exchange::{ApiFacts, Exchange, TokenFacts};
 pub use merge::{Purpose, judge};
-pub use terms::{Terms, WorkKind};
+pub use terms::{ConnectBy, Terms, WorkKind};
 pub use view::{Call, Callback, Mark, Pair, Rest, View};
 
 use crate::catalogue::{Finding, Level, Severity, Verdict};

@@ -16,6 +16,19 @@ pub enum WorkKind {
     Push,
 }
 
+/// How a user gets to the authorise endpoint.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ConnectBy {
+    /// By links, forms and redirects, which can be followed.
+    #[default]
+    Link,
+    /// By a script on the page, which takes the address from an answer; scripts are not run.
+    Script,
+    /// By a command: there is nothing to click.
+    Command,
+}
+
 /// The manifest as far as verdicts depend on it. Saved in the header of `run.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -30,6 +43,8 @@ pub struct Terms {
     pub prompt: bool,
     /// `prompt.says` is there.
     pub prompt_says: bool,
+    /// How `connect` gets to the authorise endpoint.
+    pub connect: ConnectBy,
     /// `[settings]` is there.
     pub settings: bool,
     /// `[data]` is there.
@@ -73,6 +88,7 @@ impl Default for Terms {
             status_broken: false,
             prompt: false,
             prompt_says: false,
+            connect: ConnectBy::Link,
             settings: false,
             data: false,
             disconnect: false,

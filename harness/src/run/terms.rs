@@ -1,10 +1,10 @@
 //! The manifest as far as verdicts depend on it.
 
 use crate::{
-    judge::{Terms, WorkKind},
+    judge::{ConnectBy, Terms, WorkKind},
     subject::{
         Manifest,
-        manifest::{self, LogPattern, PromptChannel},
+        manifest::{self, Connect, LogPattern, Opens, PromptChannel, Verb},
     },
 };
 
@@ -18,6 +18,7 @@ pub(super) fn terms(manifest: &Manifest, work: Option<manifest::WorkKind>) -> Te
         status_broken: manifest.status.as_ref().is_some_and(|s| s.broken.is_some()),
         prompt: manifest.prompt.as_ref().is_some_and(|p| matches!(p.channel, PromptChannel::Verb(_))),
         prompt_says: manifest.prompt.as_ref().is_some_and(|p| p.says.is_some()),
+        connect: connect_by(&manifest.connect),
         settings: manifest.settings.is_some(),
         data: manifest.data.is_some(),
         disconnect: matches!(manifest.disconnect, manifest::Disconnect::Verb(_)),
@@ -34,6 +35,14 @@ pub(super) fn terms(manifest: &Manifest, work: Option<manifest::WorkKind>) -> Te
         log_refresh_failed: manifest.logs.refresh_failed.as_ref().map(pattern),
         log_detected: manifest.logs.detected.as_ref().map(pattern),
         log_reauthentication: manifest.logs.reauthentication.as_ref().map(pattern),
+    }
+}
+
+fn connect_by(connect: &Connect) -> ConnectBy {
+    match (&connect.verb, &connect.opens) {
+        (Verb::Run(_), _) => ConnectBy::Command,
+        (_, Opens::Json(_)) => ConnectBy::Script,
+        (_, Opens::Redirect | Opens::Stdout | Opens::Browser) => ConnectBy::Link,
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
     collect::ScanPlan,
     subject::{
         Agent, AgentSetup, Bindings, PortLease, Sandbox, lease_port,
-        manifest::{FixedClient, Reply, Verb},
+        manifest::{FixedClient, Reply, Step, Verb},
     },
 };
 
@@ -107,6 +107,10 @@ pub(super) fn new_agent(setting: &Setting, provider: &Provider, bindings: &Bindi
         Verb::Http(call) if call.steps.is_empty() => Some(bindings.fill(&call.url)?),
         _ => None,
     };
+    let connect_words = match &setting.manifest.connect.verb {
+        Verb::Http(call) => call.steps.iter().filter_map(clicked).map(|text| bindings.fill(text)).collect::<Result<_, _>>()?,
+        Verb::Run(_) | Verb::Auto | Verb::Human(_) => Vec::new(),
+    };
     let setup = AgentSetup {
         authorize_endpoint: url(&urls.authorize)?,
         provider: vec![url(&urls.token)?, url(&urls.api)?],
@@ -115,8 +119,17 @@ pub(super) fn new_agent(setting: &Setting, provider: &Provider, bindings: &Bindi
         ca_pem: provider.ca_pem().map(str::to_owned),
         logins: setting.manifest.logins.clone(),
         connect_url,
+        connect_words,
     };
     Agent::new(setup).map_err(|e| StageError::Harness(e.to_string()))
+}
+
+fn clicked(step: &Step) -> Option<&String> {
+    match step {
+        Step::Click(text) => Some(text),
+        Step::Fill { submit, .. } => submit.as_ref(),
+        Step::Get(_) => None,
+    }
 }
 
 pub(super) fn scan_plan(setting: &Setting, sandbox: &Sandbox, bindings: &Bindings, log_globs: Vec<String>) -> Result<ScanPlan, StageError> {

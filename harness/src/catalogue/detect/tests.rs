@@ -53,6 +53,31 @@ fn a_status_that_says_so_is_enough() {
 }
 
 #[test]
+fn a_refresh_that_begins_while_the_401_is_noted_as_written_follows_from_it() {
+    let late = |story: Story| {
+        story.with(|s| {
+            let events = &mut s.history.events;
+            let met = events.iter().position(|e| matches!(e.what, What::Replied { status: 401, .. })).expect("a 401");
+            let asked = (met..events.len()).find(|&i| matches!(events[i].what, What::Token { .. })).expect("a refresh");
+            // The two end events of the 401 come right after the refresh was decided.
+            events[met..=asked].rotate_left(2);
+            for (i, event) in events.iter_mut().enumerate() {
+                event.n = u32::try_from(i).expect("short") + 1;
+            }
+            let times: Vec<_> = {
+                let mut all: Vec<_> = events.iter().map(|e| e.at).collect();
+                all.sort_unstable();
+                all
+            };
+            for (event, at) in events.iter_mut().zip(times) {
+                event.at = at;
+            }
+        })
+    };
+    late(refused("invalid_grant")).passes("DETECT-07");
+}
+
+#[test]
 fn stopping_is_enough_with_all_its_controls() {
     let silent = |story: Story| mute(story).terms(|t| t.status = false);
     silent(refused("invalid_grant")).passes("DETECT-01");

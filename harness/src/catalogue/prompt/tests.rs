@@ -2,6 +2,7 @@
 
 use crate::{
     evidence::{Outcome, Says, What},
+    judge::ConnectBy,
     judge::testing::*,
 };
 
@@ -57,6 +58,37 @@ fn a_permanent_link_neither_acquits_nor_accuses() {
     let both = always("Access is fine. Reconnect", Says::Yes, true, shows("Access is gone. Reconnect", Says::Yes, true));
     both.undecided("PROMPT-01", "while connected, too");
     both.undecided("PROMPT-02", "says so while connected, too");
+}
+
+#[test]
+fn where_a_command_connects_the_words_are_the_way() {
+    let by_command = |text: &str, says: Says| shows(text, says, false).terms(|t| t.connect = ConnectBy::Command);
+    let finding = by_command("Access has ended: run `sync login`", Says::Yes).passes("PROMPT-01");
+    assert_eq!(finding.evidence.len(), 3);
+    let finding = by_command("Error 17", Says::No).undecided("PROMPT-01", "no words were recognised");
+    assert_eq!(finding.unlock.as_deref(), Some("prompt.says = \"regex\""));
+    by_command("Error 17", Says::No).terms(|t| t.prompt_says = true).fails("PROMPT-01", "nothing on the page leads");
+    let never_back = Story::connected().dies().asked_in_vain(2).rest().with(|s| {
+        for event in &mut s.history.events {
+            if let What::PromptRead(page) = &mut event.what {
+                page.leads_to_authorize = false;
+            }
+        }
+    });
+    never_back.terms(|t| t.connect = ConnectBy::Command).undecided("PROMPT-01", "was not seen to work");
+    blip(("All is well", Says::No, false), 2).terms(|t| t.connect = ConnectBy::Command).passes("PROMPT-03");
+    let story = Story::connected().rejected().trigger().faulted(Answer::Unavailable).answered(Outcome::Accepted).settled().scan();
+    let story = story.with(|s| s.subject.page = ("Run `sync login`".into(), Says::Yes, false)).looks().rest().epilogue();
+    story.terms(|t| t.connect = ConnectBy::Command).fails("PROMPT-03", "a fault that would have passed");
+}
+
+#[test]
+fn where_a_script_connects_a_page_without_links_accuses_nobody_and_acquits_nobody() {
+    for says in [Says::Yes, Says::No] {
+        let finding = shows("Access has ended", says, false).terms(|t| t.connect = ConnectBy::Script).undecided("PROMPT-01", "a script");
+        assert!(finding.unlock.is_some());
+    }
+    shows("Access has ended", Says::Yes, true).terms(|t| t.connect = ConnectBy::Script).passes("PROMPT-01");
 }
 
 #[test]

@@ -50,6 +50,10 @@ impl Agent {
         beneath && self.network.is_provider(url)
     }
 
+    fn is_connect(&self, url: &Url) -> bool {
+        self.connect_url.as_ref().is_some_and(|connect| same_origin(connect, url) && connect.path() == url.path())
+    }
+
     /// The way from an answer to the authorise endpoint, which is not requested.
     pub(super) async fn find_way(&self, answer: &Answer, until: Deadline) -> Option<Way> {
         if let Some(found) = &answer.authorize {
@@ -70,7 +74,15 @@ impl Agent {
                     }
                     left -= 1;
                     let fields = fields + candidate.fields;
+                    let connects = self.is_connect(&candidate.request.url);
                     let Ok(reached) = self.walk(candidate.request, Follow::Pages, until).await else { continue };
+                    // A form that posts to `connect`, whose script goes on with the address in the answer.
+                    if connects
+                        && !reached.is_html()
+                        && let Some(authorize) = self.find_authorize_url(&reached.body)
+                    {
+                        return Some(Way { authorize, actions: depth, fields });
+                    }
                     if let Some(authorize) = reached.authorize {
                         return Some(Way { authorize, actions: depth, fields });
                     }
@@ -145,7 +157,10 @@ impl Agent {
         if self.network.is_provider(target) || target.host_str() != from.host_str() || matches(AWAY, &text) || matches(AWAY, &path) {
             return None;
         }
-        if self.connect_url.as_ref().is_some_and(|connect| same_origin(connect, target) && connect.path() == target.path()) {
+        if self.is_connect(target) {
+            return Some(90);
+        }
+        if self.connect_words.contains(&text) {
             return Some(90);
         }
         let said = matches(TOWARDS, &text);

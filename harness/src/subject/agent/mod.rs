@@ -45,6 +45,8 @@ pub struct AgentSetup {
     pub logins: Vec<Vec<Step>>,
     /// The address of the manifest's `connect` (placeholders filled), to recognise links to it.
     pub connect_url: Option<String>,
+    /// What the manifest's `connect` clicks, in the subject's own language.
+    pub connect_words: Vec<String>,
 }
 
 /// The user's browser.
@@ -53,6 +55,7 @@ pub struct Agent {
     network: Network,
     authorize_endpoint: Url,
     connect_url: Option<Url>,
+    connect_words: Vec<String>,
     logins: Vec<Vec<Step>>,
     /// Signing in is done by one at a time.
     signed_in: tokio::sync::Mutex<bool>,
@@ -142,6 +145,7 @@ impl Agent {
         Ok(Self {
             network: Network::new(&setup)?,
             connect_url: setup.connect_url.as_deref().map(request::parse).transpose()?,
+            connect_words: setup.connect_words.iter().map(|text| text.to_lowercase()).collect(),
             authorize_endpoint: setup.authorize_endpoint,
             logins: setup.logins,
             signed_in: tokio::sync::Mutex::new(false),
