@@ -280,12 +280,14 @@ impl Connection {
                 Err(_) => return self.aborted_by_peer(open),
             }
         }
+        // The peer may react before a busy machine lets us look at the clock again: the reply is dated when its last write began.
+        let sent = self.shared.clock.at();
         if !self.write(&bytes[half..], open).await {
             return self.aborted_by_peer(open);
         }
         let exchange = open.exchange;
         open.ended = true;
-        self.shared.journal.push(What::Replied(Box::new(Replied { exchange, status: reply.status, headers, body: reply.body })));
+        self.shared.journal.push_at(sent, What::Replied(Box::new(Replied { exchange, status: reply.status, headers, body: reply.body })));
         self.unread = Some(Unread { exchange, seen: Some(journal::watch(self.ends, self.visible, false)) });
         if keep_alive { Next::Request } else { Next::CloseGently }
     }

@@ -35,6 +35,11 @@ impl Journal {
         self.lines().push(&self.clock, what)
     }
 
+    /// Writes one line about what happened at a moment just past.
+    pub(crate) fn push_at(&self, at: At, what: What) {
+        self.lines().push_at(at, what);
+    }
+
     /// Writes that a connection was accepted, and numbers it.
     pub(crate) fn opened(&self, peer: SocketAddr, local: SocketAddr) -> Conn {
         let mut lines = self.lines();
@@ -78,9 +83,13 @@ impl Journal {
 impl Lines {
     fn push(&mut self, clock: &Clock, what: What) -> At {
         let at = clock.at();
+        self.push_at(at, what);
+        at
+    }
+
+    fn push_at(&mut self, at: At, what: What) {
         let entry = Entry { n: self.entries.len() as u64 + 1, at, what };
         self.followers.retain(|follower| follower.send(entry.clone()).is_ok());
         self.entries.push(entry);
-        at
     }
 }

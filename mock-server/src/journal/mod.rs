@@ -98,7 +98,7 @@ pub enum What {
         /// Its fate in a word, e.g. `status 503`.
         fate: String,
     },
-    /// The last byte of the reply was handed to the kernel.
+    /// The last byte of the reply was handed to the kernel; dated when that write began.
     Replied(Box<Replied>),
     /// The subject's receive queue was seen empty after the reply was written (or its socket was gone): it has read the reply.
     Read {
