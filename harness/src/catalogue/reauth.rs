@@ -268,7 +268,8 @@ fn excused(view: &View<'_>, callback: &Callback<'_>) -> bool {
     let ended = |what: &What| matches!(what, What::ProcessStopping { .. } | What::ProcessExited { .. });
     let rest = view.rest_after(callback.at).filter(|rest| rest.quiet);
     let cut = |until: Mark| view.events().any(|(mark, what)| mark > callback.at && mark < until && ended(what));
-    forged || callback.status.is_none() || rest.is_none_or(|rest| cut(rest.mark))
+    let answered = view.calls.iter().any(|c| c.id == callback.call && c.was_answered());
+    forged || !answered || rest.is_none_or(|rest| cut(rest.mark))
 }
 
 fn reauth_05(view: &View<'_>) -> Finding {

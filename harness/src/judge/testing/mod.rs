@@ -279,12 +279,13 @@ impl Story {
         self.called(Verb::Connect, Some(Wanted::Consent), None).log("INFO redirecting the user to the authorize endpoint")
     }
 
-    /// The authorise request and the consent.
+    /// The authorise request and the consent; the user's browser comes back with the code.
     pub(crate) fn authorizes(mut self) -> Self {
         self.code += 1;
         self.grant += 1;
         let authorized = Authorized::Code { code: format!("code#{}", self.code), grant: self.grant };
-        self.authorize_request(authorized)
+        let (call, code) = (self.call, Some(format!("code#{}", self.code)));
+        self.authorize_request(authorized).event(What::CallbackDelivered { call, forged: false, status: None, code })
     }
 
     pub(crate) fn authorize_request(mut self, result: Authorized) -> Self {
@@ -315,10 +316,7 @@ impl Story {
 
     /// The callback was answered; the connection works.
     pub(crate) fn arrives(self) -> Self {
-        let (call, code) = (self.call, format!("code#{}", self.code));
-        self.with(Self::is_well)
-            .event(What::CallbackDelivered { call, forged: false, status: Some(200), code: Some(code) })
-            .answered(Outcome::Accepted)
+        self.with(Self::is_well).answered(Outcome::Accepted)
     }
 
     fn is_well(&mut self) {
