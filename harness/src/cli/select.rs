@@ -39,8 +39,9 @@ impl Selectable {
         )
     }
 
+    /// IDs and groups in any case, as the plan takes them; stories are names of files.
     fn names(&self, word: &str) -> bool {
-        self.all().any(|name| name == word)
+        self.ids.iter().chain(&self.groups).any(|name| name.eq_ignore_ascii_case(word)) || self.stories.iter().any(|name| name == word)
     }
 
     fn all(&self) -> impl Iterator<Item = &str> {
@@ -78,7 +79,7 @@ mod tests {
     fn a_word_that_names_nothing_is_refused_with_what_there_is() {
         let selectable = Selectable { ids: vec!["STOP-01".into()], groups: vec!["STOP".into()], stories: vec!["a_story".into()] };
         let mut options = Options {
-            selection: crate::run::Selection { only: vec!["STOP".into(), "STOP-01".into()], skip: vec!["a_story".into()] },
+            selection: crate::run::Selection { only: vec!["STOP".into(), "stop-01".into()], skip: vec!["a_story".into()] },
             seed: 1,
             jobs: None,
             scenarios: Vec::new(),

@@ -1,0 +1,110 @@
+//! The examples in other languages: upright ones are acquitted of everything, naive ones convicted of exactly what their README lists.
+//!
+//! They need an interpreter and packages. `cargo xtask test` installs them and names in `REGRANT_LEFT_OUT` what it could not install;
+//! an example is left out only then, and says so.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "a test")]
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use acceptance::Bench;
+use serde_json::Value;
+
+/// A run takes half a minute on an idle machine with two cores.
+const LIMIT: Duration = Duration::from_secs(400);
+/// Stories wait more than they compute: more at once than the cores suggest.
+const JOBS: &str = "10";
+
+#[test]
+fn the_upright_flask_example_is_acquitted() {
+    is_acquitted("python-authlib");
+}
+
+#[test]
+fn the_naive_flask_example_is_convicted_of_what_its_readme_lists() {
+    is_convicted_as_its_readme_says("python-authlib");
+}
+
+#[test]
+fn the_upright_node_example_is_acquitted() {
+    is_acquitted("node-openid-client");
+}
+
+#[test]
+fn the_naive_node_example_is_convicted_of_what_its_readme_lists() {
+    is_convicted_as_its_readme_says("node-openid-client");
+}
+
+fn is_acquitted(example: &str) {
+    let Some((code, verdicts)) = judged(example, "upright") else { return };
+    let none = BTreeSet::new();
+    assert_eq!((having(&verdicts, "fail"), having(&verdicts, "undecided")), (none.clone(), none), "{}", reasons(&verdicts));
+    assert_eq!(code, 0);
+    assert!(!having(&verdicts, "pass").is_empty());
+}
+
+fn is_convicted_as_its_readme_says(example: &str) {
+    let Some((code, verdicts)) = judged(example, "naive") else { return };
+    let listed = listed(example);
+    assert!(!listed.is_empty(), "the README of {example} lists nothing");
+    assert_eq!(having(&verdicts, "fail"), listed, "{}", reasons(&verdicts));
+    assert_eq!(code, 1);
+}
+
+/// The run's exit code and its verdicts; none where the example is left out.
+fn judged(example: &str, kind: &str) -> Option<(i64, Value)> {
+    let left_out = std::env::var("REGRANT_LEFT_OUT").unwrap_or_default();
+    if left_out.split(',').any(|name| name == example) {
+        println!("left out: {example}, since what it needs could not be installed");
+        return None;
+    }
+    let bench = Bench::new(env!("CARGO_BIN_EXE_regrant-under-test"));
+    let folder = root().join("examples").join(example).join(kind);
+    let ended = bench.run(&["check", &folder.to_string_lossy(), "--jobs", JOBS, "--format", "json"], LIMIT);
+    let verdicts: Value = serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("no JSON: {}{}", ended.stdout, ended.stderr));
+    assert_eq!(verdicts, bench.verdicts("regrant-out"), "stdout and verdicts.json say the same");
+    let code = verdicts["exit"].as_i64().expect("a code");
+    ended.assert(i32::try_from(code).expect("a small number"), &[]);
+    Some((code, verdicts))
+}
+
+/// The IDs in the first column of the README's table under "What the naive one gets wrong".
+fn listed(example: &str) -> BTreeSet<String> {
+    let readme = fs::read_to_string(root().join("examples").join(example).join("README.md")).expect("a README");
+    let (_, section) = readme.split_once("## What the naive one gets wrong").expect("its section");
+    let section = section.split_once("\n## ").map_or(section, |(section, _)| section);
+    let rows = section.lines().filter_map(|line| line.strip_prefix("| ")?.split_once(" |")).map(|(first, _)| first);
+    rows.flat_map(|ids| ids.split(", ")).filter(|id| regrant::catalogue::find(id).is_some()).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_readmes_name_no_requirement_that_does_not_exist() {
+    for example in ["python-authlib", "node-openid-client"] {
+        let readme = fs::read_to_string(root().join("examples").join(example).join("README.md")).expect("a README");
+        let ids = readme.lines().filter_map(|line| line.strip_prefix("| ")?.split_once(" |")).flat_map(|(ids, _)| ids.split(", "));
+        let like_ids = ids.filter(|id| id.split_once('-').is_some_and(|(_, number)| number.len() == 2 && number.parse::<u8>().is_ok()));
+        let unknown: Vec<_> = like_ids.filter(|id| regrant::catalogue::find(id).is_none()).collect();
+        assert!(unknown.is_empty(), "{example}: {unknown:?}");
+    }
+}
+
+fn having(verdicts: &Value, wanted: &str) -> BTreeSet<String> {
+    let requirements = verdicts["requirements"].as_array().expect("requirements").iter();
+    requirements.filter(|r| r["verdict"] == wanted).filter_map(|r| Some(r["id"].as_str()?.to_owned())).collect()
+}
+
+/// Everything that is no plain pass, for whoever reads a failed test.
+fn reasons(verdicts: &Value) -> String {
+    let requirements = verdicts["requirements"].as_array().expect("requirements").iter();
+    let lines = requirements.filter(|r| r["verdict"] != "pass").map(|r| format!("{} {}: {}", r["id"], r["verdict"], r["reason"]));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_owned()
+}
