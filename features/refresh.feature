@@ -43,6 +43,7 @@ Feature: Refreshing
       Then the subject sends the access token in no other way (REFRESH-08)
 
       Examples:
-        | story                       | what happens                                    |
-        | api_403_and_refresh_refused | The API answers 403, and the refresh is refused |
-        | user_revokes_access         | The user revokes access                         |
+        | story                       | what happens                                         |
+        | api_403_and_refresh_refused | The API answers 403, and the refresh is refused      |
+        | revoked_in_mid_work         | The user revokes access while a report is on its way |
+        | user_revokes_access         | The user revokes access                              |
