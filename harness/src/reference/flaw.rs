@@ -61,7 +61,7 @@ flaws! {
     KeepsCalling "keeps-calling" "goes on calling the API with the dead access token after the refusal"
         breaks ["STOP-01"] may ["PURGE-01" "STOP-03" "LOG-06" "ROTATE-07"]
     RetriesRefused "retries-refused" "presents the refused refresh token again at each trigger"
-        breaks ["STOP-02"] may ["PURGE-02" "STOP-07" "ROTATE-07"]
+        breaks ["STOP-02"] may ["PURGE-02" "STOP-07" "ROTATE-07" "RACE-01"]
     WebhookIgnoresMark "webhook-ignores-mark" "calls the API for a webhook although the connection is unauthenticated"
         breaks ["STOP-03"] may ["STOP-01" "STOP-04" "ROTATE-01" "ROTATE-07"]
     ForgetsStop "forgets-stop-on-restart" "stops in memory only: the tokens stay in the store and a restart goes on with them"
@@ -127,7 +127,7 @@ flaws! {
     Silent "silent" "logs nothing of refused refreshes and lost connections"
         breaks ["LOG-01" "LOG-02" "LOG-03"] may ["LOG-04" "LOG-05" "LOG-07" "PROMPT-04" "ROTATE-03" "ROTATE-07"]
     LogsNoReason "logs-no-reason" "logs that a refresh failed, never why"
-        breaks ["LOG-01"] may ["LOG-04" "LOG-07" "ROTATE-07"]
+        breaks ["LOG-01"] may ["LOG-04" "LOG-07" "ROTATE-07" "LOG-02"]
     NoDetectionLine "no-detection-line" "logs the failed request, but neither what it means nor the call for reauthentication"
         breaks ["LOG-02" "LOG-03"] may ["LOG-04"]
     NoReauthLine "no-reauth-line" "does not log that reauthentication was called for"
