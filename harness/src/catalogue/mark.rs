@@ -28,7 +28,7 @@ pub(super) const ALL: &[Requirement] = &[
         sources: &["Pleo, How to handle token expiry or revocation, step 2: mark the connection as unauthenticated"],
         why: "The mark lived in memory; after the restart the row in the database says connected again.",
         observed: "`status` after a restart while the connection is still dead.",
-        undecided: "No `[status]`, no restart, or the trigger was not answered twice after it.",
+        undecided: "No `[status]`, no restart, the trigger was not answered twice after it, or nothing shows that the subject was still alive.",
         remedy: "Store the mark in the same row as the connection.",
         declarable: true,
         check: mark_02,

@@ -32,7 +32,7 @@ pub(super) const ALL: &[Requirement] = &[
         ],
         why: "\"Something went wrong\" makes users wait or write to support; the connection stays dead meanwhile.",
         observed: "Whether what differs on the page matches `prompt.says`, by default a list of English words.",
-        undecided: "The words were not recognised and the manifest does not give them.",
+        undecided: "No `[prompt]`; the page does not differ; or the words were not recognised and the manifest does not give them.",
         remedy: "Say what happened and what to do, next to the link.",
         declarable: true,
         check: prompt_02,

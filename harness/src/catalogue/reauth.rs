@@ -63,7 +63,7 @@ pub(super) const ALL: &[Requirement] = &[
         sources: &["Pleo, How to handle redirects and exchange authorisation code", "RFC 6749 section 4.1.2"],
         why: "A second exchange of the same code makes the provider end the tokens of the first one.",
         observed: "How often each code came to the token endpoint, and whether with a verifier.",
-        undecided: "No callback was delivered.",
+        undecided: "No callback was delivered, or one was not answered or came after a forged one.",
         remedy: "Exchange in the callback handler only, after taking the login out of the store.",
         declarable: false,
         check: reauth_04,
@@ -78,7 +78,7 @@ pub(super) const ALL: &[Requirement] = &[
             "RFC 6749 section 10.12",
         ],
         why: "`undefined === undefined`: after a reset the check compares two missing values and lets every callback through.",
-        observed: "Callbacks with a made-up state, and with none, are delivered before the genuine one.",
+        observed: "Callbacks with a made-up code and a made-up state, or none, are delivered before the genuine one: whether that code comes to the token endpoint.",
         undecided: "The genuine callback of the same login was not exchanged either.",
         remedy: "Refuse when nothing is stored for the state, before anything else.",
         declarable: false,
@@ -92,7 +92,7 @@ pub(super) const ALL: &[Requirement] = &[
         sources: &["Pleo, How to handle token expiry or revocation, step 3: store the newly issued access and refresh tokens"],
         why: "The new tokens are on disk, the running process keeps its old client until somebody restarts it; or the other way round.",
         observed: "The tokens of API calls and refreshes after the reconnection, and after a restart that follows it.",
-        undecided: "No call followed the reconnection, or no restart followed it.",
+        undecided: "The reconnection did not succeed, or no restart followed it, or the subject was not asked to work after either.",
         remedy: "Store first, then hand out from the store; never keep a client object that holds tokens.",
         declarable: false,
         check: reauth_08,
@@ -268,7 +268,8 @@ fn excused(view: &View<'_>, callback: &Callback<'_>) -> bool {
     let ended = |what: &What| matches!(what, What::ProcessStopping { .. } | What::ProcessExited { .. });
     let rest = view.rest_after(callback.at).filter(|rest| rest.quiet);
     let cut = |until: Mark| view.events().any(|(mark, what)| mark > callback.at && mark < until && ended(what));
-    forged || callback.status.is_none() || rest.is_none_or(|rest| cut(rest.mark))
+    let answered = view.calls.iter().any(|c| c.id == callback.call && c.was_answered());
+    forged || !answered || rest.is_none_or(|rest| cut(rest.mark))
 }
 
 fn reauth_05(view: &View<'_>) -> Finding {

@@ -33,6 +33,8 @@ impl Mark {
 /// Something that was asked of the subject.
 #[derive(Debug, Clone)]
 pub struct Call<'h> {
+    /// Its number in the story.
+    pub id: u32,
     /// When it was called.
     pub called: Mark,
     /// Which verb.
@@ -72,8 +74,6 @@ pub struct Callback<'h> {
     pub call: u32,
     /// Made up by the harness.
     pub forged: bool,
-    /// HTTP status of the subject's answer; none: no answer, or not looked at.
-    pub status: Option<u16>,
     /// The code it carried.
     pub code: Option<&'h str>,
 }
@@ -319,6 +319,7 @@ fn calls<'h>(order: &[(Mark, &'h Event)]) -> Vec<Call<'h>> {
         match &event.what {
             What::VerbCalled { call, verb, source, wanted, item } => {
                 let it = Call {
+                    id: *call,
                     called: *mark,
                     verb: *verb,
                     source: source.as_ref(),
@@ -345,8 +346,8 @@ fn calls<'h>(order: &[(Mark, &'h Event)]) -> Vec<Call<'h>> {
 
 fn callbacks<'h>(order: &[(Mark, &'h Event)]) -> Vec<Callback<'h>> {
     let all = order.iter().filter_map(|(mark, event)| match &event.what {
-        What::CallbackDelivered { call, forged, status, code } => {
-            Some(Callback { at: *mark, call: *call, forged: *forged, status: *status, code: code.as_deref() })
+        What::CallbackDelivered { call, forged, code, .. } => {
+            Some(Callback { at: *mark, call: *call, forged: *forged, code: code.as_deref() })
         }
         _ => None,
     });

@@ -147,6 +147,11 @@ fn english_access_logs_and_stack_traces_are_understood_and_other_languages_are_n
         "Traceback (most recent call last):",
         "  File \"app.py\", line 12, in sync",
         "requests.exceptions.HTTPError: 400 Client Error",
+        "  cause: {",
+        "    error: 'invalid_grant',",
+        "  code: 'OAUTH_RESPONSE_BODY_ERROR',",
+        "  },",
+        "}",
     ] {
         assert!(line(text).is_understood(), "{text}");
     }

@@ -139,7 +139,10 @@ static ENGLISH: LazyLock<Regex> = LazyLock::new(|| {
         r"received|sending|sent|skipping|skipped|retrying|handled|unavailable|denied|accept|accepted|held|queued|logged)\b",
     ))
 });
-/// Access logs, and the last line of a stack trace.
+/// Access logs, the last line of a stack trace, and the parts of a printed error object.
 static ROUTINE: LazyLock<Regex> = LazyLock::new(|| {
-    words(r#"(\b(GET|POST|PUT|DELETE|PATCH|HEAD)\b\W.*\b[1-5][0-9]{2}\b|^\s*(return|raise|await|throw)\b|^[\w.]*(Error|Exception)\b[:(]?)"#)
+    words(concat!(
+        r"(\b(GET|POST|PUT|DELETE|PATCH|HEAD)\b\W.*\b[1-5][0-9]{2}\b|^\s*(return|raise|await|throw)\b|^[\w.]*(Error|Exception)\b[:(]?|",
+        r#"^[\s{}\[\](),;]*$|^\s+["']?(cause|code|error|error_description|status|statuscode|stack|name|response|errno|type|headers|body)["']?\s*:)"#,
+    ))
 });

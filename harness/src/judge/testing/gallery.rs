@@ -25,7 +25,99 @@ pub(crate) fn honest() -> Vec<Story> {
         barred(),
         dead_with_the_old_secret(),
         refused_as_invalid_token(),
+        by_the_clock(),
+        without_rotation(),
+        seen_from_afar(),
+        one_shot(),
+        with_a_timer(),
+        loser_of_a_race(),
+        prober(),
+        forbidden(),
+        disconnected(),
     ]
+}
+
+/// It refreshes by the clock only.
+fn by_the_clock() -> Story {
+    let turn = |story: Story| story.after(2_500).trigger().refreshes().delivers().answered(Outcome::Accepted).rest();
+    let story = turn(turn(Story::connected())).after(2_500).revoked().trigger().refused("invalid_grant").gives_up();
+    story.answered(Outcome::Accepted).rest().asked_in_vain(2).rest().epilogue()
+}
+
+/// Answers carry no refresh token and no lifetime.
+fn without_rotation() -> Story {
+    let story = Story::connected().rejected().trigger().api(401);
+    let kept = Answer::Tokens("access#2".into(), None);
+    let story = story.token_request("refresh_token", Some("refresh#1"), AuthStyle::Basic, kept);
+    let story = story.with(|s| s.subject.keeps = vec!["access#2".into(), "refresh#1".into()]);
+    let story = story.calls_api(Some("access#2"), TokenState::Active, 200).answered(Outcome::Accepted).rest();
+    let story =
+        story.revoked().rejected().trigger().calls_api(Some("access#2"), DEAD, 401).refuses("refresh#1", "invalid_grant").gives_up();
+    let story = story.answered(Outcome::Accepted).rest().asked_in_vain(2).rest().with(|s| s.pair = 2).epilogue();
+    story.with(|s| {
+        for event in &mut s.history.events {
+            if let What::Replied { reply: Reply::Tokens { expires_in, .. }, .. } = &mut event.what {
+                *expires_in = None;
+            }
+        }
+    })
+}
+
+/// It runs on another host: when it reads cannot be seen.
+fn seen_from_afar() -> Story {
+    Story::honest().with(|s| {
+        for event in &mut s.history.events {
+            if let What::Read { exchange } = event.what {
+                event.what = What::ReadUnknown { exchange };
+            }
+        }
+    })
+}
+
+/// Each trigger runs it anew; there is no process to restart.
+fn one_shot() -> Story {
+    let story = Story::connected().dies().asked_in_vain(2).rest().comes_back();
+    let story = story.without(|e| matches!(e.what, What::ProcessStarted { .. } | What::ProcessReady { .. } | What::ProcessStopping { .. }));
+    story.terms(|t| {
+        t.one_shot = true;
+        t.restartable = false;
+    })
+}
+
+fn with_a_timer() -> Story {
+    let story = Story::connected().after(2_500).api(200).after(2_000).api(200).dies().asked_in_vain(2).after(4_500).rest();
+    story.epilogue().after(2_500).api(200).terms(|t| t.period = Some(Some(2_000_000)))
+}
+
+/// Two workers refresh at once; the one that is refused finds the newer token in the store.
+fn loser_of_a_race() -> Story {
+    let story = Story::connected().rejected().trigger().api(401).refreshes().refuses("refresh#1", "invalid_grant").delivers();
+    story.answered(Outcome::Accepted).rest().works().rest().dies().asked_in_vain(2).rest().epilogue()
+}
+
+/// Its library tries the second client authentication style whenever the first is refused.
+fn prober() -> Story {
+    let refused = || Answer::Refused("invalid_grant".into());
+    let story = Story::connected().revoked().rejected().trigger().api(401);
+    let story = story.token_request("refresh_token", Some("refresh#1"), AuthStyle::Basic, refused());
+    let story = story.token_request("refresh_token", Some("refresh#1"), AuthStyle::Body, refused()).gives_up();
+    story.answered(Outcome::Accepted).rest().declines(2).rest().restarted().declines(2).rest().comes_back()
+}
+
+/// The first sign is a 403.
+fn forbidden() -> Story {
+    let story = Story::connected().revoked().trigger().calls_api(Some("access#1"), DEAD, 403).refused("invalid_grant").gives_up();
+    story.answered(Outcome::Accepted).rest().asked_in_vain(2).rest().epilogue()
+}
+
+/// The user disconnects, is told so, and connects anew later; nothing was refused.
+fn disconnected() -> Story {
+    let story = Story::connected().disconnects().with(|s| {
+        s.subject.says = Some(Status::Disconnected);
+        s.subject.keeps.clear();
+        s.subject.page = ("Connect to Pleo".into(), Says::No, true);
+    });
+    story.answered(Outcome::Accepted).rest().declines(2).rest().comes_back()
 }
 
 /// Stories with a fault each, and what it breaks.

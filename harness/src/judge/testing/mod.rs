@@ -4,16 +4,22 @@
 
 use std::collections::BTreeMap;
 
-use regrant_mock_server::fault::scenario::Status;
+use regrant_mock_server::{
+    authority::Cause,
+    fault::scenario::Status,
+    journal::{AuthStyle, Endpoint},
+};
 
-mod findings;
 pub(crate) mod gallery;
-mod traffic;
+mod wire;
 
-pub(crate) use traffic::Answer;
+pub(crate) use wire::Answer;
 
-use super::{Terms, WorkKind};
-use crate::evidence::*;
+use super::{Terms, View, WorkKind};
+use crate::{
+    catalogue::{Finding, Verdict, find},
+    evidence::*,
+};
 
 /// What the subject of a story says, shows and keeps at the moment.
 #[derive(Debug, Clone)]
@@ -269,6 +275,163 @@ impl Story {
     /// The user connects, first or again: consents, the code is exchanged, the pair is stored.
     pub(crate) fn connects(self) -> Self {
         self.sets_out().authorizes().exchanges().arrives()
+    }
+
+    /// The user sets out to connect.
+    pub(crate) fn sets_out(self) -> Self {
+        self.called(Verb::Connect, Some(Wanted::Consent), None).log("INFO redirecting the user to the authorize endpoint")
+    }
+
+    /// The authorise request and the consent; the user's browser comes back with the code.
+    pub(crate) fn authorizes(mut self) -> Self {
+        self.code += 1;
+        self.grant += 1;
+        let authorized = Authorized::Code { code: format!("code#{}", self.code), grant: self.grant };
+        let (call, code) = (self.call, Some(format!("code#{}", self.code)));
+        self.authorize_request(authorized).event(What::CallbackDelivered { call, forged: false, status: None, code })
+    }
+
+    pub(crate) fn authorize_request(mut self, result: Authorized) -> Self {
+        self.exchange += 1;
+        let (exchange, unique) = (self.exchange, self.exchange);
+        self.requested(Endpoint::Authorize, "GET", "/oauth/authorize", true)
+            .event(What::Authorize {
+                exchange,
+                response_type: Some("code".into()),
+                redirect_uri: "http://127.0.0.1:8000/callback".into(),
+                scopes: vec!["export-jobs:read".into(), "export-jobs:write".into()],
+                state: Some(format!("state-{unique}")),
+                state_bits: 128,
+                challenge: Some(format!("challenge-{unique}")),
+                method: Some("S256".into()),
+                result,
+            })
+            .event(What::Replied { exchange, status: 302, reply: Reply::Plain })
+    }
+
+    /// The code of this login is exchanged with success.
+    pub(crate) fn exchanges(mut self) -> Self {
+        self.pair += 1;
+        let code = format!("code#{}", self.code);
+        let (access, refresh) = self.newest();
+        self.stores_pair().token_request("authorization_code", Some(&code), AuthStyle::Basic, Answer::Tokens(access, Some(refresh)))
+    }
+
+    /// The callback was answered; the connection works.
+    pub(crate) fn arrives(self) -> Self {
+        self.with(Self::is_well).answered(Outcome::Accepted)
+    }
+
+    fn is_well(&mut self) {
+        self.subject.says = Some(Status::Connected);
+        self.subject.page = ("All is well".into(), Says::No, false);
+    }
+
+    fn stores_pair(mut self) -> Self {
+        let (access, refresh) = self.newest();
+        self.subject.keeps = vec![access, refresh];
+        self
+    }
+
+    /// Names of the newest pair.
+    pub(crate) fn newest(&self) -> (String, String) {
+        (format!("access#{}", self.pair), format!("refresh#{}", self.pair))
+    }
+
+    // --- the provider ---
+
+    pub(crate) fn revoked(self) -> Self {
+        let grants = vec![self.grant];
+        self.event(What::Revoked { grants, cause: Cause::User })
+    }
+
+    pub(crate) fn rejected(self) -> Self {
+        let grants = vec![self.grant];
+        self.event(What::AccessRejected { grants })
+    }
+
+    pub(crate) fn adds_work(mut self, count: u32) -> Self {
+        let units: Vec<String> = (1..=count).map(|i| format!("unit-{}", self.unit + i)).collect();
+        self.unit += count;
+        self.waiting.extend(units.iter().cloned());
+        self.event(What::WorkAdded { units })
+    }
+
+    /// After a refusal: tokens discarded, connection marked, everything logged, the user told.
+    pub(crate) fn gives_up(self) -> Self {
+        self.with(|story| {
+            story.subject.keeps.clear();
+            story.subject.says = Some(Status::Disconnected);
+            story.subject.page = ("Access to Pleo has ended. Reconnect".into(), Says::Yes, true);
+        })
+        .log("ERROR token refresh failed: invalid_grant (status 400)")
+        .log("WARN the connection is unauthenticated now: its authorization expired or was revoked, tokens discarded")
+        .log("WARN reauthentication required: the user is asked to reconnect")
+    }
+
+    // --- what the judge makes of it ---
+
+    /// The events that do not match, in the numbers they had.
+    pub(crate) fn without(mut self, matches: impl Fn(&Event) -> bool) -> Self {
+        self.history.events.retain(|event| !matches(event));
+        self
+    }
+
+    pub(crate) fn finding(&self, id: &str) -> Finding {
+        let requirement = find(id).unwrap_or_else(|| panic!("{id} is in the register"));
+        (requirement.check)(&View::new(&self.history, &self.terms))
+    }
+
+    #[track_caller]
+    fn expect(&self, id: &str, verdict: Verdict, words: &str) -> Finding {
+        let finding = self.finding(id);
+        assert_eq!(finding.verdict, verdict, "{id}: {finding:#?}\n{}", self.told());
+        assert!(finding.reason.contains(words), "{id}: {:?} does not say {words:?}", finding.reason);
+        let known = |n: &u32| self.history.events.iter().any(|event| event.n == *n);
+        assert!(finding.evidence.iter().all(known), "{id} cites what never happened: {finding:?}");
+        finding
+    }
+
+    #[track_caller]
+    pub(crate) fn passes(&self, id: &str) -> Finding {
+        let finding = self.expect(id, Verdict::Pass, "");
+        assert!(!finding.evidence.is_empty(), "{id} passes without evidence");
+        finding
+    }
+
+    /// Fails, says so in these words, and cites the event that was marked `offence`, if one was.
+    #[track_caller]
+    pub(crate) fn fails(&self, id: &str, words: &str) -> Finding {
+        let finding = self.expect(id, Verdict::Fail, words);
+        assert!(!finding.evidence.is_empty(), "{id} fails without evidence");
+        for offence in self.marks.get("offence").into_iter().flatten() {
+            assert!(finding.evidence.contains(offence), "{id} does not cite {offence}: {finding:?}\n{}", self.told());
+        }
+        finding
+    }
+
+    #[track_caller]
+    pub(crate) fn undecided(&self, id: &str, words: &str) -> Finding {
+        self.expect(id, Verdict::Undecided, words)
+    }
+
+    #[track_caller]
+    pub(crate) fn not_applicable(&self, id: &str) -> Finding {
+        self.expect(id, Verdict::NotApplicable, "")
+    }
+
+    /// Whatever else: not accused.
+    #[track_caller]
+    pub(crate) fn is_not_accused(&self, ids: &[&str]) {
+        for id in ids {
+            let finding = self.finding(id);
+            assert_ne!(finding.verdict, Verdict::Fail, "{id}: {finding:#?}\n{}", self.told());
+        }
+    }
+
+    fn told(&self) -> String {
+        let line = |event: &Event| format!("{:>4} {:>9} {:?}", event.n, event.at, event.what);
+        self.history.events.iter().map(line).collect::<Vec<_>>().join("\n")
     }
 }
 

@@ -1,8 +1,7 @@
-//! What crosses the wire in a hand-written history: logins, refreshes, API calls.
+//! What crosses the wire in a hand-written history.
 
 use regrant_mock_server::{
     authority::{Cause, TokenState},
-    fault::scenario::Status,
     journal::{AuthStyle, Carried, Endpoint},
 };
 
@@ -23,91 +22,7 @@ pub(crate) enum Answer {
 }
 
 impl Story {
-    /// The user sets out to connect.
-    pub(crate) fn sets_out(self) -> Self {
-        self.called(Verb::Connect, Some(Wanted::Consent), None).log("INFO redirecting the user to the authorize endpoint")
-    }
-
-    /// The authorise request and the consent.
-    pub(crate) fn authorizes(mut self) -> Self {
-        self.code += 1;
-        self.grant += 1;
-        let authorized = Authorized::Code { code: format!("code#{}", self.code), grant: self.grant };
-        self.authorize_request(authorized)
-    }
-
-    pub(crate) fn authorize_request(mut self, result: Authorized) -> Self {
-        self.exchange += 1;
-        let (exchange, unique) = (self.exchange, self.exchange);
-        self.requested(Endpoint::Authorize, "GET", "/oauth/authorize", true)
-            .event(What::Authorize {
-                exchange,
-                response_type: Some("code".into()),
-                redirect_uri: "http://127.0.0.1:8000/callback".into(),
-                scopes: vec!["export-jobs:read".into(), "export-jobs:write".into()],
-                state: Some(format!("state-{unique}")),
-                state_bits: 128,
-                challenge: Some(format!("challenge-{unique}")),
-                method: Some("S256".into()),
-                result,
-            })
-            .event(What::Replied { exchange, status: 302, reply: Reply::Plain })
-    }
-
-    /// The code of this login is exchanged with success.
-    pub(crate) fn exchanges(mut self) -> Self {
-        self.pair += 1;
-        let code = format!("code#{}", self.code);
-        let (access, refresh) = self.newest();
-        self.stores_pair().token_request("authorization_code", Some(&code), AuthStyle::Basic, Answer::Tokens(access, Some(refresh)))
-    }
-
-    /// The callback was answered; the connection works.
-    pub(crate) fn arrives(self) -> Self {
-        let (call, code) = (self.call, format!("code#{}", self.code));
-        self.with(Self::is_well)
-            .event(What::CallbackDelivered { call, forged: false, status: Some(200), code: Some(code) })
-            .answered(Outcome::Accepted)
-    }
-
-    fn is_well(&mut self) {
-        self.subject.says = Some(Status::Connected);
-        self.subject.page = ("All is well".into(), Says::No, false);
-    }
-
-    fn stores_pair(mut self) -> Self {
-        let (access, refresh) = self.newest();
-        self.subject.keeps = vec![access, refresh];
-        self
-    }
-
-    /// Names of the newest pair.
-    pub(crate) fn newest(&self) -> (String, String) {
-        (format!("access#{}", self.pair), format!("refresh#{}", self.pair))
-    }
-
-    // --- the provider ---
-
-    pub(crate) fn revoked(self) -> Self {
-        let grants = vec![self.grant];
-        self.event(What::Revoked { grants, cause: Cause::User })
-    }
-
-    pub(crate) fn rejected(self) -> Self {
-        let grants = vec![self.grant];
-        self.event(What::AccessRejected { grants })
-    }
-
-    pub(crate) fn adds_work(mut self, count: u32) -> Self {
-        let units: Vec<String> = (1..=count).map(|i| format!("unit-{}", self.unit + i)).collect();
-        self.unit += count;
-        self.waiting.extend(units.iter().cloned());
-        self.event(What::WorkAdded { units })
-    }
-
-    // --- the wire ---
-
-    fn requested(self, endpoint: Endpoint, method: &str, path: &str, by_agent: bool) -> Self {
+    pub(super) fn requested(self, endpoint: Endpoint, method: &str, path: &str, by_agent: bool) -> Self {
         self.names(endpoint, method, path, by_agent, Vec::new())
     }
 
@@ -253,18 +168,4 @@ impl Story {
     pub(crate) fn call(&self) -> u32 {
         self.call
     }
-
-    /// After a refusal: tokens discarded, connection marked, everything logged, the user told.
-    pub(crate) fn gives_up(self) -> Self {
-        self.with(|story| {
-            story.subject.keeps.clear();
-            story.subject.says = Some(Status::Disconnected);
-            story.subject.page = ("Access to Pleo has ended. Reconnect".into(), Says::Yes, true);
-        })
-        .log("ERROR token refresh failed: invalid_grant (status 400)")
-        .log("WARN the connection is unauthenticated now: its authorization expired or was revoked, tokens discarded")
-        .log("WARN reauthentication required: the user is asked to reconnect")
-    }
-
-    // --- what the judge makes of it ---
 }
