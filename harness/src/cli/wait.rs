@@ -17,40 +17,72 @@ const ONE_WISH: Duration = Duration::from_millis(500);
 pub(super) fn block_on<F: Future>(work: impl FnOnce(Cancel) -> F) -> Result<F::Output, CliError> {
     let runtime = Runtime::new().map_err(|source| CliError::Environment(format!("cannot start a runtime: {source}")))?;
     let (cancel, cancelled) = watch::channel(false);
-    runtime.spawn(watch_signals(cancel));
+    // Heard from here on: whoever reads that something is ready may end it at once.
+    let wishes = {
+        let _inside = runtime.enter();
+        Wishes::listen()
+    };
+    runtime.spawn(watch_signals(wishes, cancel));
     let output = runtime.block_on(work(cancelled));
     runtime.shutdown_timeout(FAREWELL);
     Ok(output)
 }
 
 /// Subjects do not outlive a sudden end: their supervisors see the pipe close.
-async fn watch_signals(cancel: watch::Sender<bool>) {
-    asked_to_end().await;
+async fn watch_signals(mut wishes: Wishes, cancel: watch::Sender<bool>) {
+    wishes.asked_to_end().await;
     cancel.send_replace(true);
     tokio::time::sleep(ONE_WISH).await;
-    asked_to_end().await;
+    wishes.asked_to_end().await;
     process::exit(ExitStatus::Cancelled.code().into());
 }
 
-/// Ctrl-C, or the signal by which scripts and CI servers end a program. Where neither can be heard, it is never asked.
-async fn asked_to_end() {
-    #[cfg(unix)]
-    let terminated = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signals) => drop(signals.recv().await),
-            Err(_) => std::future::pending().await,
+/// Ctrl-C, and the signal by which scripts and CI servers end a program. One that cannot be heard never comes.
+#[cfg(unix)]
+struct Wishes {
+    interrupt: Option<tokio::signal::unix::Signal>,
+    terminate: Option<tokio::signal::unix::Signal>,
+}
+
+#[cfg(unix)]
+impl Wishes {
+    fn listen() -> Self {
+        use tokio::signal::unix::{SignalKind, signal};
+        Self { interrupt: signal(SignalKind::interrupt()).ok(), terminate: signal(SignalKind::terminate()).ok() }
+    }
+
+    async fn asked_to_end(&mut self) {
+        tokio::select! {
+            () = one(&mut self.interrupt) => {}
+            () = one(&mut self.terminate) => {}
         }
+    }
+}
+
+#[cfg(unix)]
+async fn one(signal: &mut Option<tokio::signal::unix::Signal>) {
+    let heard = match signal {
+        Some(signal) => signal.recv().await,
+        None => None,
     };
-    #[cfg(not(unix))]
-    let terminated = std::future::pending::<()>();
-    let interrupted = async {
+    if heard.is_none() {
+        std::future::pending::<()>().await;
+    }
+}
+
+#[cfg(not(unix))]
+struct Wishes;
+
+#[cfg(not(unix))]
+impl Wishes {
+    fn listen() -> Self {
+        Self
+    }
+
+    async fn asked_to_end(&mut self) {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }
-    };
-    tokio::select! {
-        () = terminated => {}
-        () = interrupted => {}
     }
 }
 
