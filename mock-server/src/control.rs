@@ -86,10 +86,12 @@ pub enum Action {
     },
     /// The policy was changed.
     PolicyChanged,
+    /// All was forgotten but the clients; earlier lines are gone.
+    Reset,
 }
 
 /// A handle on a running provider. Cheap to clone. Every change is in the journal before the call returns.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Control {
     pub(crate) shared: std::sync::Arc<Shared>,
 }
@@ -286,10 +288,16 @@ impl Control {
         Some(lineage::read(&found, &self.journal()))
     }
 
-    /// The journal so far.
+    /// The journal so far, as much of it as is kept.
     #[must_use]
     pub fn journal(&self) -> Vec<Entry> {
         self.shared.journal.entries()
+    }
+
+    /// The number of the newest line of the journal; 0 before the first.
+    #[must_use]
+    pub fn last_entry(&self) -> u64 {
+        self.shared.journal.last()
     }
 
     /// Every entry from now on (and, first, those so far). The channel is unbounded; drop it to unsubscribe.
@@ -336,7 +344,7 @@ impl Control {
         done
     }
 
-    fn told(&self, action: Action) {
+    pub(crate) fn told(&self, action: Action) {
         self.shared.journal.push(What::Controlled(action));
     }
 }

@@ -44,7 +44,7 @@ pub enum Told<'a> {
 
 /// Tells a story: puts its policy in force, lets the person have the prologue, installs its rules and goes through its steps.
 pub async fn run(control: &Control, scenario: &Scenario, mut tell: impl FnMut(Told<'_>)) {
-    let mut teller = Teller { control, entries: control.follow(), last: control.journal().len() as u64, minted: 0 };
+    let mut teller = Teller { control, entries: control.follow(), last: control.last_entry(), minted: 0 };
     control.policy(|policy| apply_policy(&scenario.provider, policy));
     if scenario.prologue {
         tell(Told::Prologue);
@@ -93,7 +93,7 @@ struct Teller<'a> {
 impl Teller<'_> {
     /// From here on requests are new.
     fn mark(&mut self) {
-        self.last = self.control.journal().len() as u64;
+        self.last = self.control.last_entry();
         self.minted = self.control.canaries().len();
     }
 

@@ -298,7 +298,7 @@ impl WireCollector {
             }
             Action::RuleInstalled { rule } => vec![What::RuleBegan { rule: *rule }],
             Action::RuleRemoved { rule } => vec![What::RuleEnded { rule: *rule }],
-            Action::ConsentSet { .. } | Action::PolicyChanged => Vec::new(),
+            Action::ConsentSet { .. } | Action::PolicyChanged | Action::Reset => Vec::new(),
         }
     }
 
