@@ -1,6 +1,9 @@
 //! Requests as the handlers see them.
 
-use base64::Engine as _;
+use base64::{
+    Engine as _,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
 use bytes::Bytes;
 use regrant_authority::ClientAuth;
 
@@ -24,7 +27,7 @@ impl Request {
     pub(crate) fn new(method: String, target: &str, headers: Vec<(String, String)>, body: Bytes) -> Self {
         let (path, query) = split(target);
         let parameters = Parameters::parse(query.as_deref().unwrap_or_default().as_bytes());
-        let is_form = headers.iter().any(|(name, value)| name == "content-type" && media(value) == FORM);
+        let is_form = headers.iter().any(|(name, value)| name == "content-type" && is_form(value));
         let form = if is_form { Parameters::parse(&body) } else { Parameters::default() };
         let grant = form.get("grant_type").map(str::to_owned);
         Self { endpoint: endpoint(&path), method, path, query, headers, body, parameters, form, grant }
@@ -42,7 +45,7 @@ impl Request {
     }
 
     pub(crate) fn is_form(&self) -> bool {
-        self.header("content-type").is_some_and(|value| media(value) == FORM)
+        self.header("content-type").is_some_and(is_form)
     }
 
     /// A read by its method, or a search, which Pleo spells as a `POST`.
@@ -75,8 +78,8 @@ impl Request {
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
-fn media(content_type: &str) -> String {
-    content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+fn is_form(content_type: &str) -> bool {
+    content_type.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(FORM)
 }
 
 /// Path and query; a whole URL, as sent to a proxy, is shortened first.
@@ -101,23 +104,25 @@ fn endpoint(path: &str) -> Endpoint {
     }
 }
 
+const BASE64: GeneralPurpose =
+    GeneralPurpose::new(&base64::alphabet::STANDARD, GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent));
+
 /// Id and secret as they stand in a Basic header, not form-decoded.
 fn basic(header: &str) -> Option<(String, String)> {
     let (scheme, credentials) = header.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {
         return None;
     }
-    let engine = base64::engine::GeneralPurpose::new(
-        &base64::alphabet::STANDARD,
-        base64::engine::GeneralPurposeConfig::new().with_decode_padding_mode(base64::engine::DecodePaddingMode::Indifferent),
-    );
-    let text = String::from_utf8(engine.decode(credentials.trim()).ok()?).ok()?;
+    let text = String::from_utf8(BASE64.decode(credentials.trim()).ok()?).ok()?;
     let (id, secret) = text.split_once(':')?;
     Some((id.to_owned(), secret.to_owned()))
 }
 
 /// One value, decoded as in a form.
 fn form_decoded(value: &str) -> String {
+    if !value.contains(['%', '+']) {
+        return value.to_owned();
+    }
     // An `&` or `=` that was not encoded belongs to the value here: there is only one.
     let whole = value.replace('&', "%26").replace('=', "%3D");
     url::form_urlencoded::parse(format!("v={whole}").as_bytes()).next().map(|(_, value)| value.into_owned()).unwrap_or_default()
