@@ -79,6 +79,11 @@ pub(crate) fn http_date() -> String {
     })
 }
 
+/// A moment so far ahead of the host's time as an HTTP date.
+pub(crate) fn http_date_ahead(ahead: Duration) -> String {
+    http_date_at((SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() + ahead).as_secs())
+}
+
 fn http_date_at(seconds: u64) -> String {
     const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
     const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];

@@ -197,6 +197,12 @@ impl Authority {
         self.families.iter().map(|family| family.grant.clone()).collect()
     }
 
+    /// A grant, live or ended.
+    #[must_use]
+    pub fn grant(&self, id: GrantId) -> Option<&Grant> {
+        self.family(id).map(|family| &family.grant)
+    }
+
     /// The current access and refresh token of a live grant, for the management listener.
     ///
     /// The pair that was issued last, be it expired or rejected. `None` before the code was exchanged.
