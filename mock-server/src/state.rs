@@ -15,6 +15,7 @@ use crate::{
     front::Store,
     journal::{Journal, What},
     mint::{Minting, Source},
+    telling::Telling,
     tenants::{self, Origin, Tenants},
     vault::{Canary, Vault},
 };
@@ -32,6 +33,8 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<Clock>,
     pub(crate) journal: Arc<Journal>,
     pub(crate) gates: Gates,
+    /// The story that is being told, if one was loaded.
+    pub(crate) telling: Telling,
     pub(crate) replies: Vec<ApiReply>,
     pub(crate) seed: u64,
     open: AtomicUsize,
@@ -128,6 +131,7 @@ impl Shared {
             clock,
             journal,
             gates,
+            telling: Telling::default(),
             replies: config.replies.clone(),
             seed,
             open: AtomicUsize::new(0),

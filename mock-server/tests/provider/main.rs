@@ -8,3 +8,4 @@ mod api;
 mod faults;
 mod flow;
 mod management;
+mod openapi;

@@ -5,15 +5,15 @@ use serde_json::{Value, json};
 
 use crate::support::*;
 
-async fn managed() -> Provider {
+pub(crate) async fn managed() -> Provider {
     provider_with(|config| config.management = Some(([127, 0, 0, 1], 0).into())).await
 }
 
-fn url(provider: &Provider, path: &str) -> String {
+pub(crate) fn url(provider: &Provider, path: &str) -> String {
     format!("{}{path}", provider.urls().management.as_deref().expect("a management port"))
 }
 
-async fn ask(provider: &Provider, method: &str, path: &str, body: Value) -> (u16, Value) {
+pub(crate) async fn ask(provider: &Provider, method: &str, path: &str, body: Value) -> (u16, Value) {
     let method = method.parse().expect("a method");
     let mut request = reqwest::Client::new().request(method, url(provider, path));
     if !body.is_null() {
@@ -147,22 +147,7 @@ async fn refusals_say_what_would_help() {
     ] {
         let (status, refusal) = ask(&provider, method, path, body).await;
         assert!((400..500).contains(&status), "{method} {path}: {status}");
-        assert!(["error", "remedy"].iter().all(|name| refusal[name].as_str().is_some_and(|text| !text.is_empty())), "{refusal}");
-    }
-}
-
-#[tokio::test]
-async fn every_path_of_the_openapi_document_is_there() {
-    let provider = managed().await;
-    let (_, document) = ask(&provider, "GET", "/v1/openapi.json", Value::Null).await;
-    for (path, methods) in document["paths"].as_object().expect("paths") {
-        for method in methods.as_object().expect("methods").keys() {
-            let asked = path.replace("{id}", "1").replace("{name}", "g");
-            let method = method.to_uppercase().parse().expect("a method");
-            let answer = reqwest::Client::new().request(method, url(&provider, &asked)).send().await.expect("an answer");
-            let text = if path == "/v1/journal" { String::new() } else { answer.text().await.expect("text") };
-            assert!(!text.contains("openapi.json lists"), "{path}: {text}");
-        }
+        assert!(["title", "detail", "remedy"].iter().all(|name| refusal[name].as_str().is_some_and(|text| !text.is_empty())), "{refusal}");
     }
 }
 
