@@ -9,6 +9,7 @@ use crate::{
     ConsentMode, TokenShape,
     fault::{Fate, Rule, RuleId},
     journal::{At, Entry, What},
+    lineage::{self, Lineage},
     state::{Shared, State},
     vault::Canary,
 };
@@ -278,6 +279,13 @@ impl Control {
     #[must_use]
     pub fn grants(&self) -> Vec<Grant> {
         self.shared.state().authority.grants()
+    }
+
+    /// Which token of a grant was made from which, and who asked in vain; `None`: there never was such a grant.
+    #[must_use]
+    pub fn lineage(&self, grant: GrantId) -> Option<Lineage> {
+        let found = self.shared.state().authority.grants().into_iter().find(|known| known.id == grant)?;
+        Some(lineage::read(&found, &self.journal()))
     }
 
     /// The journal so far, as much of it as is kept.

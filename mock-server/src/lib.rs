@@ -8,6 +8,7 @@ pub mod control;
 pub mod fault;
 mod front;
 pub mod journal;
+pub mod lineage;
 mod management;
 mod mint;
 mod provider;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use regrant_authority::Cause;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::scenario::{Act, Await, Scenario, Token, apply_policy};
+use super::scenario::{Act, Await, NeedRefresh, Scenario, Token, apply_policy};
 use crate::{
     Control,
     control::{Target, UnitKind},
@@ -141,8 +141,12 @@ impl Teller<'_> {
         let control = self.control;
         match act {
             Act::Revoke(revoke) => drop(control.revoke(Target::All, revoke.cause())),
-            Act::NeedRefresh(Token::Access) | Act::Reject(Token::Access) => drop(control.reject_access(Target::All)),
-            Act::NeedRefresh(Token::Refresh) | Act::Reject(Token::Refresh) => drop(control.expire_refresh(Target::All, false)),
+            Act::NeedRefresh(NeedRefresh::Word(Token::Access) | NeedRefresh::Table { .. }) | Act::Reject(Token::Access) => {
+                drop(control.reject_access(Target::All));
+            }
+            Act::NeedRefresh(NeedRefresh::Word(Token::Refresh)) | Act::Reject(Token::Refresh) => {
+                drop(control.expire_refresh(Target::All, false));
+            }
             Act::Expire(Token::Access) => drop(control.expire_access(Target::All)),
             Act::Expire(Token::Refresh) => drop(control.expire_refresh(Target::All, true)),
             Act::RotateSecret(rotate) => {

@@ -205,9 +205,9 @@ fn a_fault_knows_whether_the_decision_was_committed() {
     let faulted = || journal::What::Faulted { exchange: 7, rule: 1, fate: "status 503".into() };
     let mut wire = collector();
     arrive(&mut wire, request(Endpoint::Token, "/oauth/token", &[], ""));
-    assert_eq!(tell(&mut wire, faulted()), [What::Faulted { exchange: 7, fate: "status 503".into(), committed: false }]);
+    assert_eq!(tell(&mut wire, faulted()), [What::Faulted { rule: Some(1), exchange: 7, fate: "status 503".into(), committed: false }]);
     token_event(&mut wire, &[], "");
-    assert_eq!(tell(&mut wire, faulted()), [What::Faulted { exchange: 7, fate: "status 503".into(), committed: true }]);
+    assert_eq!(tell(&mut wire, faulted()), [What::Faulted { rule: Some(1), exchange: 7, fate: "status 503".into(), committed: true }]);
 }
 
 #[test]
