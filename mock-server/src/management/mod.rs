@@ -8,6 +8,7 @@ mod grants;
 mod guard;
 mod har;
 mod journal;
+mod lineage;
 mod openapi;
 mod page;
 mod ready;

@@ -75,7 +75,7 @@ fn completed(method: &str, mut operation: Value, path: &str, of_a_tenant: bool) 
         add("404", "There is no such tenant");
     }
     for (status, response) in responses.iter_mut() {
-        if status.starts_with(['4', '5']) {
+        if status.starts_with(['4', '5']) && response.get("content").is_none() {
             response["content"] = json!({"application/problem+json": {"schema": {"$ref": "#/components/schemas/Refusal"}}});
         }
     }

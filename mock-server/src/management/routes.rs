@@ -13,7 +13,7 @@ use super::{
     answer::Refusal,
     grants,
     guard::{self, Guard},
-    journal, openapi, page, ready, scenario, settings, tenants, traffic,
+    journal, lineage, openapi, page, ready, scenario, settings, tenants, traffic,
 };
 use crate::Control;
 
@@ -44,6 +44,7 @@ pub(super) fn router(control: Control) -> Router {
 fn of_a_tenant() -> OpenApiRouter<Control> {
     ready::routes()
         .merge(grants::routes())
+        .merge(lineage::routes())
         .merge(settings::routes())
         .merge(traffic::routes())
         .merge(scenario::routes())

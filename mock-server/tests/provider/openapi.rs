@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::{
-    management::{ask, managed, url},
+    management::{ask, http, managed, url},
     support::*,
 };
 
@@ -79,7 +79,7 @@ async fn every_path_is_there_and_answers_with_a_status_that_it_names() {
         let asked = path.replace("{tenant}", "one").replace("{id}", "1").replace("{name}", "g").replace("{n}", "1");
         let method = method.to_uppercase().parse().expect("a method");
         // A reply that never ends is not waited for.
-        let answer = reqwest::Client::new().request(method, url(&provider, &asked)).send().await.expect("an answer");
+        let answer = http().request(method, url(&provider, &asked)).send().await.expect("an answer");
         let status = answer.status().as_u16().to_string();
         let response = &operation["responses"][&status];
         assert!(response.is_object(), "{path} answers {status}, which the document does not name");
@@ -87,6 +87,12 @@ async fn every_path_is_there_and_answers_with_a_status_that_it_names() {
         assert!(response["content"].get(&kind).is_some(), "{path} {status} answers {kind}");
         let text = answer.text().await.expect("text");
         assert!(!text.contains("openapi.json lists"), "{path}: {text}");
+        for line in if kind == "application/x-ndjson" { text.lines().collect() } else { vec![text.as_str()] } {
+            let told = serde_json::from_str(line).unwrap_or_else(|error| panic!("{path}: {error}: {line}"));
+            if let Err(wrong) = fits(&told, &response["content"][&kind]["schema"], &document) {
+                panic!("{path} {status}: {wrong}\n{line}");
+            }
+        }
     }
 }
 
@@ -98,5 +104,71 @@ async fn both_halves_of_the_document_say_the_same() {
     assert!(of_tenants.len() > 20, "{of_tenants:?}");
     for path in of_tenants {
         assert!(paths.contains_key(&format!("/v1/{path}")), "{path}");
+    }
+}
+
+/// Whether a value is as its schema says. Knows the words that the document uses.
+fn fits(value: &Value, schema: &Value, document: &Value) -> Result<(), String> {
+    if let Some(reference) = schema["$ref"].as_str() {
+        return fits(value, document.pointer(&reference[1..]).expect("it leads somewhere"), document);
+    }
+    for all in schema["allOf"].as_array().into_iter().flatten() {
+        fits(value, all, document)?;
+    }
+    for any in ["oneOf", "anyOf"].iter().filter_map(|word| schema[*word].as_array()) {
+        let tried: Vec<String> = any.iter().filter_map(|one| fits(value, one, document).err()).collect();
+        if tried.len() == any.len() {
+            return Err(format!("none of: {tried:?}"));
+        }
+    }
+    let kinds: Vec<&str> = match &schema["type"] {
+        Value::String(kind) => vec![kind],
+        Value::Array(kinds) => kinds.iter().filter_map(Value::as_str).collect(),
+        _ => Vec::new(),
+    };
+    if !kinds.is_empty() && !kinds.iter().any(|kind| is(value, kind)) {
+        return Err(format!("{value} is none of {kinds:?}"));
+    }
+    if schema["enum"].as_array().is_some_and(|words| !words.contains(value)) {
+        return Err(format!("{value} is none of {}", schema["enum"]));
+    }
+    if let Some(fields) = value.as_object().filter(|_| schema.get("properties").is_some()) {
+        for name in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+            fields.get(name).ok_or_else(|| format!("{name} is missing"))?;
+        }
+        for (name, value) in fields {
+            match schema["properties"].get(name) {
+                Some(schema) => fits(value, schema, document).map_err(|wrong| format!("{name}: {wrong}"))?,
+                None if fields.contains_key("event") => {}
+                None => return Err(format!("{name} is not in the schema")),
+            }
+        }
+    }
+    for item in value.as_array().into_iter().flatten() {
+        fits(item, &schema["items"], document)?;
+    }
+    Ok(())
+}
+
+fn is(value: &Value, kind: &str) -> bool {
+    match kind {
+        "null" => value.is_null(),
+        "boolean" => value.is_boolean(),
+        "integer" => value.is_i64() || value.is_u64(),
+        "number" => value.is_number(),
+        "string" => value.is_string(),
+        "array" => value.is_array(),
+        "object" => value.is_object(),
+        _ => false,
+    }
+}
+
+#[test]
+fn the_check_of_schemas_can_fail() {
+    let document = json!({"x": {"type": "object", "required": ["a"], "properties": {"a": {"type": ["integer", "null"]}}}});
+    let schema = json!({"$ref": "#/x"});
+    assert!(fits(&json!({"a": 1}), &schema, &document).is_ok());
+    for wrong in [json!({}), json!({"a": "1"}), json!({"a": 1, "b": 2}), json!([])] {
+        assert!(fits(&wrong, &schema, &document).is_err(), "{wrong}");
     }
 }
