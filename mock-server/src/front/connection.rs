@@ -126,14 +126,14 @@ impl Connection {
                 }
                 Err(End::Bad(why)) => {
                     drop(begun);
-                    return self.refuse(&Reply::api_error(why.status, "BAD_REQUEST", why.message)).await;
+                    return self.refuse(Reply::api_error(why.status, "BAD_REQUEST", why.message)).await;
                 }
             };
             let (began, begun) = begun.unwrap_or_else(|| (self.shared.clock.at(), self.shared.begin()));
             let mut request = request;
             let (host, begun) = match self.host(&mut request, begun) {
                 Ok(host) => host,
-                Err(full) => return self.refuse(&Reply::api_error(503, "SERVICE_UNAVAILABLE", &full.to_string())).await,
+                Err(full) => return self.refuse(Reply::api_error(503, "SERVICE_UNAVAILABLE", &full.to_string())).await,
             };
             match self.exchange(host, request, keep_alive, began, begun).await {
                 Next::Request => {}
@@ -301,8 +301,8 @@ impl Connection {
         }
     }
 
-    async fn carry_out(&mut self, way: &mut Way, plan: Plan, keep_alive: bool, open: &mut Open) -> Next {
-        let (bytes, head, headers) = http::write(&plan.reply, way.method(), keep_alive);
+    async fn carry_out(&mut self, way: &mut Way, mut plan: Plan, keep_alive: bool, open: &mut Open) -> Next {
+        let (bytes, head, headers) = http::write(&mut plan.reply, way.method(), keep_alive);
         let mut sent = None;
         for stroke in plan.strokes(head, bytes.len() - head) {
             match stroke {
@@ -371,8 +371,8 @@ impl Connection {
     }
 
     /// Answers what is no request, which is no exchange either.
-    async fn refuse(&mut self, reply: &Reply) {
-        let (bytes, ..) = http::write(reply, "", false);
+    async fn refuse(&mut self, mut reply: Reply) {
+        let (bytes, ..) = http::write(&mut reply, "", false);
         let mut ignored = 0;
         if let Some(wire) = self.wire.as_mut()
             && wire.write(&bytes, &mut ignored).await.is_ok()

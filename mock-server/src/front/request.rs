@@ -1,5 +1,7 @@
 //! Requests as the handlers see them.
 
+use std::sync::Arc;
+
 use base64::{
     Engine as _,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
@@ -16,7 +18,8 @@ pub(crate) struct Request {
     pub(crate) method: String,
     pub(crate) path: String,
     pub(crate) query: Option<String>,
-    pub(crate) headers: Vec<(String, String)>,
+    /// Shared with the journal.
+    pub(crate) headers: Arc<[(String, String)]>,
     pub(crate) body: Bytes,
     pub(crate) parameters: Parameters,
     pub(crate) form: Parameters,
@@ -30,7 +33,7 @@ impl Request {
         let is_form = headers.iter().any(|(name, value)| name == "content-type" && is_form(value));
         let form = if is_form { Parameters::parse(&body) } else { Parameters::default() };
         let grant = form.get("grant_type").map(str::to_owned);
-        Self { endpoint: endpoint(&path), method, path, query, headers, body, parameters, form, grant }
+        Self { endpoint: endpoint(&path), method, path, query, headers: headers.into(), body, parameters, form, grant }
     }
 
     /// Takes the request as one for another path, below which a tenant stands.

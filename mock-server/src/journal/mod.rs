@@ -177,7 +177,7 @@ pub struct Arrived {
     /// Query without `?`, as sent.
     pub query: Option<String>,
     /// Headers in order, names lower case, values lossily UTF-8.
-    pub headers: Vec<(String, String)>,
+    pub headers: Arc<[(String, String)]>,
     /// Body, at most 1 MiB.
     pub body: bytes::Bytes,
     /// The token or code that it carries, as it was at that moment, whatever becomes of the request.
