@@ -8,6 +8,7 @@ pub mod control;
 pub mod fault;
 mod front;
 pub mod journal;
+mod library;
 mod management;
 mod mint;
 mod provider;
@@ -15,6 +16,12 @@ mod state;
 pub mod vault;
 
 pub use control::Control;
+#[cfg(feature = "wiremock")]
+pub use library::PleoMock;
+pub use library::{
+    Call, ConnectError, Connected, Count, Expectation, Gate, NeverHeld, NeverSeen, Pleo, PleoBuilder, PleoServer, ServerError,
+    SettingError, Story, StoryError, Unmet,
+};
 pub use mint::TokenShape;
 pub use provider::{ApiReply, ClientConfig, ConsentMode, Provider, ProviderConfig, StartError, Urls};
 pub use regrant_authority as authority;

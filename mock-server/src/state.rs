@@ -11,7 +11,7 @@ use regrant_authority::{Authority, Client, Consent, Kind, Secret};
 use crate::{
     ApiReply, ClientConfig, ConsentMode, ProviderConfig,
     clock::Clock,
-    fault::{Gates, Rules},
+    fault::{Gates, Reach, Rules},
     front::Store,
     journal::{Journal, What},
     mint::{Minting, Source},
@@ -26,6 +26,8 @@ pub(crate) struct Shared {
     pub(crate) gates: Gates,
     pub(crate) replies: Vec<ApiReply>,
     pub(crate) seed: u64,
+    /// What the door in front of it can carry out.
+    pub(crate) reach: Reach,
     open: AtomicUsize,
     state: Mutex<State>,
 }
@@ -75,6 +77,7 @@ impl Shared {
             gates,
             replies: config.replies.clone(),
             seed: config.seed,
+            reach: crate::fault::everything,
             open: AtomicUsize::new(0),
             state: Mutex::new(state),
         };

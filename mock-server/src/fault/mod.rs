@@ -4,11 +4,14 @@
 //! and steps.
 
 mod gate;
+mod reach;
 mod rule;
 mod rules;
 pub mod scenario;
 pub mod script;
 
 pub(crate) use gate::{Gates, Let, Turn};
+pub use reach::CannotDo;
+pub(crate) use reach::{Reach, everything};
 pub use rule::{Fate, Match, Point, Rule, RuleId};
 pub(crate) use rules::{Facets, Rules};

@@ -18,6 +18,8 @@ mod tls;
 mod token;
 mod way;
 mod wire;
+#[cfg(feature = "wiremock")]
+pub(crate) mod wiremock;
 
 pub(crate) use api::Store;
 pub(crate) use listener::{Listener, bind};

@@ -1,6 +1,6 @@
 //! The way of one request through the points at which rules apply.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::{
     desk::{self, Desk},
@@ -20,6 +20,8 @@ pub(super) struct Way {
     request: Request,
     /// Keeps requests that were released together in order of arrival.
     turn: Option<Turn>,
+    /// Where nobody may wait, delays add up here.
+    late: Option<Duration>,
 }
 
 /// What is to be done with the connection.
@@ -37,7 +39,19 @@ pub(super) enum Verdict {
 
 impl Way {
     pub(super) fn new(shared: Arc<Shared>, exchange: Exchange, request: Request) -> Self {
-        Self { shared, exchange, request, turn: None }
+        Self { shared, exchange, request, turn: None, late: None }
+    }
+
+    /// For a door that must answer at once: a delay is added to [`lateness`](Self::lateness) instead of waited for.
+    #[cfg(feature = "wiremock")]
+    pub(super) fn at_once(shared: Arc<Shared>, exchange: Exchange, request: Request) -> Self {
+        Self { late: Some(Duration::ZERO), ..Self::new(shared, exchange, request) }
+    }
+
+    /// How much later the reply is to be written.
+    #[cfg(feature = "wiremock")]
+    pub(super) fn lateness(&self) -> Duration {
+        self.late.unwrap_or_default()
     }
 
     pub(super) fn method(&self) -> &str {
@@ -104,7 +118,10 @@ impl Way {
             Fate::Pass => None,
             Fate::Delay(span) => {
                 self.turn = None;
-                tokio::time::sleep(span).await;
+                match &mut self.late {
+                    Some(late) => *late += span,
+                    None => tokio::time::sleep(span).await,
+                }
                 None
             }
             Fate::Hold(gate) => {

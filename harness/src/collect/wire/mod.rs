@@ -296,7 +296,7 @@ impl WireCollector {
                 self.know_units(units);
                 vec![What::WorkAdded { units: units.clone() }]
             }
-            Action::ConsentSet { .. } | Action::RuleInstalled { .. } | Action::RuleRemoved { .. } | Action::PolicyChanged => Vec::new(),
+            Action::ConsentSet { .. } | Action::RuleInstalled { .. } | Action::RuleRemoved { .. } | Action::PolicyChanged | Action::Connected { .. } => Vec::new(),
         }
     }
 

@@ -1,0 +1,188 @@
+//! The second door: the same endpoints on a `wiremock::MockServer`.
+//!
+//! wiremock asks for a reply under a lock that stops its whole server, and from a function that cannot wait. So a request goes the
+//! same [`Way`] to the same [`Desk`](super::desk::Desk) as everywhere, and must get to its end in one go; what would wait is refused
+//! when it is installed ([`reach`]). Since a mock of wiremock's either replies or fails, there are two, of which the first one's
+//! matcher decides the request and keeps the outcome for the one whose turn it is.
+
+mod reach;
+
+use std::{
+    io,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures::FutureExt as _;
+use http::{HeaderName, HeaderValue, StatusCode};
+use wiremock::{Match, Mock, MockServer, Respond, ResponseTemplate};
+
+use super::{
+    http::BODY_LIMIT,
+    presented,
+    reply::Reply,
+    request::Request,
+    way::{Verdict, Way},
+};
+use crate::{
+    fault::Reach,
+    journal::{Arrived, Endpoint, Exchange, Replied, Side, What},
+    state::Shared,
+};
+
+/// What this door can carry out.
+pub(crate) const REACH: Reach = reach::check;
+
+/// wiremock's own default, so that mocks mounted before and more urgent ones come first.
+const USUAL: u8 = 5;
+/// After every other mock: requests that nobody knows belong into the journal too.
+const LAST: u8 = u8::MAX;
+
+/// Mounts all endpoints, for the life of the server.
+pub(crate) async fn mount(server: &MockServer, shared: Arc<Shared>) {
+    let door = Arc::new(Door { shared, kept: Mutex::new(None) });
+    for (documented, priority) in [(true, USUAL), (false, LAST)] {
+        let lost = Mock::given(Lost { door: door.clone(), documented });
+        lost.respond_with_err(|_: &wiremock::Request| io::Error::from(io::ErrorKind::ConnectionAborted))
+            .with_priority(priority)
+            .mount(server)
+            .await;
+        Mock::given(Kept(door.clone())).respond_with(Kept(door.clone())).with_priority(priority).mount(server).await;
+    }
+}
+
+/// One provider behind one wiremock server. wiremock's lock lets one request at a time come here.
+struct Door {
+    shared: Arc<Shared>,
+    /// The reply to the request that is being matched.
+    kept: Mutex<Option<ResponseTemplate>>,
+}
+
+/// Decides requests; matches those that get no reply.
+struct Lost {
+    door: Arc<Door>,
+    /// Whether it is for Pleo's own endpoints, or for all the rest.
+    documented: bool,
+}
+
+/// Matches and answers requests whose reply was kept.
+struct Kept(Arc<Door>);
+
+impl Match for Lost {
+    fn matches(&self, request: &wiremock::Request) -> bool {
+        *self.door.kept() = None;
+        let request = read(request);
+        if (request.endpoint != Endpoint::Unknown) != self.documented {
+            return false;
+        }
+        let reply = self.door.answer(request);
+        let is_lost = reply.is_none();
+        *self.door.kept() = reply;
+        is_lost
+    }
+}
+
+impl Match for Kept {
+    fn matches(&self, _: &wiremock::Request) -> bool {
+        self.0.kept().is_some()
+    }
+}
+
+impl Respond for Kept {
+    fn respond(&self, _: &wiremock::Request) -> ResponseTemplate {
+        self.0.kept().take().unwrap_or_else(|| ResponseTemplate::new(500))
+    }
+}
+
+impl Door {
+    fn kept(&self) -> MutexGuard<'_, Option<ResponseTemplate>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The reply to a request; `None`: the connection is closed without one.
+    fn answer(&self, request: Request) -> Option<ResponseTemplate> {
+        if request.body.len() > BODY_LIMIT {
+            return Some(template(&Reply::api_error(413, "BAD_REQUEST", "The request's body is longer than 1 MiB"), &[]));
+        }
+        let _begun = self.shared.begin();
+        let exchange = self.arrived(&request);
+        let mut way = Way::at_once(self.shared.clone(), exchange, request);
+        let verdict = way.answer().now_or_never();
+        match verdict {
+            Some(Verdict::Reply(reply)) => {
+                // Only rules that let it pass are installed for this point; they count it all the same.
+                let _passed = way.fate_of_reply();
+                Some(self.replied(exchange, reply, way.lateness()))
+            }
+            Some(Verdict::Drop | Verdict::Reset | Verdict::Hang) | None => {
+                self.shared.journal.push(What::Aborted { exchange, by: Side::Provider, written: 0 });
+                None
+            }
+        }
+    }
+
+    fn arrived(&self, request: &Request) -> Exchange {
+        self.shared.journal.arrived(Arrived {
+            exchange: 0,
+            // wiremock does not tell its connections apart.
+            conn: 0,
+            began: self.shared.clock.at(),
+            endpoint: request.endpoint,
+            method: request.method.clone(),
+            path: request.path.clone(),
+            query: request.query.clone(),
+            headers: request.headers.clone(),
+            body: request.body.clone(),
+            presented: presented::of(&self.shared, request),
+        })
+    }
+
+    /// Tells the journal of a reply that wiremock is about to write, dated when it is due.
+    fn replied(&self, exchange: Exchange, reply: Reply, late: Duration) -> ResponseTemplate {
+        let reply = writable(reply);
+        let mut headers = reply.headers.clone();
+        headers.push(("date".into(), crate::clock::http_date()));
+        let template = template(&reply, &headers).set_delay(late);
+        if reply.status != 204 && reply.status != 304 {
+            // hyper writes it by itself.
+            headers.push(("content-length".into(), reply.body.len().to_string()));
+        }
+        let replied = What::Replied(Box::new(Replied { exchange, status: reply.status, headers, body: reply.body }));
+        self.shared.journal.push_at(self.shared.clock.at() + late, replied);
+        self.shared.journal.push(What::ReadUnknown { exchange });
+        template
+    }
+}
+
+/// A request as wiremock read it: path and query stand as its URL parser writes them.
+fn read(request: &wiremock::Request) -> Request {
+    let target = match request.url.query() {
+        Some(query) => format!("{}?{query}", request.url.path()),
+        None => request.url.path().to_owned(),
+    };
+    let header = |(name, value): (&HeaderName, &HeaderValue)| {
+        (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).trim().to_owned())
+    };
+    let headers = request.headers.iter().map(header).collect();
+    Request::new(request.method.as_str().to_owned(), &target, headers, Bytes::copy_from_slice(&request.body))
+}
+
+/// A policy can be given any number as the status of its refusals while it is in force; wiremock would panic over some.
+fn writable(reply: Reply) -> Reply {
+    match StatusCode::from_u16(reply.status) {
+        Ok(status) if !status.is_informational() => reply,
+        Ok(_) | Err(_) => {
+            let message = format!("wiremock cannot write the status {}; start a `PleoServer` for this test, which can", reply.status);
+            Reply::api_error(501, "NOT_IMPLEMENTED", &message)
+        }
+    }
+}
+
+fn template(reply: &Reply, headers: &[(String, String)]) -> ResponseTemplate {
+    let pairs = headers.iter().filter_map(|(name, value)| {
+        // Control characters were taken out where the reply was made, so that none is lost here.
+        Some((HeaderName::from_bytes(name.as_bytes()).ok()?, HeaderValue::from_bytes(value.as_bytes()).ok()?))
+    });
+    ResponseTemplate::new(reply.status).append_headers(pairs).set_body_bytes(reply.body.to_vec())
+}

@@ -1,0 +1,90 @@
+//! The wiremock door, for tests that have a `MockServer` already.
+
+use std::{ops::Deref, sync::Arc};
+
+use ::wiremock::MockServer;
+
+use super::{Pleo, PleoBuilder, SettingError};
+use crate::{
+    Control, ProviderConfig, Urls,
+    front::wiremock::{REACH, mount},
+    state::Shared,
+};
+
+/// A Pleo on a [`MockServer`], beside your other mocks. Derefs to [`Pleo`], as [`PleoServer`](super::PleoServer) does.
+///
+/// Decisions and journal are those of the full server. What wiremock cannot do is refused: rules that hold, hang, reset or cut a
+/// reply short when they are installed, TLS and a second listener when it is mounted. Times are less exact: a request begins
+/// when it was read whole, a reply is dated before it is written, and nothing is known of connections (number 0) or of when a reply
+/// was read. It stays mounted as long as the `MockServer` lives, or until its `reset`; wiremock keeps every request in memory
+/// meanwhile, unless its recording is disabled.
+#[derive(Debug)]
+pub struct PleoMock {
+    pleo: Pleo,
+}
+
+impl PleoMock {
+    /// Mounts a Pleo. [`PleoBuilder::mount`] does the same with settings in words.
+    ///
+    /// # Errors
+    /// A setting that wiremock cannot carry out.
+    pub async fn mount(server: &MockServer, config: ProviderConfig) -> Result<Self, SettingError> {
+        check(&config)?;
+        let mut shared = Shared::new(&config);
+        shared.reach = REACH;
+        let shared = Arc::new(shared);
+        mount(server, shared.clone()).await;
+        let api = server.uri();
+        let urls = Urls {
+            authorize: format!("{api}/oauth/authorize"),
+            token: format!("{api}/oauth/token"),
+            introspect: format!("{api}/oauth/token/introspect"),
+            api,
+            management: None,
+        };
+        Ok(Self { pleo: Pleo::new(Control { shared }, urls) })
+    }
+}
+
+impl PleoBuilder {
+    /// Mounts a Pleo with these settings on a `MockServer`.
+    ///
+    /// # Errors
+    /// A setting that cannot be meant, or that wiremock cannot carry out.
+    pub async fn mount(self, server: &MockServer) -> Result<PleoMock, SettingError> {
+        PleoMock::mount(server, self.config()?).await
+    }
+}
+
+impl Deref for PleoMock {
+    type Target = Pleo;
+
+    fn deref(&self) -> &Pleo {
+        &self.pleo
+    }
+}
+
+/// What is said of listeners in the settings would be ignored here.
+fn check(config: &ProviderConfig) -> Result<(), SettingError> {
+    let usual = ProviderConfig::local(config.seed);
+    let refused = |setting, fault: &str| Err(SettingError { setting, fault: fault.to_owned(), remedy: REMEDY });
+    if config.tls {
+        return refused("tls", "wiremock speaks plain http");
+    }
+    if config.management.is_some() {
+        return refused("management", "a `MockServer` has one listener");
+    }
+    if config.listen != usual.listen {
+        return refused("listen", "the address is the `MockServer`'s");
+    }
+    if config.reachable_as.is_some() {
+        return refused("reachable_as", "the address is the `MockServer`'s");
+    }
+    let mut statuses = config.replies.iter().map(|reply| ("reply", reply.status)).chain([("policy", config.policy.refused_with.status)]);
+    match statuses.find(|(_, status)| !(200..=999).contains(status)) {
+        Some((setting, status)) => refused(setting, &format!("wiremock cannot write the status {status}")),
+        None => Ok(()),
+    }
+}
+
+const REMEDY: &str = "leave it out, or start a `PleoServer`, which can";
