@@ -1,8 +1,8 @@
 //! What the front, the control handle and the management listener share.
 
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
 use indexmap::IndexMap;
@@ -28,7 +28,8 @@ pub(crate) struct Shared {
     pub(crate) seed: u64,
     /// What the door in front of it can carry out.
     pub(crate) reach: Reach,
-    open: AtomicUsize,
+    open: Mutex<usize>,
+    ended: Condvar,
     state: Mutex<State>,
 }
 
@@ -78,7 +79,8 @@ impl Shared {
             replies: config.replies.clone(),
             seed: config.seed,
             reach: crate::fault::everything,
-            open: AtomicUsize::new(0),
+            open: Mutex::default(),
+            ended: Condvar::new(),
             state: Mutex::new(state),
         };
         let open_to_all = [ClientConfig::default()];
@@ -104,11 +106,34 @@ impl Shared {
 
     /// Requests begun and not ended.
     pub(crate) fn open(&self) -> usize {
-        self.open.load(Ordering::SeqCst)
+        *self.open_count()
+    }
+
+    /// Blocks until every request that was begun has ended or is held at a gate, so that the journal has all that a client can
+    /// know of; false if that was not so within `limit`. Not for the thread that serves.
+    pub(crate) fn settle(&self, limit: Duration) -> bool {
+        // That a request came to a gate is told to nobody here.
+        const LOOK_AGAIN: Duration = Duration::from_millis(5);
+        let begun = Instant::now();
+        loop {
+            let held: usize = self.gates.all().iter().map(|gate| gate.held.len()).sum();
+            let open = self.open_count();
+            if *open <= held {
+                return true;
+            }
+            if begun.elapsed() >= limit {
+                return false;
+            }
+            drop(self.ended.wait_timeout(open, LOOK_AGAIN));
+        }
+    }
+
+    fn open_count(&self) -> MutexGuard<'_, usize> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn begin(self: &Arc<Self>) -> Begun {
-        self.open.fetch_add(1, Ordering::SeqCst);
+        *self.open_count() += 1;
         Begun(self.clone())
     }
 
@@ -150,6 +175,7 @@ impl State {
 
 impl Drop for Begun {
     fn drop(&mut self) {
-        self.0.open.fetch_sub(1, Ordering::SeqCst);
+        *self.0.open_count() -= 1;
+        self.0.ended.notify_all();
     }
 }

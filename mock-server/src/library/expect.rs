@@ -11,7 +11,6 @@ use crate::journal::Endpoint;
 
 /// Something that is expected of the client from the moment it was made. Dropping it panics if it was not met, unless the test
 /// panics already.
-#[derive(Debug)]
 #[must_use = "bind it to a name such as `_once`: it looks when it is dropped"]
 pub struct Expectation {
     expected: Expected,
@@ -107,6 +106,12 @@ impl Drop for Expectation {
         if let Err(unmet) = self.check() {
             panic!("{unmet}");
         }
+    }
+}
+
+impl fmt::Debug for Expectation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Expectation").field("expected", &self.expected).field("seed", &self.seed).finish_non_exhaustive()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -17,6 +17,9 @@ use crate::{
 /// How long [`Pleo::until`] waits.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// A client may have its reply a moment before the journal tells of it. One that never gets one is waited for so long.
+const SETTLING: Duration = Duration::from_secs(1);
+
 /// Nothing came true in time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NeverSeen {
@@ -25,7 +28,7 @@ pub struct NeverSeen {
 }
 
 impl Pleo {
-    /// The client's requests so far, in order of arrival.
+    /// The client's requests so far, in order of arrival. Waits for what is being answered at this moment.
     #[must_use]
     pub fn calls(&self) -> Vec<Call> {
         Watch::from_the_beginning(self.control()).seen()
@@ -63,10 +66,11 @@ impl fmt::Display for NeverSeen {
 impl std::error::Error for NeverSeen {}
 
 /// Follows the journal and keeps what is worth keeping.
-#[derive(Debug)]
-pub(super) struct Watch(Mutex<Inner>);
+pub(super) struct Watch {
+    control: Control,
+    inner: Mutex<Inner>,
+}
 
-#[derive(Debug)]
 struct Inner {
     entries: UnboundedReceiver<Entry>,
     calls: Vec<Call>,
@@ -77,22 +81,27 @@ impl Watch {
     pub(super) fn from_now(control: &Control) -> Self {
         let watch = Self::from_the_beginning(control);
         // What was under way already is left out too, whatever becomes of it.
-        drop(watch.seen());
-        watch.0.lock().unwrap_or_else(PoisonError::into_inner).calls.clear();
+        watch.drained().calls.clear();
         watch
     }
 
     pub(super) fn from_the_beginning(control: &Control) -> Self {
-        Self(Mutex::new(Inner { entries: control.follow(), calls: Vec::new() }))
+        Self { control: control.clone(), inner: Mutex::new(Inner { entries: control.follow(), calls: Vec::new() }) }
     }
 
     pub(super) fn seen(&self) -> Vec<Call> {
-        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // If something is never answered, it stands there without an answer.
+        let _all = self.control.shared.settle(SETTLING);
+        self.drained().calls.clone()
+    }
+
+    fn drained(&self) -> MutexGuard<'_, Inner> {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let Inner { entries, calls } = &mut *inner;
         while let Ok(entry) = entries.try_recv() {
             take_in(calls, &entry);
         }
-        calls.clone()
+        inner
     }
 }
 
