@@ -9,10 +9,13 @@ pub mod fault;
 mod front;
 pub mod journal;
 mod library;
+pub mod lineage;
 mod management;
 mod mint;
 mod provider;
+mod reset;
 mod state;
+mod tenants;
 pub mod vault;
 
 pub use control::Control;
@@ -25,3 +28,4 @@ pub use library::{
 pub use mint::TokenShape;
 pub use provider::{ApiReply, ClientConfig, ConsentMode, Provider, ProviderConfig, StartError, Urls};
 pub use regrant_authority as authority;
+pub use tenants::{Tenant, TenantError};

@@ -30,6 +30,12 @@ impl Request {
         Self { endpoint: endpoint(&path), method, path, query, headers, body, parameters, form, grant }
     }
 
+    /// Takes the request as one for another path, below which a tenant stands.
+    pub(crate) fn move_to(&mut self, path: String) {
+        self.endpoint = endpoint(&path);
+        self.path = path;
+    }
+
     /// The first header of that name.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
@@ -85,7 +91,8 @@ fn split(target: &str) -> (String, Option<String>) {
     }
 }
 
-fn endpoint(path: &str) -> Endpoint {
+/// The part of the provider that a path leads to.
+pub(super) fn endpoint(path: &str) -> Endpoint {
     match path {
         "/oauth/authorize" => Endpoint::Authorize,
         "/oauth/token" => Endpoint::Token,

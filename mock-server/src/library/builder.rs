@@ -1,6 +1,6 @@
 //! Settings of a Pleo, in the words of a test.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use regrant_authority::{Policy, Rotation};
 use serde_json::Value;
@@ -132,6 +132,12 @@ impl PleoBuilder {
     /// Opens the management listener too, for programs in other languages: at [`Urls::management`](crate::Urls::management).
     pub fn management(mut self) -> Self {
         self.config.management = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
+        self
+    }
+
+    /// Writes the journal to this file as well, a line of JSON per event, secrets by name.
+    pub fn journal_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.config.journal_file = Some(path.into());
         self
     }
 

@@ -9,6 +9,7 @@ use crate::{
     Control, ProviderConfig, Urls,
     front::wiremock::{REACH, mount},
     state::Shared,
+    tenants::Origin,
 };
 
 /// A Pleo on a [`MockServer`], beside your other mocks. Derefs to [`Pleo`], as [`PleoServer`](super::PleoServer) does.
@@ -30,19 +31,11 @@ impl PleoMock {
     /// A setting that wiremock cannot carry out.
     pub async fn mount(server: &MockServer, config: ProviderConfig) -> Result<Self, SettingError> {
         check(&config)?;
-        let mut shared = Shared::new(&config);
-        shared.reach = REACH;
+        let urls = Urls::at(server.uri(), None);
+        let shared = Shared::first(Origin { config, urls, tls: None, file: None, founders: Vec::new(), runtime: None, reach: REACH });
         let shared = Arc::new(shared);
         mount(server, shared.clone()).await;
-        let api = server.uri();
-        let urls = Urls {
-            authorize: format!("{api}/oauth/authorize"),
-            token: format!("{api}/oauth/token"),
-            introspect: format!("{api}/oauth/token/introspect"),
-            api,
-            management: None,
-        };
-        Ok(Self { pleo: Pleo::new(Control { shared }, urls) })
+        Ok(Self { pleo: Pleo::new(Control { shared }) })
     }
 }
 
@@ -71,11 +64,14 @@ fn check(config: &ProviderConfig) -> Result<(), SettingError> {
     if config.tls {
         return refused("tls", "wiremock speaks plain http");
     }
-    if config.management.is_some() {
+    if config.management.is_some() || config.management_token.is_some() {
         return refused("management", "a `MockServer` has one listener");
     }
     if config.listen != usual.listen {
         return refused("listen", "the address is the `MockServer`'s");
+    }
+    if config.journal_file.is_some() {
+        return refused("journal_file", "nobody writes it here");
     }
     if config.reachable_as.is_some() {
         return refused("reachable_as", "the address is the `MockServer`'s");

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{Control, Provider, Urls};
+use crate::{Control, Provider, TenantError, Urls};
 
 /// One Pleo: where it is, who its client is, what can be done to it and what is expected of its client. Cheap to clone.
 ///
@@ -10,48 +10,47 @@ use crate::{Control, Provider, Urls};
 #[derive(Clone)]
 pub struct Pleo {
     control: Control,
-    urls: Urls,
     ca_pem: Option<String>,
 }
 
 impl Pleo {
     #[cfg(feature = "wiremock")]
-    pub(super) fn new(control: Control, urls: Urls) -> Self {
-        Self { control, urls, ca_pem: None }
+    pub(super) fn new(control: Control) -> Self {
+        Self { control, ca_pem: None }
     }
 
     pub(super) fn of(provider: &Provider) -> Self {
-        Self { control: provider.control().clone(), urls: provider.urls().clone(), ca_pem: provider.ca_pem().map(str::to_owned) }
+        Self { control: provider.control().clone(), ca_pem: provider.ca_pem().map(str::to_owned) }
     }
 
     /// Where users consent.
     #[must_use]
     pub fn authorize_url(&self) -> &str {
-        &self.urls.authorize
+        &self.urls().authorize
     }
 
     /// Where codes and refresh tokens are exchanged.
     #[must_use]
     pub fn token_url(&self) -> &str {
-        &self.urls.token
+        &self.urls().token
     }
 
     /// Where tokens are introspected.
     #[must_use]
     pub fn introspect_url(&self) -> &str {
-        &self.urls.introspect
+        &self.urls().introspect
     }
 
     /// Base of the resource API, no slash at the end.
     #[must_use]
     pub fn api_url(&self) -> &str {
-        &self.urls.api
+        &self.urls().api
     }
 
     /// All of them.
     #[must_use]
     pub fn urls(&self) -> &Urls {
-        &self.urls
+        &self.control.shared.urls
     }
 
     /// The client's id.
@@ -78,6 +77,17 @@ impl Pleo {
         self.control.seed()
     }
 
+    /// A Pleo beside this one, on the same port: the same client, and grants, clock, journal and rules of its own. It comes to be when
+    /// it is first asked for; a test suite that shares one server takes one for each test.
+    ///
+    /// # Errors
+    /// No name for a tenant, or there are as many as may be.
+    pub fn tenant(&self, name: &str) -> Result<Self, TenantError> {
+        let tenants = self.control.shared.tenants.as_ref().ok_or(TenantError::Full(0))?;
+        let (shared, _) = tenants.enter(name)?;
+        Ok(Self { control: Control { shared }, ca_pem: self.ca_pem.clone() })
+    }
+
     /// All that can be done to it, and the journal of what crossed the wire.
     #[must_use]
     pub fn control(&self) -> &Control {
@@ -87,6 +97,6 @@ impl Pleo {
 
 impl fmt::Debug for Pleo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pleo").field("api", &self.urls.api).field("seed", &self.seed()).finish_non_exhaustive()
+        f.debug_struct("Pleo").field("api", &self.urls().api).field("seed", &self.seed()).finish_non_exhaustive()
     }
 }

@@ -180,3 +180,24 @@ async fn a_late_reply_is_committed_before_it_comes() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn tests_that_share_a_server_take_a_tenant_each() {
+    on_both_doors(usual, async |pleo: &Pleo| {
+        let (one, other) = (pleo.tenant("one").expect("a tenant"), pleo.tenant("other").expect("a tenant"));
+        let (quiet, busy) = (other.expect_refreshes(0), one.expect_refreshes(1));
+        let theirs = other.connect().expect("connected");
+        let integration = Integration::new(&one, one.connect().expect("connected")).expect("an integration");
+        one.expire_access();
+        one.reply_once_at(Endpoint::Api, 503).expect("installed");
+        assert_eq!(integration.work().await.expect("answered"), Outcome::Later);
+        assert_eq!(integration.work().await.expect("answered"), Outcome::Read(3));
+        assert_eq!(call(&other, "/v2/employees", &theirs.access_token).await, 200, "nothing befell the other");
+        quiet.verify();
+        busy.verify();
+        let paths = |pleo: &Pleo| pleo.calls().into_iter().map(|call| call.path).collect::<Vec<_>>();
+        assert_eq!((paths(&other), paths(pleo).len()), (vec!["/v2/employees".to_owned()], 0));
+        assert!(pleo.tenant("No name").is_err());
+    })
+    .await;
+}

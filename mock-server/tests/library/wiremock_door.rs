@@ -49,7 +49,8 @@ async fn rules_beyond_it_are_refused_when_they_are_installed() {
     assert!(mock.hold_next_refresh().is_err() && mock.hold_next_refresh_reply().is_err());
     assert!(!mock.control().journal().iter().any(|entry| matches!(entry.what, What::Controlled(_))), "nothing was installed");
     let control = mock.control().clone();
-    let panic = std::panic::catch_unwind(move || control.install(always(Point::Arrived, Fate::Hang))).expect_err("it says so loudly");
+    let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| control.install(always(Point::Arrived, Fate::Hang))))
+        .expect_err("it says so loudly");
     assert!(panic.downcast_ref::<String>().is_some_and(|text| text.contains("cannot `hang`")));
 }
 
@@ -110,4 +111,15 @@ async fn a_status_that_cannot_be_written_is_said_and_not_panicked_over() {
     let (status, body) = refresh(&mock, "made up").await.expect("an answer");
     assert_eq!(status, 501);
     assert!(body["message"].as_str().is_some_and(|message| message.contains("status 42")), "{body}");
+}
+
+#[tokio::test]
+async fn a_tenant_is_bound_by_the_same_door() {
+    let wiremock = MockServer::start().await;
+    let mock = PleoServer::builder().mount(&wiremock).await.expect("it is mounted");
+    assert!(mock.tenant("one").expect("a tenant").hold_next_refresh().is_err());
+    let own = Mock::given(path("/t/two/pages")).respond_with(ResponseTemplate::new(204));
+    own.mount(&wiremock).await;
+    let own = http().get(format!("{}/t/two/pages", wiremock.uri())).send().await.expect("an answer");
+    assert_eq!(own.status(), 204, "a path of nobody's is left to others, below a tenant's too");
 }

@@ -22,10 +22,11 @@ use super::{
     http::BODY_LIMIT,
     presented,
     reply::Reply,
-    request::Request,
+    request::{Request, endpoint},
     way::{Verdict, Way},
 };
 use crate::{
+    TenantError,
     fault::Reach,
     journal::{Arrived, Endpoint, Exchange, Replied, Side, What},
     state::Shared,
@@ -73,7 +74,8 @@ impl Match for Lost {
     fn matches(&self, request: &wiremock::Request) -> bool {
         *self.door.kept() = None;
         let request = read(request);
-        if (request.endpoint != Endpoint::Unknown) != self.documented {
+        let is_documented = endpoint(self.door.shared.below(&request.path)) != Endpoint::Unknown;
+        if is_documented != self.documented {
             return false;
         }
         let reply = self.door.answer(request);
@@ -101,58 +103,73 @@ impl Door {
     }
 
     /// The reply to a request; `None`: the connection is closed without one.
-    fn answer(&self, request: Request) -> Option<ResponseTemplate> {
+    fn answer(&self, mut request: Request) -> Option<ResponseTemplate> {
         if request.body.len() > BODY_LIMIT {
             return Some(template(&Reply::api_error(413, "BAD_REQUEST", "The request's body is longer than 1 MiB"), &[]));
         }
-        let _begun = self.shared.begin();
-        let exchange = self.arrived(&request);
-        let mut way = Way::at_once(self.shared.clone(), exchange, request);
-        let verdict = way.answer().now_or_never();
-        match verdict {
-            Some(Verdict::Reply(reply)) => {
-                // Only rules that let it pass are installed for this point; they count it all the same.
-                let _passed = way.fate_of_reply();
-                Some(self.replied(exchange, reply, way.lateness()))
-            }
-            Some(Verdict::Drop | Verdict::Reset | Verdict::Hang) | None => {
-                self.shared.journal.push(What::Aborted { exchange, by: Side::Provider, written: 0 });
-                None
-            }
+        match self.host(&mut request) {
+            Ok(host) => answer(&host, request),
+            Err(full) => Some(template(&Reply::api_error(503, "SERVICE_UNAVAILABLE", &full.to_string()), &[])),
         }
     }
 
-    fn arrived(&self, request: &Request) -> Exchange {
-        self.shared.journal.arrived(Arrived {
-            exchange: 0,
-            // wiremock does not tell its connections apart.
-            conn: 0,
-            began: self.shared.clock.at(),
-            endpoint: request.endpoint,
-            method: request.method.clone(),
-            path: request.path.clone(),
-            query: request.query.clone(),
-            headers: request.headers.clone(),
-            body: request.body.clone(),
-            presented: presented::of(&self.shared, request),
-        })
+    /// Whom a request is for. A tenant sees it without the prefix that names it.
+    fn host(&self, request: &mut Request) -> Result<Arc<Shared>, TenantError> {
+        let Some((tenant, path)) = self.shared.resolve(&request.path)? else { return Ok(self.shared.clone()) };
+        let path = path.to_owned();
+        request.move_to(path);
+        Ok(tenant)
     }
+}
 
-    /// Tells the journal of a reply that wiremock is about to write, dated when it is due.
-    fn replied(&self, exchange: Exchange, reply: Reply, late: Duration) -> ResponseTemplate {
-        let reply = writable(reply);
-        let mut headers = reply.headers.clone();
-        headers.push(("date".into(), crate::clock::http_date()));
-        let template = template(&reply, &headers).set_delay(late);
-        if reply.status != 204 && reply.status != 304 {
-            // hyper writes it by itself.
-            headers.push(("content-length".into(), reply.body.len().to_string()));
+fn answer(host: &Arc<Shared>, request: Request) -> Option<ResponseTemplate> {
+    let _begun = host.begin();
+    let exchange = arrived(host, &request);
+    let mut way = Way::at_once(host.clone(), exchange, request);
+    let verdict = way.answer().now_or_never();
+    match verdict {
+        Some(Verdict::Reply(reply)) => {
+            // Only rules that let it pass are installed for this point; they count it all the same.
+            let _passed = way.fate_of_reply();
+            Some(replied(host, exchange, reply, way.lateness()))
         }
-        let replied = What::Replied(Box::new(Replied { exchange, status: reply.status, headers, body: reply.body }));
-        self.shared.journal.push_at(self.shared.clock.at() + late, replied);
-        self.shared.journal.push(What::ReadUnknown { exchange });
-        template
+        Some(Verdict::Drop | Verdict::Reset | Verdict::Hang) | None => {
+            host.journal.push(What::Aborted { exchange, by: Side::Provider, written: 0 });
+            None
+        }
     }
+}
+
+fn arrived(host: &Shared, request: &Request) -> Exchange {
+    host.journal.arrived(Arrived {
+        exchange: 0,
+        // wiremock does not tell its connections apart.
+        conn: 0,
+        began: host.clock.at(),
+        endpoint: request.endpoint,
+        method: request.method.clone(),
+        path: request.path.clone(),
+        query: request.query.clone(),
+        headers: request.headers.clone(),
+        body: request.body.clone(),
+        presented: presented::of(host, request),
+    })
+}
+
+/// Tells the journal of a reply that wiremock is about to write, dated when it is due.
+fn replied(host: &Shared, exchange: Exchange, reply: Reply, late: Duration) -> ResponseTemplate {
+    let reply = writable(reply);
+    let mut headers = reply.headers.clone();
+    headers.push(("date".into(), crate::clock::http_date()));
+    let template = template(&reply, &headers).set_delay(late);
+    if reply.status != 204 && reply.status != 304 {
+        // hyper writes it by itself.
+        headers.push(("content-length".into(), reply.body.len().to_string()));
+    }
+    let replied = Replied { exchange, status: reply.status, headers, body: reply.body };
+    host.journal.push_at(host.clock.at() + late, What::Replied(replied.into()));
+    host.journal.push(What::ReadUnknown { exchange });
+    template
 }
 
 /// A request as wiremock read it: path and query stand as its URL parser writes them.

@@ -33,7 +33,7 @@ fn token(name: &str, grant: u32, state: TokenState) -> Presented {
 
 fn replied(call: &mut Call, at: u64, status: u16, body: &'static str) {
     let reply = Replied { exchange: call.exchange, status, headers: Vec::new(), body: Bytes::from_static(body.as_bytes()) };
-    call.learn(ms(at), &What::Replied(Box::new(reply)));
+    call.learn(ms(at), &What::Replied(reply.into()));
 }
 
 /// A refresh that begins at some moment and is decided and answered a millisecond later.
