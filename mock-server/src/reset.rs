@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use regrant_authority::{Authority, Client, Secret, Time};
 
-use crate::{Control, control::Action, fault::Rules, front::Store, mint::Source};
+use crate::{Control, control::Action, front::Store, mint::Source};
 
 impl Control {
     /// Forgets all grants and tokens, rules, gates (what they hold is dropped), pending pages, work and the journal, and puts clock,
@@ -21,7 +21,7 @@ impl Control {
         }
         state.authority = authority;
         state.vault.forget_grants();
-        state.rules = Rules::default();
+        state.rules.clear();
         state.consent = shared.config.consent;
         state.company = 0;
         state.tickets.clear();

@@ -11,7 +11,7 @@ use regrant_authority::{Authority, Client, Consent, Kind, Secret};
 use crate::{
     ApiReply, ClientConfig, ConsentMode, ProviderConfig, Urls,
     clock::Clock,
-    fault::{Gates, Reach, Rules},
+    fault::{Gates, Moment, Reach, RuleCount, Rules},
     front::Store,
     journal::{Journal, What},
     mint::{Minting, Source},
@@ -36,6 +36,8 @@ pub(crate) struct Shared {
     pub(crate) seed: u64,
     /// What the door in front of it can carry out.
     pub(crate) reach: Reach,
+    /// Asked at every point of every request's way.
+    pub(crate) rule_count: RuleCount,
     open: Mutex<usize>,
     ended: Condvar,
     state: Mutex<State>,
@@ -116,14 +118,14 @@ impl Shared {
             authority: Authority::new(config.policy.clone()),
             vault: Vault::default(),
             source,
-            rules: Rules::default(),
+            rules: Rules::new(seed),
             consent: config.consent,
             store,
             company: 0,
             tickets: IndexMap::new(),
             clients: Vec::new(),
         };
-        let gates = Gates::new(journal.clone());
+        let gates = Gates::new(journal.clone(), seed);
         Self {
             name: name.to_owned(),
             urls,
@@ -135,6 +137,7 @@ impl Shared {
             replies: config.replies.clone(),
             seed,
             reach: origin.reach,
+            rule_count: state.rules.count(),
             open: Mutex::default(),
             ended: Condvar::new(),
             state: Mutex::new(state),
@@ -144,6 +147,26 @@ impl Shared {
     /// The state, locked. Never held across an await.
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Now, by both clocks.
+    pub(crate) fn moment(&self) -> Moment {
+        Moment { real: self.clock.at(), provider: self.clock.now() }
+    }
+
+    /// What is known of those that do not come to a gate.
+    pub(crate) fn why_nobody_comes(&self, gate: &str) -> String {
+        let now = self.clock.at();
+        let state = self.state();
+        let rules = state.rules.holding_at(gate).map(|one| match one.last {
+            None => format!("rule {} matched no request", one.id),
+            Some(last) => {
+                let ago = std::time::Duration::from_millis(millis(now.saturating_sub(last)));
+                format!("no request matched rule {} in the last {ago:?}", one.id)
+            }
+        });
+        let known: Vec<String> = rules.collect();
+        if known.is_empty() { "no rule holds anything there".to_owned() } else { known.join(", ") }
     }
 
     /// Id and current secret of the first client.
@@ -227,6 +250,10 @@ impl State {
     pub(crate) fn minting<'a>(&'a mut self, journal: &'a Journal) -> (&'a mut Authority, Minting<'a>) {
         (&mut self.authority, Minting { source: &mut self.source, vault: &mut self.vault, journal })
     }
+}
+
+fn millis(span: std::time::Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl Drop for Begun {

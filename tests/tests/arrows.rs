@@ -34,6 +34,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("mock-server", &["regrant-authority", "regrant-mock-server"]),
     ("harness", &["regrant-authority", "regrant-mock-server"]),
     ("tests", &["regrant", "regrant-authority", "regrant-mock-server"]),
+    ("bench", &["regrant-authority", "regrant-mock-server"]),
     ("xtask", &[]),
 ];
 
@@ -192,7 +193,7 @@ fn dependencies(manifest: &Path) -> BTreeSet<String> {
 }
 
 fn all_sources() -> Vec<PathBuf> {
-    ["harness", "mock-server", "tests", "xtask"].iter().flat_map(|folder| sources(&root().join(folder))).collect()
+    ["bench", "harness", "mock-server", "tests", "xtask"].iter().flat_map(|folder| sources(&root().join(folder))).collect()
 }
 
 /// All `.rs` files below a folder; files that hold only tests are left to themselves.

@@ -8,15 +8,15 @@ use tokio::{net::TcpStream, sync::oneshot};
 use super::{
     Tls,
     http::{self, Unreadable},
+    plan::{Ending, Plan, Stroke, Verdict},
     presented,
     reply::Reply,
     request::Request,
-    way::{Verdict, Way},
+    way::Way,
     wire::Wire,
 };
 use crate::{
     TenantError,
-    fault::Fate,
     journal::{self, Arrived, At, Conn, Ends, Exchange, Look, Replied, Seen, Side, What},
     state::{Begun, Shared},
 };
@@ -33,8 +33,8 @@ const AHEAD: usize = 64 * 1024;
 pub(super) struct Connection {
     shared: Arc<Shared>,
     ends: Ends,
-    /// Whether the subject's end can be seen on this host.
-    visible: bool,
+    /// Whether the subject's end can be seen on this host; `None`: nobody wants to know.
+    visible: Option<bool>,
     conn: Conn,
     /// The tenants that were spoken to over it, and its number there.
     guests: Vec<(Arc<Shared>, Conn)>,
@@ -49,7 +49,7 @@ pub(super) struct Connection {
 struct Unread {
     shared: Arc<Shared>,
     exchange: Exchange,
-    /// `None`: the socket has gone; how, the next read from it will tell.
+    /// `None`: the socket has gone, or nobody watches it; the next read from it will tell more.
     seen: Option<oneshot::Receiver<Seen>>,
 }
 
@@ -86,7 +86,7 @@ impl Connection {
         let _set = tcp.set_nodelay(true);
         let Ok(local) = tcp.local_addr() else { return };
         let ends = Ends { local, peer };
-        let visible = matches!(journal::look(ends, false), Look::Empty | Look::Waiting);
+        let visible = shared.config.receipts.then(|| matches!(journal::look(ends, false), Look::Empty | Look::Waiting));
         let conn = shared.journal.opened(peer, local);
         let buffer = BytesMut::new();
         let mut connection = Self {
@@ -211,8 +211,8 @@ impl Connection {
             return match read {
                 Ok(0) => {
                     // Closing its end with something unread would have reset the connection; only a half-closed one can still wait.
-                    let waiting = journal::look(self.ends, self.fin_sent) == Look::Waiting;
-                    self.read_at_last(!waiting);
+                    let read = self.visible.is_some() && journal::look(self.ends, self.fin_sent) != Look::Waiting;
+                    self.read_at_last(read);
                     Err(End::Peer)
                 }
                 Ok(_) => {
@@ -240,6 +240,11 @@ impl Connection {
                 }
             }
         }
+    }
+
+    /// Watches the subject's end, if anybody wants to know what it has read.
+    fn watch(&self, fin_sent: bool) -> Option<oneshot::Receiver<Seen>> {
+        self.visible.map(|visible| journal::watch(self.ends, visible, fin_sent))
     }
 
     /// Tells the journal, once, what became of the last reply.
@@ -271,8 +276,8 @@ impl Connection {
             Err(End::Peer | End::Bad(_)) => return self.aborted_by_peer(&mut open),
         };
         let next = match verdict {
-            Verdict::Reply(reply) => self.reply(&mut way, reply, keep_alive, &mut open).await,
-            ending => self.end(ending, &mut open).await,
+            Verdict::Write(plan) => self.carry_out(&mut way, plan, keep_alive, &mut open).await,
+            Verdict::End(ending) => self.end(ending, &mut open).await,
         };
         // Only now may those released together with it go on.
         drop(way);
@@ -296,38 +301,38 @@ impl Connection {
         }
     }
 
-    async fn reply(&mut self, way: &mut Way, reply: Reply, keep_alive: bool, open: &mut Open) -> Next {
-        let mut reply = reply;
-        let mut interruption = way.fate_of_reply();
-        if matches!(interruption, Some(Fate::Status { .. } | Fate::Replace { .. }))
-            && let Some(fate) = interruption.take()
-            && let Some(Verdict::Reply(replacement)) = way.interrupt(fate).await
-        {
-            // Once half of a reply is out another cannot take its place, so it does from the start.
-            reply = replacement;
-        }
-        let (bytes, headers) = http::write(&reply, way.method(), keep_alive);
-        let half = if interruption.is_some() { bytes.len() / 2 } else { 0 };
-        if !self.write(&bytes[..half], open).await {
-            return self.aborted_by_peer(open);
-        }
-        if let Some(fate) = interruption {
-            match self.while_open(way.interrupt(fate)).await {
-                Ok(None | Some(Verdict::Reply(_))) => {}
-                Ok(Some(ending)) => return self.end(ending, open).await,
-                Err(_) => return self.aborted_by_peer(open),
+    async fn carry_out(&mut self, way: &mut Way, plan: Plan, keep_alive: bool, open: &mut Open) -> Next {
+        let (bytes, head, headers) = http::write(&plan.reply, way.method(), keep_alive);
+        let mut sent = None;
+        for stroke in plan.strokes(head, bytes.len() - head) {
+            match stroke {
+                Stroke::Write(range) => {
+                    // The peer may react before a busy machine lets us look at the clock again: the reply is dated when its last write began.
+                    sent = Some(self.shared.clock.at());
+                    if !self.write(&bytes[range], open).await {
+                        return self.aborted_by_peer(open);
+                    }
+                }
+                Stroke::Rest(span) => {
+                    if self.while_open(tokio::time::sleep(span)).await.is_err() {
+                        return self.aborted_by_peer(open);
+                    }
+                }
+                Stroke::Ask => match self.while_open(way.interrupt()).await {
+                    Ok(None) => {}
+                    Ok(Some(ending)) => return self.end(ending, open).await,
+                    Err(_) => return self.aborted_by_peer(open),
+                },
+                Stroke::End(ending) => return self.end(ending, open).await,
             }
-        }
-        // The peer may react before a busy machine lets us look at the clock again: the reply is dated when its last write began.
-        let sent = self.shared.clock.at();
-        if !self.write(&bytes[half..], open).await {
-            return self.aborted_by_peer(open);
         }
         let exchange = open.exchange;
         open.ended = true;
-        let replied = Replied { exchange, status: reply.status, headers, body: reply.body };
+        let Reply { status, headers: _, body } = plan.reply;
+        let sent = sent.unwrap_or_else(|| self.shared.clock.at());
+        let replied = Replied { exchange, status, headers, body };
         open.shared.journal.push_at(sent, What::Replied(replied.into()));
-        self.unread = Some(Unread { shared: open.shared.clone(), exchange, seen: Some(journal::watch(self.ends, self.visible, false)) });
+        self.unread = Some(Unread { shared: open.shared.clone(), exchange, seen: self.watch(false) });
         if keep_alive { Next::Request } else { Next::CloseGently }
     }
 
@@ -339,19 +344,19 @@ impl Connection {
     }
 
     /// Ends an exchange without (the rest of) a reply.
-    async fn end(&mut self, verdict: Verdict, open: &mut Open) -> Next {
-        match verdict {
-            Verdict::Hang => {
+    async fn end(&mut self, ending: Ending, open: &mut Open) -> Next {
+        match ending {
+            Ending::Hang => {
                 let _never: Result<(), End> = self.while_open(std::future::pending()).await;
                 return self.aborted_by_peer(open);
             }
-            Verdict::Reset => {
+            Ending::Reset => {
                 open.aborted(Side::Provider);
                 if let Some(wire) = self.wire.take() {
                     wire.reset();
                 }
             }
-            Verdict::Drop | Verdict::Reply(_) => {
+            Ending::Fin => {
                 open.aborted(Side::Provider);
                 drop(self.wire.take());
             }
@@ -367,7 +372,7 @@ impl Connection {
 
     /// Answers what is no request, which is no exchange either.
     async fn refuse(&mut self, reply: &Reply) {
-        let (bytes, _) = http::write(reply, "", false);
+        let (bytes, ..) = http::write(reply, "", false);
         let mut ignored = 0;
         if let Some(wire) = self.wire.as_mut()
             && wire.write(&bytes, &mut ignored).await.is_ok()
@@ -388,8 +393,9 @@ impl Connection {
             let _finished = wire.finish().await;
             self.fin_sent = true;
         }
+        let seen = self.watch(true);
         if let Some(unread) = &mut self.unread {
-            unread.seen = Some(journal::watch(self.ends, self.visible, true));
+            unread.seen = seen;
         }
         let deadline = tokio::time::Instant::now() + BEFORE_CLOSE;
         loop {

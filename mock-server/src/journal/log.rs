@@ -186,6 +186,7 @@ fn weight(what: &What) -> usize {
         | What::Held { .. }
         | What::Released { .. }
         | What::Faulted { .. }
+        | What::GateTimedOut { .. }
         | What::Read { .. }
         | What::ReadUnknown { .. }
         | What::Aborted { .. }

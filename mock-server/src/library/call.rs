@@ -86,34 +86,32 @@ impl Call {
 
     /// Takes in what became of it.
     pub(super) fn learn(&mut self, at: At, what: &What) {
-        match what {
-            What::Decided { decision: Decision::Token { presented, outcome, .. }, .. } => {
-                let dead = presented.as_ref().is_some_and(|presented| presented.state != TokenState::Active);
-                self.refused = dead && matches!(outcome, TokenOutcome::Refused { .. });
-                // What it was when it was decided counts: it may have waited on its way.
-                self.presented.clone_from(presented);
+        if let What::Decided { decision: Decision::Token { presented, outcome, .. }, .. } = what {
+            let dead = presented.as_ref().is_some_and(|presented| presented.state != TokenState::Active);
+            self.refused = dead && matches!(outcome, TokenOutcome::Refused { .. });
+            // What it was when it was decided counts: it may have waited on its way.
+            self.presented.clone_from(presented);
+        } else if let What::Replied(reply) = what {
+            self.status = Some(reply.status);
+            self.answered = Some(at);
+            if self.endpoint == Endpoint::Token {
+                let body: Option<serde_json::Value> = serde_json::from_slice(&reply.body).ok();
+                self.error = body.and_then(|body| body.get("error")?.as_str().map(str::to_owned));
             }
-            What::Replied(reply) => {
-                self.status = Some(reply.status);
-                self.answered = Some(at);
-                if self.endpoint == Endpoint::Token {
-                    let body: Option<serde_json::Value> = serde_json::from_slice(&reply.body).ok();
-                    self.error = body.and_then(|body| body.get("error")?.as_str().map(str::to_owned));
-                }
-            }
-            What::Read { .. } => self.answered = Some(at),
-            What::Decided { .. }
-            | What::Arrived(_)
-            | What::Opened { .. }
-            | What::Closed { .. }
-            | What::Held { .. }
-            | What::Released { .. }
-            | What::Faulted { .. }
-            | What::ReadUnknown { .. }
-            | What::Aborted { .. }
-            | What::Minted { .. }
-            | What::Controlled(_) => {}
+        } else if let What::Read { .. } = what {
+            self.answered = Some(at);
         }
+    }
+}
+
+/// The request that a line tells the outcome of.
+pub(super) fn exchange(what: &What) -> Option<Exchange> {
+    if let What::Decided { exchange, .. } | What::Read { exchange } = what {
+        Some(*exchange)
+    } else if let What::Replied(reply) = what {
+        Some(reply.exchange)
+    } else {
+        None
     }
 }
 

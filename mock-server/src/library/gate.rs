@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     Control,
-    fault::{CannotDo, Rule, RuleId},
+    fault::{CannotDo, Missing, Rule, RuleId},
 };
 
 /// How long [`Gate::reached`] waits.
@@ -22,11 +22,11 @@ pub struct Gate {
 }
 
 /// Nothing came to a gate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NeverHeld {
     /// The client sent nothing that the gate is for.
-    #[error("nothing came to the gate within {0:?}: did the client send the request at all?")]
-    InTime(Duration),
+    #[error(transparent)]
+    InTime(#[from] Missing),
     /// It was asked to block a thread that must not be blocked.
     #[error("`reached_blocking` blocks, which a runtime forbids: write `reached().await` here")]
     InRuntime,
@@ -49,8 +49,7 @@ impl Gate {
     /// # Errors
     /// Nothing came.
     pub async fn reached_within(&self, patience: Duration) -> Result<(), NeverHeld> {
-        let held = self.control.until_held(&self.name, 1);
-        tokio::time::timeout(patience, held).await.map_err(|_| NeverHeld::InTime(patience))
+        Ok(self.control.until_held_within(&self.name, 1, patience).await?)
     }
 
     /// [`reached`](Self::reached) for tests without a runtime.

@@ -8,10 +8,10 @@ use std::{
 
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::{Call, Pleo};
+use super::{Call, Pleo, call};
 use crate::{
     Control,
-    journal::{Entry, Exchange, What},
+    journal::{Entry, What},
 };
 
 /// How long [`Pleo::until`] waits.
@@ -108,26 +108,9 @@ impl Watch {
 fn take_in(calls: &mut Vec<Call>, entry: &Entry) {
     if let What::Arrived(arrived) = &entry.what {
         calls.push(Call::arrived(arrived));
-    } else if let Some(exchange) = exchange(&entry.what)
-        && let Some(call) = calls.iter_mut().rev().find(|call| call.exchange == exchange)
+    } else if let Some(call) =
+        call::exchange(&entry.what).and_then(|exchange| calls.iter_mut().rev().find(|call| call.exchange == exchange))
     {
         call.learn(entry.at, &entry.what);
-    }
-}
-
-fn exchange(what: &What) -> Option<Exchange> {
-    match what {
-        What::Decided { exchange, .. } | What::Read { exchange } => Some(*exchange),
-        What::Replied(reply) => Some(reply.exchange),
-        What::Opened { .. }
-        | What::Closed { .. }
-        | What::Arrived(_)
-        | What::Held { .. }
-        | What::Released { .. }
-        | What::Faulted { .. }
-        | What::ReadUnknown { .. }
-        | What::Aborted { .. }
-        | What::Minted { .. }
-        | What::Controlled(_) => None,
     }
 }

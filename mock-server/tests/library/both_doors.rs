@@ -5,7 +5,7 @@ use std::time::Duration;
 use regrant_mock_server::{
     ConnectError, ConsentMode, Pleo, PleoBuilder,
     authority::Rotation,
-    fault::{Fate, Match, Point, Rule},
+    fault::{ExpiresIn, ExpiresWord, Fate, Garble, Match, Point, Reshape, Rule},
     journal::{Endpoint, What},
 };
 use serde_json::json;
@@ -145,14 +145,19 @@ async fn any_rule_that_replies_at_once_goes_through_both_doors() {
     on_both_doors(usual, async |pleo: &Pleo| {
         let connected = pleo.connect().expect("connected");
         let rule = |at, fate| Rule { on: Match { nth: Some(1), ..Match::default() }, at, fate, until: None };
-        let maintenance = Fate::Replace { status: Some(200), content_type: Some("text/html".into()), body: "<h1>Maintenance</h1>".into() };
+        let (content_type, headers) = (Some("text/html".into()), [("x-mirror".to_owned(), "b".to_owned())].into());
+        let maintenance = Fate::Replace { status: Some(200), content_type, headers, body: "<h1>Maintenance</h1>".into() };
         pleo.install(rule(Point::Authenticated, maintenance)).expect("installed");
         let answer = http().get(format!("{}/v2/employees", pleo.api_url())).bearer_auth(&connected.access_token).send();
         let answer = answer.await.expect("an answer");
-        assert_eq!(answer.headers()["content-type"], "text/html");
+        assert_eq!(
+            (&answer.headers()["content-type"], &answer.headers()["x-mirror"]),
+            (&"text/html".parse().unwrap(), &"b".parse().unwrap())
+        );
         assert_eq!(answer.text().await.expect("a body"), "<h1>Maintenance</h1>");
         let error = Some("slow_down".to_owned());
-        pleo.install(rule(Point::Decided, Fate::Status { code: 429, error, description: None, retry_after: Some(7) })).expect("installed");
+        pleo.install(rule(Point::Decided, Fate::Status { code: 429, error, description: None, retry_after: Some(7.into()) }))
+            .expect("installed");
         let request = http().post(pleo.token_url()).basic_auth(pleo.client_id(), pleo.client_secret());
         let answer = request.form(&[("grant_type", "refresh_token"), ("refresh_token", &connected.refresh_token)]).send();
         let answer = answer.await.expect("an answer");
@@ -198,6 +203,33 @@ async fn tests_that_share_a_server_take_a_tenant_each() {
         let paths = |pleo: &Pleo| pleo.calls().into_iter().map(|call| call.path).collect::<Vec<_>>();
         assert_eq!((paths(&other), paths(pleo).len()), (vec!["/v2/employees".to_owned()], 0));
         assert!(pleo.tenant("No name").is_err());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_provider_s_own_reply_can_be_spoilt_reshaped_or_lead_elsewhere() {
+    on_both_doors(usual, async |pleo: &Pleo| {
+        let connected = pleo.connect().expect("connected");
+        let install = |at, fate| pleo.install(Rule { on: Match { nth: Some(1), ..Match::default() }, at, fate, until: None });
+        let employees = async || {
+            let answer = http().get(format!("{}/v2/employees", pleo.api_url())).bearer_auth(&connected.access_token).send().await;
+            let answer = answer.expect("an answer");
+            let header = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+            (answer.status().as_u16(), header("content-type"), header("location"), answer.bytes().await.expect("a body"))
+        };
+        install(Point::Arrived, Fate::Garble(Garble::NoContentType)).expect("installed");
+        let (status, kind, _, body) = employees().await;
+        assert!(status == 200 && kind.is_none() && serde_json::from_slice::<serde_json::Value>(&body).is_ok(), "{kind:?}");
+        install(Point::Committed, Fate::Garble(Garble::Json)).expect("installed");
+        assert!(serde_json::from_slice::<serde_json::Value>(&employees().await.3).is_err());
+        install(Point::Arrived, Fate::Redirect { to: "/login".into(), status: None }).expect("installed");
+        let (status, _, location, _) = employees().await;
+        assert_eq!((status, location.as_deref()), (302, Some("/login")));
+        let reshape = Reshape { expires_in: Some(ExpiresIn::Word(ExpiresWord::Absent)), ..Reshape::default() };
+        install(Point::Committed, Fate::Reshape(Box::new(reshape))).expect("installed");
+        let (status, answer) = refresh(pleo, &connected.refresh_token).await.expect("an answer");
+        assert!(status == 200 && answer["access_token"].is_string() && answer.get("expires_in").is_none(), "{answer}");
     })
     .await;
 }

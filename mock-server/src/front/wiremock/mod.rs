@@ -20,10 +20,11 @@ use wiremock::{Match, Mock, MockServer, Respond, ResponseTemplate};
 
 use super::{
     http::BODY_LIMIT,
+    plan::{Plan, Verdict},
     presented,
     reply::Reply,
     request::{Request, endpoint},
-    way::{Verdict, Way},
+    way::Way,
 };
 use crate::{
     TenantError,
@@ -128,12 +129,9 @@ fn answer(host: &Arc<Shared>, request: Request) -> Option<ResponseTemplate> {
     let mut way = Way::at_once(host.clone(), exchange, request);
     let verdict = way.answer().now_or_never();
     match verdict {
-        Some(Verdict::Reply(reply)) => {
-            // Only rules that let it pass are installed for this point; they count it all the same.
-            let _passed = way.fate_of_reply();
-            Some(replied(host, exchange, reply, way.lateness()))
-        }
-        Some(Verdict::Drop | Verdict::Reset | Verdict::Hang) | None => {
+        Some(Verdict::Write(Plan { reply, asks: false, pace: None, cut: None })) => Some(replied(host, exchange, reply, way.lateness())),
+        // Closed in order, as it was told to be. No rule that wants anything else has come past `reach`.
+        Some(Verdict::Write(Plan { .. }) | Verdict::End(_)) | None => {
             host.journal.push(What::Aborted { exchange, by: Side::Provider, written: 0 });
             None
         }

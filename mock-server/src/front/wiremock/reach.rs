@@ -1,5 +1,7 @@
 //! Which rules wiremock can carry out: those that need a whole reply, decided at once.
 
+use std::collections::BTreeMap;
+
 use crate::fault::{CannotDo, Fate, Point, Rule};
 
 /// Whether a rule can be carried out.
@@ -15,57 +17,88 @@ pub(super) fn check(rule: &Rule) -> Result<(), CannotDo> {
 
 /// Why a rule cannot be carried out by one who writes whole replies at once.
 fn obstacle(rule: &Rule) -> Option<&'static str> {
-    let half = rule.at == Point::Replying;
     match &rule.fate {
-        Fate::Pass => None,
         Fate::Hold(_) => Some("it answers under a lock, and whoever waits there stops the whole server"),
         Fate::Hang => Some("it always answers"),
         Fate::Reset => Some("it can close a connection, not reset it"),
-        Fate::Delay(_) | Fate::Status { .. } | Fate::Replace { .. } | Fate::Drop if half => Some("it writes whole replies only"),
+        Fate::Truncate { .. } => Some("it writes whole replies only"),
+        Fate::Throttle { .. } => Some("it writes a reply in one go"),
+        Fate::Delay(_) | Fate::Drop if rule.at == Point::Replying => Some("it writes whole replies only"),
         Fate::Delay(_) if rule.at != Point::Committed => {
             Some("a wait before the decision would stop the whole server (at `committed` the reply alone is late, and that it can)")
         }
-        Fate::Status { code, .. } | Fate::Replace { status: Some(code), .. } if !(200..=999).contains(code) => {
+        Fate::Status { code, .. } | Fate::Replace { status: Some(code), .. } | Fate::Redirect { status: Some(code), .. }
+            if !(200..=999).contains(code) =>
+        {
             Some("it writes a status from 200 to 999 only")
         }
-        Fate::Replace { content_type: Some(kind), .. } if http::HeaderValue::from_str(kind).is_err() => {
-            Some("it writes no header with control characters")
-        }
-        Fate::Delay(_) | Fate::Status { .. } | Fate::Replace { .. } | Fate::Drop => None,
+        Fate::Replace { content_type, headers, .. } => header_obstacle(content_type.as_deref(), headers),
+        Fate::Pass | Fate::Delay(_) | Fate::Status { .. } | Fate::Redirect { .. } | Fate::Drop | Fate::Garble(_) | Fate::Reshape(_) => None,
+    }
+}
+
+fn header_obstacle(content_type: Option<&str>, headers: &BTreeMap<String, String>) -> Option<&'static str> {
+    let its_own = |name: &str| matches!(name.to_ascii_lowercase().as_str(), "content-length" | "transfer-encoding" | "connection");
+    if content_type.is_some_and(|kind| http::HeaderValue::from_str(kind).is_err()) {
+        Some("it writes no header with control characters")
+    } else if headers.keys().any(|name| its_own(name)) {
+        Some("it writes the headers about length and connection by itself")
+    } else if headers.keys().any(|name| http::HeaderName::from_bytes(name.as_bytes()).is_err()) {
+        Some("it writes no header of that name")
+    } else {
+        None
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::{num::NonZeroU32, time::Duration};
 
     use super::*;
-    use crate::fault::Match;
+    use crate::fault::{CutShort, Garble, Match};
 
     fn beyond(at: Point, fate: Fate) -> bool {
         check(&Rule { on: Match::default(), at, fate, until: None }).is_err()
     }
 
+    fn replace(content_type: &str, headers: &[&str]) -> Fate {
+        let headers = headers.iter().map(|name| ((*name).to_owned(), "1".to_owned())).collect();
+        Fate::Replace { status: None, content_type: Some(content_type.into()), headers, body: "<html>".into() }
+    }
+
+    fn status(code: u16) -> Fate {
+        Fate::Status { code, error: None, description: None, retry_after: Some(1.into()) }
+    }
+
     #[test]
     fn what_wiremock_can_write_is_carried_out() {
-        let status = Fate::Status { code: 503, error: None, description: None, retry_after: Some(1) };
-        let replace = Fate::Replace { status: None, content_type: Some("text/html".into()), body: "<html>".into() };
+        let redirect = Fate::Redirect { to: "/".into(), status: None };
+        let reshape = Fate::Reshape(Box::default());
+        let fates = [status(503), replace("text/html", &["x-odd"]), redirect, Fate::Garble(Garble::Json), reshape, Fate::Drop];
         for at in [Point::Arrived, Point::Authenticated, Point::Decided, Point::Committed] {
-            assert!(!beyond(at, status.clone()) && !beyond(at, replace.clone()) && !beyond(at, Fate::Drop), "{at:?}");
+            for fate in &fates {
+                assert!(!beyond(at, fate.clone()), "{fate:?} at {at:?}");
+            }
         }
         assert!(!beyond(Point::Committed, Fate::Delay(Duration::from_millis(5))));
     }
 
     #[test]
     fn what_wiremock_cannot_do_is_refused() {
-        for fate in [Fate::Hold("g".into()), Fate::Hang, Fate::Reset] {
-            assert!(beyond(Point::Arrived, fate.clone()) && beyond(Point::Committed, fate.clone()), "{fate:?}");
+        let truncate = Fate::Truncate { after: None, then: CutShort::Fin };
+        let throttle = Fate::Throttle { bytes_per_second: NonZeroU32::MIN };
+        for fate in [Fate::Hold("g".into()), Fate::Hang, Fate::Reset, truncate, throttle] {
+            for at in [Point::Arrived, Point::Authenticated, Point::Decided, Point::Committed, Point::Replying] {
+                assert!(beyond(at, fate.clone()), "{fate:?} at {at:?}");
+            }
         }
         assert!(beyond(Point::Replying, Fate::Drop));
-        assert!(beyond(Point::Arrived, Fate::Delay(Duration::from_millis(5))));
-        assert!(beyond(Point::Arrived, Fate::Status { code: 99, error: None, description: None, retry_after: None }));
-        let odd = Fate::Replace { status: None, content_type: Some("a\r\nb: c".into()), body: String::new() };
-        assert!(beyond(Point::Arrived, odd));
+        for at in [Point::Arrived, Point::Authenticated, Point::Decided, Point::Replying] {
+            assert!(beyond(at, Fate::Delay(Duration::from_millis(5))), "{at:?}");
+        }
+        for odd in [status(99), replace("a\r\nb: c", &[]), replace("text/html", &["Content-Length"]), replace("text/html", &["a b"])] {
+            assert!(beyond(Point::Arrived, odd.clone()), "{odd:?}");
+        }
     }
 
     #[test]
