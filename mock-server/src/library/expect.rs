@@ -11,6 +11,15 @@ use crate::journal::Endpoint;
 
 /// Something that is expected of the client from the moment it was made. Dropping it panics if it was not met, unless the test
 /// panics already.
+///
+/// ```should_panic
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let pleo = regrant_mock_server::PleoServer::builder().start_blocking()?;
+/// let _once = pleo.expect_refreshes(1);
+/// // a client that never refreshes
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "bind it to a name such as `_once`: it looks when it is dropped"]
 pub struct Expectation {
     expected: Expected,

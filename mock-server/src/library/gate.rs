@@ -14,6 +14,26 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Holds a request or its reply. Dropping it lets go of what it holds, so that no test hangs on a gate it forgot.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let _chosen = rustls::crypto::ring::default_provider().install_default();
+/// # async fn my_client(pleo: regrant_mock_server::Pleo, tokens: regrant_mock_server::Connected) -> reqwest::Result<reqwest::StatusCode> {
+/// #     let fields = [("grant_type", "refresh_token"), ("refresh_token", &tokens.refresh_token)];
+/// #     let request = reqwest::Client::new().post(pleo.token_url()).basic_auth(pleo.client_id(), pleo.client_secret());
+/// #     Ok(request.form(&fields).send().await?.status())
+/// # }
+/// let pleo = regrant_mock_server::PleoServer::builder().start().await?;
+/// let gate = pleo.hold_next_refresh()?;
+/// let client = tokio::spawn(my_client((*pleo).clone(), pleo.connect()?));
+/// gate.reached().await?; // the refresh token is on its way
+/// pleo.revoke();         // and is dead before it is looked at
+/// gate.release();
+/// assert_eq!(client.await??, 400);
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "a gate lets go when it is dropped"]
 pub struct Gate {
     control: Control,

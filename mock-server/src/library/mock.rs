@@ -19,6 +19,21 @@ use crate::{
 /// when it was read whole, a reply is dated before it is written, and nothing is known of connections (number 0) or of when a reply
 /// was read. It stays mounted as long as the `MockServer` lives, or until its `reset`; wiremock keeps every request in memory
 /// meanwhile, unless its recording is disabled.
+///
+/// ```
+/// use regrant_mock_server::{PleoMock, ProviderConfig};
+/// use wiremock::MockServer;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let server = MockServer::start().await;
+/// let pleo = PleoMock::mount(&server, ProviderConfig::local(1)).await?;
+/// assert!(pleo.api_url() == server.uri());
+/// pleo.lose_next_refresh_reply()?; // wiremock can close a connection
+/// let refused = pleo.hold_next_refresh().map(|_gate| ()).map_err(|error| error.to_string());
+/// assert!(refused.is_err_and(|text| text.contains("cannot `hold") && text.contains("PleoServer")));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct PleoMock {
     pleo: Pleo,

@@ -9,6 +9,23 @@ use crate::{Provider, ProviderConfig, StartError};
 
 /// A running Pleo with listeners of its own. Derefs to [`Pleo`], which has the URLs, the levers and the expectations. Dropping
 /// it ends every connection.
+///
+/// ```
+/// use regrant_mock_server::{PleoServer, authority::Rotation};
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let pleo = PleoServer::builder()
+///     .client("crm-sync", "s3cret")
+///     .scopes(["users:read"])
+///     .rotation(Rotation::Strict)
+///     .start_blocking()?;
+/// assert_eq!(pleo.client_id(), "crm-sync");
+/// assert!(pleo.token_url().ends_with("/oauth/token"));
+/// let connected = pleo.connect()?;
+/// assert_eq!(connected.scopes, ["users:read"]);
+/// assert_eq!(pleo.revoke(), [connected.grant]);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct PleoServer {
     pleo: Pleo,
