@@ -266,6 +266,10 @@ impl Control {
     }
 
     /// Installs a rule until the guard is dropped.
+    ///
+    /// # Panics
+    /// As [`Control::install`].
+    #[track_caller]
     pub fn guard(&self, rule: Rule) -> RuleGuard {
         RuleGuard::new(self.clone(), self.install(rule))
     }

@@ -48,8 +48,8 @@ pub use control::Control;
 #[cfg(feature = "wiremock")]
 pub use library::PleoMock;
 pub use library::{
-    Call, ConnectError, Connected, Count, Expectation, Gate, NeverHeld, NeverSeen, Pleo, PleoBuilder, PleoServer, ServerError,
-    SettingError, Story, StoryError, Unmet,
+    Call, ConnectError, Connected, Count, Expectation, Gate, InstallError, NeverHeld, NeverSeen, Pleo, PleoBuilder, PleoServer,
+    ServerError, SettingError, Story, StoryError, Unmet,
 };
 pub use mint::TokenShape;
 pub use provider::{ApiReply, ClientConfig, ConsentMode, Provider, ProviderConfig, StartError, Urls};

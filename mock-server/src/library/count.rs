@@ -24,9 +24,9 @@ impl Count {
 impl fmt::Display for Count {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.least, self.below.map(|below| below.saturating_sub(1))) {
-            (0, None) => f.write_str("any number of"),
+            (0, None) => f.write_str("any number"),
             (least, None) => write!(f, "at least {least}"),
-            (0, Some(0)) => f.write_str("no"),
+            (0, Some(0)) => f.write_str("none"),
             (0, Some(most)) => write!(f, "at most {most}"),
             (least, Some(most)) if least == most => write!(f, "exactly {least}"),
             (least, Some(most)) => write!(f, "{least} to {most}"),
@@ -96,7 +96,7 @@ mod tests {
     #[test]
     fn counts_are_told_in_words() {
         let told = |count: Count| count.to_string();
-        assert_eq!([told(0.into()), told(2.into()), told((1..=3).into())], ["no", "exactly 2", "1 to 3"]);
-        assert_eq!([told((..=2).into()), told((1..).into()), told((..).into())], ["at most 2", "at least 1", "any number of"]);
+        assert_eq!([told(0.into()), told(2.into()), told((1..=3).into())], ["none", "exactly 2", "1 to 3"]);
+        assert_eq!([told((..=2).into()), told((1..).into()), told((..).into())], ["at most 2", "at least 1", "any number"]);
     }
 }

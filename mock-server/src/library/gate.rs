@@ -5,9 +5,10 @@ use std::{
     time::Duration,
 };
 
+use super::{InstallError, Pleo};
 use crate::{
     Control,
-    fault::{CannotDo, Missing, Rule, RuleId},
+    fault::{Missing, Rule, RuleId},
 };
 
 /// How long [`Gate::reached`] waits.
@@ -115,9 +116,9 @@ impl Drop for Gate {
 }
 
 /// Installs a rule that holds at a gate of its own.
-pub(super) fn close(control: &Control, rule: impl FnOnce(String) -> Rule) -> Result<Gate, CannotDo> {
+pub(super) fn close(pleo: &Pleo, rule: impl FnOnce(String) -> Rule) -> Result<Gate, InstallError> {
     static COUNT: AtomicU64 = AtomicU64::new(1);
     let name = format!("test-{}", COUNT.fetch_add(1, Ordering::Relaxed));
-    let rule = control.try_install(rule(name.clone()))?;
-    Ok(Gate { control: control.clone(), name, rule })
+    let rule = pleo.install(rule(name.clone()))?;
+    Ok(Gate { control: pleo.control().clone(), name, rule })
 }

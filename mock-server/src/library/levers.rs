@@ -7,9 +7,20 @@ use regrant_authority::{Cause, ClientError, GrantId};
 use super::{Gate, Pleo, gate};
 use crate::{
     control::{Target, Unit, UnitKind},
-    fault::{CannotDo, Fate, Match, Point, Rule, RuleId},
+    fault::{CannotDo, Fate, Match, Point, Rule, RuleFault, RuleId},
     journal::Endpoint,
 };
+
+/// Why a rule is not installed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InstallError {
+    /// It could never come true, so that a test with it would test nothing.
+    #[error("{member}: {fault}", member = .0.member, fault = .0)]
+    Fault(#[from] RuleFault),
+    /// The door cannot carry it out; [`PleoServer`](super::PleoServer) carries out everything.
+    #[error(transparent)]
+    CannotDo(#[from] CannotDo),
+}
 
 impl Pleo {
     /// The user withdraws every live grant; returns them.
@@ -53,6 +64,11 @@ impl Pleo {
         self.control().advance(by);
     }
 
+    /// Back to the start: grants, rules, gates, work, clock, policy and journal; the client stays.
+    pub fn reset(&self) {
+        self.control().reset();
+    }
+
     /// Adds so much work to be exported; the ids are those that show in `/v3/export-jobs`.
     pub fn add_exports(&self, count: usize) -> Vec<Unit> {
         self.control().add_work(UnitKind::Export, count)
@@ -66,24 +82,25 @@ impl Pleo {
     /// Installs any rule; `nth` counts matching requests from now on.
     ///
     /// # Errors
-    /// What the door cannot carry out; [`PleoServer`](super::PleoServer) carries out everything.
-    pub fn install(&self, rule: Rule) -> Result<RuleId, CannotDo> {
-        self.control().try_install(rule)
+    /// A rule that can never come true, or that the door cannot carry out.
+    pub fn install(&self, rule: Rule) -> Result<RuleId, InstallError> {
+        rule.check()?;
+        Ok(self.control().try_install(rule)?)
     }
 
     /// Answers the next token request with this status, and an empty body. Nothing is decided: no token is spent.
     ///
     /// # Errors
-    /// A status that the door cannot write.
-    pub fn reply_once(&self, status: u16) -> Result<RuleId, CannotDo> {
+    /// What is no final HTTP status.
+    pub fn reply_once(&self, status: u16) -> Result<RuleId, InstallError> {
         self.reply_once_at(Endpoint::Token, status)
     }
 
     /// Answers the next request to a part of the provider with this status, and an empty body.
     ///
     /// # Errors
-    /// A status that the door cannot write.
-    pub fn reply_once_at(&self, endpoint: Endpoint, status: u16) -> Result<RuleId, CannotDo> {
+    /// What is no final HTTP status.
+    pub fn reply_once_at(&self, endpoint: Endpoint, status: u16) -> Result<RuleId, InstallError> {
         let on = Match { endpoint: Some(endpoint), nth: Some(1), ..Match::default() };
         let fate = Fate::Status { code: status, error: None, description: None, retry_after: None };
         self.install(Rule { on, at: Point::Arrived, fate, until: None })
@@ -92,16 +109,16 @@ impl Pleo {
     /// The next refresh is committed, and its reply lost: the tokens are rotated and the client never hears of it.
     ///
     /// # Errors
-    /// None of the doors of this release.
-    pub fn lose_next_refresh_reply(&self) -> Result<RuleId, CannotDo> {
+    /// None: every door can do it.
+    pub fn lose_next_refresh_reply(&self) -> Result<RuleId, InstallError> {
         self.install(next_refresh(Point::Committed, Fate::Drop))
     }
 
     /// The next refresh is committed at once, and its reply sent so much later.
     ///
     /// # Errors
-    /// None of the doors of this release.
-    pub fn delay_next_refresh_reply(&self, by: Duration) -> Result<RuleId, CannotDo> {
+    /// None: every door can do it.
+    pub fn delay_next_refresh_reply(&self, by: Duration) -> Result<RuleId, InstallError> {
         self.install(next_refresh(Point::Committed, Fate::Delay(by)))
     }
 
@@ -109,16 +126,16 @@ impl Pleo {
     ///
     /// # Errors
     /// The wiremock door cannot hold anything.
-    pub fn hold_next_refresh(&self) -> Result<Gate, CannotDo> {
-        gate::close(self.control(), |gate| next_refresh(Point::Arrived, Fate::Hold(gate)))
+    pub fn hold_next_refresh(&self) -> Result<Gate, InstallError> {
+        gate::close(self, |gate| next_refresh(Point::Arrived, Fate::Hold(gate)))
     }
 
     /// Holds the reply to the next refresh: the tokens are rotated, and the client does not know yet.
     ///
     /// # Errors
     /// The wiremock door cannot hold anything.
-    pub fn hold_next_refresh_reply(&self) -> Result<Gate, CannotDo> {
-        gate::close(self.control(), |gate| next_refresh(Point::Committed, Fate::Hold(gate)))
+    pub fn hold_next_refresh_reply(&self) -> Result<Gate, InstallError> {
+        gate::close(self, |gate| next_refresh(Point::Committed, Fate::Hold(gate)))
     }
 }
 

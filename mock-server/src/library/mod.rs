@@ -24,6 +24,7 @@ pub use connect::{ConnectError, Connected};
 pub use count::Count;
 pub use expect::{Expectation, Unmet};
 pub use gate::{Gate, NeverHeld};
+pub use levers::InstallError;
 #[cfg(feature = "wiremock")]
 pub use mock::PleoMock;
 pub use pleo::Pleo;

@@ -41,7 +41,7 @@ pub(super) fn fault(expected: Expected, calls: &[Call]) -> Option<Fault> {
 fn counted(calls: &[Call], count: Count, what: &str, is_one: impl Fn(&Call) -> bool) -> Option<Fault> {
     let rests_on = places(calls, |_, call| is_one(call));
     let seen = rests_on.len();
-    (!count.includes(seen)).then(|| Fault { sentence: format!("expected {count} {what}, seen {seen}"), rests_on })
+    (!count.includes(seen)).then(|| Fault { sentence: format!("{what}: expected {count}, seen {seen}"), rests_on })
 }
 
 fn none(calls: &[Call], what: &str, is_one: impl Fn(&[Call], &Call) -> bool) -> Option<Fault> {

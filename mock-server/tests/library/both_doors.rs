@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use regrant_mock_server::{
-    ConnectError, ConsentMode, Pleo, PleoBuilder,
+    ConnectError, ConsentMode, InstallError, Pleo, PleoBuilder,
     authority::Rotation,
     fault::{ExpiresIn, ExpiresWord, Fate, Garble, Match, Point, Reshape, Rule},
     journal::{Endpoint, What},
@@ -163,6 +163,21 @@ async fn any_rule_that_replies_at_once_goes_through_both_doors() {
         let answer = answer.await.expect("an answer");
         assert_eq!((answer.status().as_u16(), answer.headers()["retry-after"].to_str().ok()), (429, Some("7")));
         assert_eq!(refresh(pleo, &connected.refresh_token).await.map(|(status, _)| status), Some(200), "nothing was spent");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_rule_that_could_never_come_true_is_refused() {
+    on_both_doors(usual, async |pleo: &Pleo| {
+        let never = Rule { on: Match { nth: Some(0), ..Match::default() }, at: Point::Arrived, fate: Fate::Drop, until: None };
+        let refused = pleo.install(never).expect_err("refused").to_string();
+        assert_eq!(refused, "on: nth and times count from 1 (leave it out to match every request)");
+        assert!(matches!(pleo.reply_once(99), Err(InstallError::Fault(_))));
+        let connected = pleo.connect().expect("connected");
+        assert_eq!(call(pleo, "/v2/employees", &connected.access_token).await, 200, "nothing was installed");
+        pleo.reset();
+        assert_eq!(call(pleo, "/v2/employees", &connected.access_token).await, 401, "all grants are forgotten");
     })
     .await;
 }

@@ -32,7 +32,7 @@ async fn an_expectation_that_is_not_met_panics_when_it_is_dropped() {
             let text = said(|| drop(once)).expect("it panics");
             assert_eq!(
                 text,
-                "expected exactly 1 refresh requests, seen 2 (seed 7)\n\
+                "refresh requests: expected exactly 1, seen 2 (seed 7)\n\
                  > #1 POST /oauth/token refresh_token with refresh#1 (active) -> 200\n\
                  > #2 POST /oauth/token refresh_token with refresh#1 (superseded) -> 400 invalid_grant\n"
             );

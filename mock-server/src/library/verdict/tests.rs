@@ -65,7 +65,7 @@ fn refreshes_are_counted_whatever_came_of_them() {
     assert_eq!(rests_on(Expected::Refreshes(2.into()), &calls), None);
     assert_eq!(rests_on(Expected::Refreshes(1.into()), &calls), Some(vec![0, 2]));
     let told = fault(Expected::Refreshes(1.into()), &calls).map(|fault| fault.sentence);
-    assert_eq!(told.as_deref(), Some("expected exactly 1 refresh requests, seen 2"));
+    assert_eq!(told.as_deref(), Some("refresh requests: expected exactly 1, seen 2"));
     assert_eq!(rests_on(Expected::Calls(Endpoint::Api, (..).into()), &calls), None);
     assert_eq!(rests_on(Expected::Calls(Endpoint::Api, 0.into()), &calls), Some(vec![1]));
 }
