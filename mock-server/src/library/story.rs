@@ -1,6 +1,6 @@
 //! A scenario told while a test plays the subject.
 
-use std::thread;
+use std::{sync::mpsc, thread};
 
 use tokio::sync::watch;
 
@@ -44,9 +44,12 @@ impl Pleo {
         let (stop, mut stopped) = watch::channel(false);
         let (tells, over) = watch::channel(false);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(StoryError::Thread)?;
+        let (begins, begun) = mpsc::channel();
         let tell = move || {
             runtime.block_on(async {
                 let told = script::run(&control, &scenario, |told| {
+                    // Only the first is awaited.
+                    let _sent = begins.send(());
                     if told == Told::End {
                         tells.send_replace(true);
                     }
@@ -58,6 +61,8 @@ impl Pleo {
             });
         };
         let thread = thread::Builder::new().name("story".into()).spawn(tell).map_err(StoryError::Thread)?;
+        // What the client does from here on belongs to the story. If its thread panicked, it has said so by itself.
+        let _begun = begun.recv();
         Ok(Story { over, stop, thread: Some(thread) })
     }
 }
