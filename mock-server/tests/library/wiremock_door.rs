@@ -26,6 +26,7 @@ async fn settings_that_are_the_mock_server_s_own_are_refused() {
     };
     assert_eq!(refused(PleoBuilder::tls).await, "tls");
     assert_eq!(refused(PleoBuilder::management).await, "management");
+    assert_eq!(refused(|builder| builder.journal_file("journal.jsonl")).await, "journal_file");
     assert_eq!(refused(|builder| builder.listen(([127, 0, 0, 1], 8080).into())).await, "listen");
     assert_eq!(refused(|builder| builder.reachable_as("host.docker.internal")).await, "reachable_as");
     assert_eq!(refused(|builder| builder.policy(|policy| policy.refused_with.status = 7)).await, "policy");
