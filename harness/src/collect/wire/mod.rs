@@ -299,7 +299,11 @@ impl WireCollector {
                 self.know_units(units);
                 vec![What::WorkAdded { units: units.clone() }]
             }
-            Action::ConsentSet { .. } | Action::RuleInstalled { .. } | Action::RuleRemoved { .. } | Action::GateSet { .. } | Action::PolicyChanged => Vec::new(),
+            Action::ConsentSet { .. }
+            | Action::RuleInstalled { .. }
+            | Action::RuleRemoved { .. }
+            | Action::GateSet { .. }
+            | Action::PolicyChanged => Vec::new(),
         }
     }
 
