@@ -2,8 +2,6 @@
 
 mod held;
 mod options;
-#[cfg(test)]
-mod tests;
 
 use std::{
     collections::BTreeMap,

@@ -215,6 +215,7 @@ async fn rules(State(control): State<Control>) -> Shown {
 
 async fn install(State(control): State<Control>, body: Bytes) -> Answer {
     let rule: Rule = read(&body, r#"{"on": {"endpoint": "token", "nth": 1}, "at": "committed", "fate": {"hold": "gate-a"}}"#)?;
+    rule.check().map_err(|fault| Refusal::new(400, &fault.message, &fault.advice))?;
     Ok(Shown(json!({"id": control.install(rule)})))
 }
 

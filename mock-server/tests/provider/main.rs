@@ -4,6 +4,9 @@
 mod support;
 
 mod api;
+mod fates;
 mod faults;
 mod flow;
+mod gates;
 mod management;
+mod shapes;
