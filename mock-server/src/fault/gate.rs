@@ -232,6 +232,14 @@ impl Gates {
         self.journal.push(What::Released { exchange, gate: name.to_owned(), dropped });
     }
 
+    /// Drops the connections of all that any gate holds, and forgets all gates.
+    pub(crate) fn drop_all(&self) {
+        for gate in self.all() {
+            self.open(&gate.name, None, true);
+        }
+        self.named().clear();
+    }
+
     /// All gates.
     pub(crate) fn all(&self) -> Vec<GateView> {
         let view = |(name, gate): (&String, &Gate)| GateView {

@@ -16,6 +16,7 @@ use super::{
     wire::Wire,
 };
 use crate::{
+    TenantError,
     journal::{self, Arrived, At, Conn, Ends, Exchange, Look, Replied, Seen, Side, What},
     state::{Begun, Shared},
 };
@@ -35,6 +36,8 @@ pub(super) struct Connection {
     /// Whether the subject's end can be seen on this host.
     visible: bool,
     conn: Conn,
+    /// The tenants that were spoken to over it, and its number there.
+    guests: Vec<(Arc<Shared>, Conn)>,
     wire: Option<Wire>,
     buffer: BytesMut,
     unread: Option<Unread>,
@@ -44,6 +47,7 @@ pub(super) struct Connection {
 
 /// A reply that was written, and whether it was read.
 struct Unread {
+    shared: Arc<Shared>,
     exchange: Exchange,
     /// `None`: the socket has gone; how, the next read from it will tell.
     seen: Option<oneshot::Receiver<Seen>>,
@@ -57,6 +61,9 @@ struct Open {
     ended: bool,
     _begun: Begun,
 }
+
+/// The tenant that a request is for, and the connection's number in its journal.
+type Host = (Arc<Shared>, Conn);
 
 /// Why there is no further request.
 enum End {
@@ -82,8 +89,18 @@ impl Connection {
         let visible = matches!(journal::look(ends, false), Look::Empty | Look::Waiting);
         let conn = shared.journal.opened(peer, local);
         let buffer = BytesMut::new();
-        let mut connection =
-            Self { shared, ends, visible, conn, wire: None, buffer, unread: None, fin_sent: false, closed_by: Side::Provider };
+        let mut connection = Self {
+            shared,
+            ends,
+            visible,
+            conn,
+            guests: Vec::new(),
+            wire: None,
+            buffer,
+            unread: None,
+            fin_sent: false,
+            closed_by: Side::Provider,
+        };
         connection.wire = match tls {
             None => Some(Wire::Plain(tcp)),
             Some(tls) => match tokio::time::timeout(HANDSHAKE, tls.acceptor.accept(tcp)).await {
@@ -109,16 +126,37 @@ impl Connection {
                 }
                 Err(End::Bad(why)) => {
                     drop(begun);
-                    return self.refuse(why).await;
+                    return self.refuse(&Reply::api_error(why.status, "BAD_REQUEST", why.message)).await;
                 }
             };
             let (began, begun) = begun.unwrap_or_else(|| (self.shared.clock.at(), self.shared.begin()));
-            match self.exchange(request, keep_alive, began, begun).await {
+            let mut request = request;
+            let (host, begun) = match self.host(&mut request, begun) {
+                Ok(host) => host,
+                Err(full) => return self.refuse(&Reply::api_error(503, "SERVICE_UNAVAILABLE", &full.to_string())).await,
+            };
+            match self.exchange(host, request, keep_alive, began, begun).await {
                 Next::Request => {}
                 Next::CloseGently => return self.close_gently().await,
                 Next::Close => return,
             }
         }
+    }
+
+    /// Whom a request is for, with the connection's number there. A tenant sees it without the prefix that names it.
+    fn host(&mut self, request: &mut Request, begun: Begun) -> Result<(Host, Begun), TenantError> {
+        let Some((tenant, path)) = self.shared.resolve(&request.path)? else { return Ok(((self.shared.clone(), self.conn), begun)) };
+        let path = path.to_owned();
+        request.move_to(path);
+        let known = self.guests.iter().find(|(guest, _)| Arc::ptr_eq(guest, &tenant)).cloned();
+        let host = known.unwrap_or_else(|| {
+            let conn = tenant.journal.opened(self.ends.peer, self.ends.local);
+            self.guests.push((tenant.clone(), conn));
+            (tenant.clone(), conn)
+        });
+        // The exchange is the tenant's: ours must not be thought to have one open.
+        drop(begun);
+        Ok((host, tenant.begin()))
     }
 
     /// Reads one request whole, and whether the connection is to be kept after it.
@@ -206,17 +244,17 @@ impl Connection {
 
     /// Tells the journal, once, what became of the last reply.
     fn read_at_last(&mut self, read: bool) {
-        if let Some(Unread { exchange, .. }) = self.unread.take() {
-            self.shared.journal.push(if read { What::Read { exchange } } else { What::ReadUnknown { exchange } });
+        if let Some(Unread { shared, exchange, .. }) = self.unread.take() {
+            shared.journal.push(if read { What::Read { exchange } } else { What::ReadUnknown { exchange } });
         }
     }
 
     /// Answers one request.
-    async fn exchange(&mut self, request: Request, keep_alive: bool, began: At, begun: Begun) -> Next {
-        let presented = presented::of(&self.shared, &request);
-        let exchange = self.shared.journal.arrived(Arrived {
+    async fn exchange(&mut self, (shared, conn): Host, request: Request, keep_alive: bool, began: At, begun: Begun) -> Next {
+        let presented = presented::of(&shared, &request);
+        let exchange = shared.journal.arrived(Arrived {
             exchange: 0,
-            conn: self.conn,
+            conn,
             began,
             endpoint: request.endpoint,
             method: request.method.clone(),
@@ -226,8 +264,8 @@ impl Connection {
             body: request.body.clone(),
             presented,
         });
-        let mut open = Open { shared: self.shared.clone(), exchange, written: 0, ended: false, _begun: begun };
-        let mut way = Way::new(self.shared.clone(), exchange, request);
+        let mut open = Open { shared: shared.clone(), exchange, written: 0, ended: false, _begun: begun };
+        let mut way = Way::new(shared, exchange, request);
         let verdict = match self.while_open(way.answer()).await {
             Ok(verdict) => verdict,
             Err(End::Peer | End::Bad(_)) => return self.aborted_by_peer(&mut open),
@@ -265,7 +303,7 @@ impl Connection {
             match stroke {
                 Stroke::Write(range) => {
                     // The peer may react before a busy machine lets us look at the clock again: the reply is dated when its last write began.
-                    sent = Some(self.shared.clock.at());
+                    sent = Some(open.shared.clock.at());
                     if !self.write(&bytes[range], open).await {
                         return self.aborted_by_peer(open);
                     }
@@ -286,9 +324,9 @@ impl Connection {
         let exchange = open.exchange;
         open.ended = true;
         let Reply { status, headers: _, body } = plan.reply;
-        let sent = sent.unwrap_or_else(|| self.shared.clock.at());
-        self.shared.journal.push_at(sent, What::Replied(Box::new(Replied { exchange, status, headers, body })));
-        self.unread = Some(Unread { exchange, seen: Some(journal::watch(self.ends, self.visible, false)) });
+        let sent = sent.unwrap_or_else(|| open.shared.clock.at());
+        open.shared.journal.push_at(sent, What::Replied(Replied { exchange, status, headers, body }.into()));
+        self.unread = Some(Unread { shared: open.shared.clone(), exchange, seen: Some(journal::watch(self.ends, self.visible, false)) });
         if keep_alive { Next::Request } else { Next::CloseGently }
     }
 
@@ -327,9 +365,8 @@ impl Connection {
     }
 
     /// Answers what is no request, which is no exchange either.
-    async fn refuse(&mut self, why: Unreadable) {
-        let reply = Reply::api_error(why.status, "BAD_REQUEST", why.message);
-        let (bytes, ..) = http::write(&reply, "", false);
+    async fn refuse(&mut self, reply: &Reply) {
+        let (bytes, ..) = http::write(reply, "", false);
         let mut ignored = 0;
         if let Some(wire) = self.wire.as_mut()
             && wire.write(&bytes, &mut ignored).await.is_ok()
@@ -369,6 +406,9 @@ impl Drop for Connection {
         self.read_at_last(false);
         self.wire = None;
         self.shared.journal.push(What::Closed { conn: self.conn, by: self.closed_by });
+        for (tenant, conn) in &self.guests {
+            tenant.journal.push(What::Closed { conn: *conn, by: self.closed_by });
+        }
     }
 }
 

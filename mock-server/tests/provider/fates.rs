@@ -235,3 +235,17 @@ async fn an_outage_ends_when_the_clock_is_moved() {
     control.advance(Duration::from_secs(3600));
     assert_eq!(ask().await, 404);
 }
+
+#[tokio::test]
+async fn rules_count_again_after_a_reset() {
+    let provider = provider().await;
+    let control = provider.control();
+    let fate = Fate::Status { code: 503, error: None, description: None, retry_after: None };
+    let rule = Rule { on: Match::default(), at: Point::Arrived, fate, until: None };
+    let ask = async || once(&provider, "GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n").await.status;
+    control.install(rule.clone());
+    control.reset();
+    assert_eq!(ask().await, 404);
+    control.install(rule);
+    assert_eq!(ask().await, 503);
+}
