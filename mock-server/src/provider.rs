@@ -41,6 +41,8 @@ pub struct ProviderConfig {
     pub replies: Vec<ApiReply>,
     /// How many tenants there may be besides the default one; 0: paths below `/t` are like any other.
     pub tenants: usize,
+    /// Watch when the subject has read each reply, which takes some system calls for each; else only what follows tells.
+    pub receipts: bool,
     /// How much of each journal is kept in memory.
     pub journal: Keep,
     /// Where all journals are written to as well, a line of JSON per event.
@@ -64,6 +66,7 @@ impl ProviderConfig {
             consent: ConsentMode::Auto,
             replies: Vec::new(),
             tenants: 64,
+            receipts: true,
             journal: Keep::All,
             journal_file: None,
         }

@@ -44,6 +44,8 @@ pub(super) fn serve(typed: &args::Serve) -> Result<ExitStatus, CliError> {
         tls: typed.tls,
         clients,
         consent: consent(typed.consent),
+        // No verdict hangs on it here, and it is the dearest part of a reply.
+        receipts: false,
         ..ProviderConfig::local(meant::seed(typed.seed))
     };
     wait::block_on(|mut cancel| async move {

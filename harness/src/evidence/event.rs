@@ -307,11 +307,12 @@ pub enum What {
         /// What.
         reason: String,
     },
-    /// The subject is quiet: no request open or begun and no log line for the window. `false`: the ceiling was reached amid activity.
+    /// The subject is quiet: no request open or begun and no log line for a while; one with a timer was watched for two periods and is
+    /// between two turns. `false`: the ceiling was reached amid activity.
     Settled {
         /// Whether it really is.
         quiet: bool,
-        /// The window in force.
+        /// How long it has been; where it is not, how long it should have been.
         window: Micros,
     },
     /// The harness itself failed; nothing of this story is judged.

@@ -33,8 +33,8 @@ const AHEAD: usize = 64 * 1024;
 pub(super) struct Connection {
     shared: Arc<Shared>,
     ends: Ends,
-    /// Whether the subject's end can be seen on this host.
-    visible: bool,
+    /// Whether the subject's end can be seen on this host; `None`: nobody wants to know.
+    visible: Option<bool>,
     conn: Conn,
     /// The tenants that were spoken to over it, and its number there.
     guests: Vec<(Arc<Shared>, Conn)>,
@@ -49,7 +49,7 @@ pub(super) struct Connection {
 struct Unread {
     shared: Arc<Shared>,
     exchange: Exchange,
-    /// `None`: the socket has gone; how, the next read from it will tell.
+    /// `None`: the socket has gone, or nobody watches it; the next read from it will tell more.
     seen: Option<oneshot::Receiver<Seen>>,
 }
 
@@ -86,7 +86,7 @@ impl Connection {
         let _set = tcp.set_nodelay(true);
         let Ok(local) = tcp.local_addr() else { return };
         let ends = Ends { local, peer };
-        let visible = matches!(journal::look(ends, false), Look::Empty | Look::Waiting);
+        let visible = shared.config.receipts.then(|| matches!(journal::look(ends, false), Look::Empty | Look::Waiting));
         let conn = shared.journal.opened(peer, local);
         let buffer = BytesMut::new();
         let mut connection = Self {
@@ -211,8 +211,8 @@ impl Connection {
             return match read {
                 Ok(0) => {
                     // Closing its end with something unread would have reset the connection; only a half-closed one can still wait.
-                    let waiting = journal::look(self.ends, self.fin_sent) == Look::Waiting;
-                    self.read_at_last(!waiting);
+                    let read = self.visible.is_some() && journal::look(self.ends, self.fin_sent) != Look::Waiting;
+                    self.read_at_last(read);
                     Err(End::Peer)
                 }
                 Ok(_) => {
@@ -240,6 +240,11 @@ impl Connection {
                 }
             }
         }
+    }
+
+    /// Watches the subject's end, if anybody wants to know what it has read.
+    fn watch(&self, fin_sent: bool) -> Option<oneshot::Receiver<Seen>> {
+        self.visible.map(|visible| journal::watch(self.ends, visible, fin_sent))
     }
 
     /// Tells the journal, once, what became of the last reply.
@@ -325,8 +330,9 @@ impl Connection {
         open.ended = true;
         let Reply { status, headers: _, body } = plan.reply;
         let sent = sent.unwrap_or_else(|| open.shared.clock.at());
-        open.shared.journal.push_at(sent, What::Replied(Replied { exchange, status, headers, body }.into()));
-        self.unread = Some(Unread { shared: open.shared.clone(), exchange, seen: Some(journal::watch(self.ends, self.visible, false)) });
+        let replied = Replied { exchange, status, headers, body };
+        open.shared.journal.push_at(sent, What::Replied(replied.into()));
+        self.unread = Some(Unread { shared: open.shared.clone(), exchange, seen: self.watch(false) });
         if keep_alive { Next::Request } else { Next::CloseGently }
     }
 
@@ -387,8 +393,9 @@ impl Connection {
             let _finished = wire.finish().await;
             self.fin_sent = true;
         }
+        let seen = self.watch(true);
         if let Some(unread) = &mut self.unread {
-            unread.seen = Some(journal::watch(self.ends, self.visible, true));
+            unread.seen = seen;
         }
         let deadline = tokio::time::Instant::now() + BEFORE_CLOSE;
         loop {

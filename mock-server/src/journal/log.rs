@@ -187,6 +187,7 @@ fn weight(what: &What) -> usize {
         | What::Released { .. }
         | What::GateTimedOut { .. }
         | What::Faulted { .. }
+        | What::GateTimedOut { .. }
         | What::Read { .. }
         | What::ReadUnknown { .. }
         | What::Aborted { .. }

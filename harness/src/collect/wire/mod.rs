@@ -301,7 +301,7 @@ impl WireCollector {
             }
             Action::RuleInstalled { rule } => vec![What::RuleBegan { rule: *rule }],
             Action::RuleRemoved { rule } => vec![What::RuleEnded { rule: *rule }],
-            Action::ConsentSet { .. } | Action::GateSet { .. } | Action::PolicyChanged | Action::Reset => Vec::new(),
+            Action::ConsentSet { .. } | Action::PolicyChanged | Action::GateSet { .. } | Action::Reset => Vec::new(),
         }
     }
 
