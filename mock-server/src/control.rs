@@ -113,7 +113,7 @@ pub struct Unit {
 }
 
 /// What kind of work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum UnitKind {
     /// An entry in a new pending export job of its own.

@@ -16,6 +16,7 @@ use crate::{
     front::Store,
     journal::{Journal, What},
     mint::{Minting, Source},
+    telling::Telling,
     tenants::{self, Origin, Tenants},
     vault::{Canary, Vault},
 };
@@ -33,6 +34,8 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<Clock>,
     pub(crate) journal: Arc<Journal>,
     pub(crate) gates: Gates,
+    /// The story that is being told, if one was loaded.
+    pub(crate) telling: Telling,
     pub(crate) replies: Vec<ApiReply>,
     pub(crate) seed: u64,
     /// Asked at every point of every request's way.
@@ -133,6 +136,7 @@ impl Shared {
             clock,
             journal,
             gates,
+            telling: Telling::default(),
             replies: config.replies.clone(),
             seed,
             rule_count: state.rules.count(),

@@ -187,7 +187,6 @@ fn weight(what: &What) -> usize {
         | What::Released { .. }
         | What::GateTimedOut { .. }
         | What::Faulted { .. }
-        | What::GateTimedOut { .. }
         | What::Read { .. }
         | What::ReadUnknown { .. }
         | What::Aborted { .. }

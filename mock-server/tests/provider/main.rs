@@ -10,4 +10,5 @@ mod faults;
 mod flow;
 mod gates;
 mod management;
+mod openapi;
 mod shapes;
