@@ -144,14 +144,14 @@ impl Teller<'_> {
         }
     }
 
-    /// Waits until something has happened since the mark and nothing does any more.
+    /// Waits until something has happened since the mark and nothing does any more, but for what is held.
     async fn settled(&mut self) {
         self.until(is_work).await;
         loop {
             match tokio::time::timeout(QUIET, self.entries.recv()).await {
                 Ok(Some(_)) => {}
                 Ok(None) => return,
-                Err(_) if self.control.open_exchanges() == 0 => return,
+                Err(_) if self.control.open_exchanges() <= self.control.held_anywhere() => return,
                 Err(_) => {}
             }
         }

@@ -12,3 +12,5 @@ mod gates;
 mod management;
 mod openapi;
 mod shapes;
+mod shipped;
+mod tiny;
