@@ -11,6 +11,7 @@ mod flow;
 mod gates;
 mod management;
 mod openapi;
+mod pages;
 mod shapes;
 mod shipped;
 mod tiny;

@@ -106,7 +106,13 @@ impl Tiny {
         }
         let answer = self.token_request(&[("grant_type", "refresh_token"), ("refresh_token", &now.refresh)]).await?;
         match answer.status {
-            200 => *self.tokens.lock().await = Some(tokens(&answer)),
+            200 => {
+                let json: Value = serde_json::from_str(&answer.body).ok()?;
+                let access = json["access_token"].as_str()?.to_owned();
+                // Without a new one the old one stays good (RFC 6749 section 6).
+                let refresh = json["refresh_token"].as_str().filter(|token| !token.is_empty()).map_or(now.refresh, str::to_owned);
+                *self.tokens.lock().await = Some(Tokens { access, refresh });
+            }
             400 | 401 => {
                 *self.tokens.lock().await = None;
                 return None;
@@ -150,8 +156,8 @@ pub(crate) async fn told(provider: Arc<Provider>, scenario: &Scenario) -> (Vec<A
                 turns.send(Turn::Act(act.clone()))
             }
             Told::NewSecret(canary) => turns.send(Turn::Secret(canary.value)),
-            // A request that is held was made: nobody has to say so.
-            Told::Awaiting(wait) if wait.held.is_some() => Ok(()),
+            // These come by themselves once work has begun.
+            Told::Awaiting(wait) if wait.held.is_some() || wait.request.is_some() => Ok(()),
             Told::Awaiting(wait) => waits(wait),
             Told::AwaitingRequest => turns.send(Turn::Wait { since: since.load(Ordering::SeqCst) }),
             Told::CameTrue(_) => {
