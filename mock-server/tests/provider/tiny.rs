@@ -124,6 +124,7 @@ impl Tiny {
 }
 
 /// What the person is told.
+#[derive(Debug)]
 enum Turn {
     Connect,
     Act(Act),
@@ -170,7 +171,7 @@ pub(crate) async fn told(provider: Arc<Provider>, scenario: &Scenario) -> (Vec<A
                 Ok(())
             }
         };
-        sent.ok().expect("the person listens");
+        sent.expect("the person listens");
     })
     .await;
     drop(turns);
