@@ -43,6 +43,12 @@ impl Clock {
         let _moved = self.ahead.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |ahead| Some(ahead.saturating_add(by)));
     }
 
+    /// The host's time at a moment of the journal.
+    pub(crate) fn wall(&self, at: At) -> Time {
+        let before = millis(self.started.saturating_duration_since(self.epoch));
+        Time(self.wall_at_start.saturating_sub(before).saturating_add(millis(at)))
+    }
+
     /// How far ahead of the host's clock it was moved.
     pub(crate) fn ahead(&self) -> Duration {
         Duration::from_millis(self.ahead.load(Ordering::SeqCst))
@@ -62,6 +68,12 @@ fn millis(span: Duration) -> u64 {
 pub(crate) fn iso(time: Time) -> String {
     let (year, month, day, hour, minute, second) = civil(time.0 / 1000);
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+/// The same, to the millisecond.
+pub(crate) fn iso_millis(time: Time) -> String {
+    let seconds = iso(time);
+    format!("{}.{:03}Z", seconds.trim_end_matches('Z'), time.0 % 1000)
 }
 
 /// The host's time as an HTTP date (RFC 9110 section 5.6.7).

@@ -118,7 +118,7 @@ pub struct Unit {
 }
 
 /// What kind of work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum UnitKind {
     /// An entry in a new pending export job of its own.
@@ -330,6 +330,11 @@ impl Control {
     #[must_use]
     pub fn seed(&self) -> u64 {
         self.shared.seed
+    }
+
+    /// Lets a story that waits for the integration go on ([`crate::fault::script`]), also if it begins to wait a moment later.
+    pub fn go_on(&self) {
+        self.shared.go_on.notify_one();
     }
 
     /// Requests that were begun and are not yet replied to, aborted or refused (held ones included).

@@ -41,6 +41,7 @@ mod mint;
 mod provider;
 mod reset;
 mod state;
+mod telling;
 mod tenants;
 pub mod vault;
 

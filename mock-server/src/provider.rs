@@ -92,7 +92,7 @@ pub struct ClientConfig {
 }
 
 /// How the consent page answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ConsentMode {
     /// A page with an Allow and a Deny button, for people.

@@ -7,6 +7,7 @@ use std::{
 
 use indexmap::IndexMap;
 use regrant_authority::{Authority, Client, Consent, Kind, Secret};
+use tokio::sync::Notify;
 
 use crate::{
     ApiReply, ClientConfig, ConsentMode, ProviderConfig, Urls,
@@ -15,6 +16,7 @@ use crate::{
     front::Store,
     journal::{Journal, What},
     mint::{Minting, Source},
+    telling::Telling,
     tenants::{self, Origin, Tenants},
     vault::{Canary, Vault},
 };
@@ -32,12 +34,16 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<Clock>,
     pub(crate) journal: Arc<Journal>,
     pub(crate) gates: Gates,
+    /// The story that is being told, if one was loaded.
+    pub(crate) telling: Telling,
     pub(crate) replies: Vec<ApiReply>,
     pub(crate) seed: u64,
     /// What the door in front of it can carry out.
     pub(crate) reach: Reach,
     /// Asked at every point of every request's way.
     pub(crate) rule_count: RuleCount,
+    /// A story that waits goes on.
+    pub(crate) go_on: Notify,
     open: Mutex<usize>,
     ended: Condvar,
     state: Mutex<State>,
@@ -134,10 +140,12 @@ impl Shared {
             clock,
             journal,
             gates,
+            telling: Telling::default(),
             replies: config.replies.clone(),
             seed,
             reach: origin.reach,
             rule_count: state.rules.count(),
+            go_on: Notify::new(),
             open: Mutex::default(),
             ended: Condvar::new(),
             state: Mutex::new(state),

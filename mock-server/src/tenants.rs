@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// The name of the tenant that is there from the start, at the root.
-pub const DEFAULT: &str = "default";
+pub(crate) const DEFAULT: &str = "default";
 
 /// A tenant, for Rust.
 #[derive(Clone)]

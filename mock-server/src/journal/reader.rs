@@ -85,7 +85,9 @@ mod tests {
         let journal = Arc::new(Journal::new(Arc::new(Clock::new(Instant::now())), Keep::All));
         let mut reader = Reader::new(journal.clone(), 0);
         assert!(reader.so_far().is_none());
-        let (got, ()) = tokio::join!(reader.next(), async { drop(journal.push(What::Minted { name: "a".into() })) });
+        let (got, ()) = tokio::join!(reader.next(), async {
+            journal.push(What::Minted { name: "a".into() });
+        });
         assert_eq!(numbers(got), [1]);
         journal.close();
         assert!(reader.next().await.is_none());

@@ -5,6 +5,13 @@ mod support;
 mod tenants;
 
 mod api;
+mod fates;
 mod faults;
 mod flow;
+mod gates;
 mod management;
+mod openapi;
+mod pages;
+mod shapes;
+mod shipped;
+mod tiny;
