@@ -298,6 +298,11 @@ impl Control {
         self.shared.seed
     }
 
+    /// Lets a story that waits for the integration go on ([`crate::fault::script`]), also if it begins to wait a moment later.
+    pub fn go_on(&self) {
+        self.shared.go_on.notify_one();
+    }
+
     /// Requests that were begun and are not yet replied to, aborted or refused (held ones included).
     #[must_use]
     pub fn open_exchanges(&self) -> usize {

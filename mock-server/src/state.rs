@@ -7,6 +7,7 @@ use std::sync::{
 
 use indexmap::IndexMap;
 use regrant_authority::{Authority, Client, Consent, Kind, Secret};
+use tokio::sync::Notify;
 
 use crate::{
     ApiReply, ClientConfig, ConsentMode, ProviderConfig, Urls,
@@ -39,6 +40,8 @@ pub(crate) struct Shared {
     pub(crate) seed: u64,
     /// Asked at every point of every request's way.
     pub(crate) rule_count: RuleCount,
+    /// A story that waits goes on.
+    pub(crate) go_on: Notify,
     open: AtomicUsize,
     state: Mutex<State>,
 }
@@ -137,6 +140,7 @@ impl Shared {
             replies: config.replies.clone(),
             seed,
             rule_count: state.rules.count(),
+            go_on: Notify::new(),
             open: AtomicUsize::new(0),
             state: Mutex::new(state),
         }
