@@ -216,7 +216,8 @@ impl Provider {
             None => None,
             Some(address) => Some(front::bind(address).await?),
         };
-        let urls = urls(&config, bound, managed.as_ref().map(|(_, bound)| format!("http://{bound}")));
+        let management = managed.as_ref().map(|(_, bound)| format!("http://{}", reached(*bound, config.reachable_as.as_deref())));
+        let urls = urls(&config, bound, management);
         let runtime = Some(Handle::current());
         let origin = Origin { config, urls, tls: tls.clone(), file, founders: Vec::new(), runtime, reach: everything };
         let shared = Arc::new(Shared::first(origin));
@@ -244,6 +245,12 @@ impl Provider {
     #[must_use]
     pub fn client(&self) -> (String, Option<String>) {
         self.client.clone()
+    }
+
+    /// What the first client may ask for; empty: anything, until its first authorise request has asked.
+    #[must_use]
+    pub fn scopes(&self) -> Vec<String> {
+        self.control.shared.state().authority.client(&self.client.0).map(|client| client.scopes.clone()).unwrap_or_default()
     }
 
     /// The run's CA as PEM, when serving TLS.
@@ -297,11 +304,21 @@ fn certificate(config: &ProviderConfig) -> Result<Tls, StartError> {
 
 pub(crate) fn urls(config: &ProviderConfig, bound: SocketAddr, management: Option<String>) -> Urls {
     let scheme = if config.tls { "https" } else { "http" };
-    let host = match &config.reachable_as {
+    let host = host(bound, config.reachable_as.as_deref());
+    Urls::at(format!("{scheme}://{host}:{}", bound.port()), management)
+}
+
+fn host(bound: SocketAddr, reachable_as: Option<&str>) -> String {
+    match reachable_as {
         Some(host) if host.contains(':') && !host.starts_with('[') => format!("[{host}]"),
-        Some(host) => host.clone(),
+        Some(host) => host.to_owned(),
         None if bound.is_ipv6() => format!("[{}]", bound.ip()),
         None => bound.ip().to_string(),
-    };
-    Urls::at(format!("{scheme}://{host}:{}", bound.port()), management)
+    }
+}
+
+/// Where the management listener is reached: on this host by its own address, from elsewhere by name.
+fn reached(bound: SocketAddr, reachable_as: Option<&str>) -> String {
+    let name = reachable_as.filter(|_| !bound.ip().is_loopback());
+    format!("{}:{}", host(bound, name), bound.port())
 }

@@ -3,12 +3,14 @@
 use std::{
     fs,
     io::{self, IsTerminal as _},
+    net::SocketAddr,
     path::Path,
 };
 
 use regrant_mock_server::{
     ClientConfig, ConsentMode, Control, Provider, ProviderConfig, StartError,
     fault::{scenario::Scenario, script},
+    journal::Keep,
 };
 use serde::Serialize;
 
@@ -29,18 +31,28 @@ struct Ready {
     management_url: Option<String>,
     client_id: String,
     client_secret: Option<String>,
-    scopes: Option<Vec<String>>,
+    /// What the client may ask for; empty: anything, until its first authorise request has asked.
+    scopes: Vec<String>,
     ca_file: Option<String>,
     proxy_url: Option<String>,
     seed: u64,
 }
 
+/// What the events of one journal may weigh in memory. Bodies make them heavy, not their number.
+const JOURNAL_BYTES: usize = 64 * 1024 * 1024;
+
 pub(super) fn serve(typed: &args::Serve) -> Result<ExitStatus, CliError> {
+    check_remote(typed)?;
     let clients = typed.client.iter().map(|one| client(one)).collect::<Result<Vec<_>, _>>()?;
     let scenario = typed.scenario.as_deref().map(read_scenario).transpose()?;
     let config = ProviderConfig {
         listen: typed.listen,
         management: Some(typed.management),
+        management_token: typed.management_token.clone(),
+        reachable_as: typed.reachable_as.clone(),
+        tenants: typed.tenants,
+        journal: Keep::Last { entries: typed.journal, bytes: JOURNAL_BYTES },
+        journal_file: typed.journal_file.clone(),
         tls: typed.tls,
         clients,
         consent: consent(typed.consent),
@@ -62,9 +74,30 @@ pub(super) fn serve(typed: &args::Serve) -> Result<ExitStatus, CliError> {
             () = tell(&provider, scenario.as_ref()) => {}
             () = wait::cancelled(&mut cancel) => {}
         }
+        let control = provider.control().clone();
         provider.stop().await;
+        if let Some(trouble) = control.journal_trouble() {
+            return Err(CliError::Environment(format!("the journal file is not complete: {trouble}")));
+        }
         Ok(ExitStatus::Clean)
     })?
+}
+
+/// Others are let in only on purpose, and only as far as they can then do no more than they should.
+fn check_remote(typed: &args::Serve) -> Result<(), CliError> {
+    let is_open = |address: SocketAddr| !address.ip().is_loopback();
+    let refuse = |address: SocketAddr, flags: &str| Err(CliError::Usage(format!("{address} is beyond loopback: add {flags}")));
+    if is_open(typed.listen) && !(typed.allow_remote && typed.reachable_as.is_some()) {
+        return refuse(typed.listen, "--allow-remote and --reachable-as HOST, or listen on 127.0.0.1");
+    }
+    let has_token = typed.management_token.as_ref().is_some_and(|token| !token.is_empty());
+    if is_open(typed.management) && !(typed.allow_remote && has_token) {
+        return refuse(
+            typed.management,
+            "--allow-remote and --management-token TOKEN (or REGRANT_MANAGEMENT_TOKEN), or manage on 127.0.0.1",
+        );
+    }
+    Ok(())
 }
 
 /// Tells the story, if there is one; never ends.
@@ -121,7 +154,7 @@ fn ready(provider: &Provider, seed: u64, ca_file: Option<String>) -> Ready {
         management_url: urls.management,
         client_id,
         client_secret,
-        scopes: None,
+        scopes: provider.scopes(),
         ca_file,
         proxy_url: None,
         seed,
@@ -185,6 +218,8 @@ fn blame(error: &StartError) -> CliError {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser as _;
+
     use super::*;
 
     #[test]
@@ -201,6 +236,34 @@ mod tests {
     fn a_client_without_a_secret_is_refused() {
         for typed in ["crm", "crm:", ":secret", "crm:@http://127.0.0.1/callback"] {
             assert!(matches!(client(typed), Err(CliError::Usage(_))), "{typed}");
+        }
+    }
+
+    fn typed(flags: &[&str]) -> args::Serve {
+        let line = ["regrant", "serve"].iter().chain(flags);
+        let args::Command::Serve(serve) = args::Typed::try_parse_from(line).expect("right flags").command else {
+            panic!("another command")
+        };
+        serve
+    }
+
+    #[test]
+    fn nobody_is_let_in_from_elsewhere_by_accident() {
+        for (flags, is_let) in [
+            (&["--listen", "0.0.0.0:0"][..], false),
+            (&["--listen", "0.0.0.0:0", "--allow-remote"], false),
+            (&["--listen", "0.0.0.0:0", "--reachable-as", "mock.test"], false),
+            (&["--listen", "0.0.0.0:0", "--allow-remote", "--reachable-as", "mock.test"], true),
+            (&["--management", "[::]:0"], false),
+            (&["--management", "[::]:0", "--allow-remote"], false),
+            (&["--management", "[::]:0", "--allow-remote", "--management-token="], false),
+            (&["--management", "[::]:0", "--management-token", "x"], false),
+            (&["--management", "[::]:0", "--allow-remote", "--management-token", "x"], true),
+            (&["--listen", "127.0.0.2:0", "--management", "[::1]:0"], true),
+        ] {
+            let checked = check_remote(&typed(flags));
+            assert_eq!(checked.is_ok(), is_let, "{flags:?}");
+            assert!(checked.err().is_none_or(|error| error.message().contains("--allow-remote")), "{flags:?}");
         }
     }
 

@@ -9,7 +9,6 @@
 use std::time::Duration;
 
 use regrant_authority::Cause;
-use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::{
     RuleId,
@@ -18,7 +17,7 @@ use super::{
 use crate::{
     Control,
     control::{Target, UnitKind},
-    journal::{Arrived, Decision, Endpoint, Entry, What},
+    journal::{Arrived, Decision, Endpoint, Lines, What},
     vault::Canary,
 };
 
@@ -48,7 +47,8 @@ pub enum Told<'a> {
 
 /// Tells a story: puts its policy in force, lets the person have the prologue, installs its rules and goes through its steps.
 pub async fn run(control: &Control, scenario: &Scenario, mut tell: impl FnMut(Told<'_>)) {
-    let mut teller = Teller { control, entries: control.follow(), last: control.last_entry(), minted: 0 };
+    let last = control.last_entry();
+    let mut teller = Teller { control, entries: Lines::after(control.shared.journal.clone(), last), last, minted: 0 };
     control.policy(|policy| apply_policy(&scenario.provider, policy));
     if scenario.prologue {
         tell(Told::Prologue);
@@ -95,7 +95,7 @@ impl Scenario {
 
 struct Teller<'a> {
     control: &'a Control,
-    entries: UnboundedReceiver<Entry>,
+    entries: Lines,
     /// What came up to this line is past.
     last: u64,
     /// Secrets up to this many are old.

@@ -85,7 +85,7 @@ async fn go_on(At(control): At) -> Answer<ScenarioView> {
     Ok(progress)
 }
 
-/// Ends the story and removes its rules; what it holds stays held
+/// Ends the story and removes its rules; what it holds stays held, its policy in force
 #[utoipa::path(delete, path = "/scenario", tag = "scenario", responses(
     (status = 200, description = "As far as it came", body = ScenarioView),
     (status = 404, description = "There is no story"),
