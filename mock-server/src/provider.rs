@@ -7,6 +7,7 @@ use tokio::{runtime::Handle, task::JoinHandle};
 
 use crate::{
     Control, Tenant, TenantError,
+    fault::everything,
     front::{self, Listener, Tls},
     journal::{JournalFile, Keep},
     management,
@@ -130,6 +131,19 @@ pub struct Urls {
     pub management: Option<String>,
 }
 
+impl Urls {
+    /// All of them, below the base of the API.
+    pub(crate) fn at(api: String, management: Option<String>) -> Self {
+        Self {
+            authorize: format!("{api}/oauth/authorize"),
+            token: format!("{api}/oauth/token"),
+            introspect: format!("{api}/oauth/token/introspect"),
+            api,
+            management,
+        }
+    }
+}
+
 /// Why the provider did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -204,8 +218,8 @@ impl Provider {
         };
         let management = managed.as_ref().map(|(_, bound)| format!("http://{}", reached(*bound, config.reachable_as.as_deref())));
         let urls = urls(&config, bound, management);
-        let runtime = Handle::current();
-        let origin = Origin { config, urls, tls: tls.clone(), file, founders: Vec::new(), runtime };
+        let runtime = Some(Handle::current());
+        let origin = Origin { config, urls, tls: tls.clone(), file, founders: Vec::new(), runtime, reach: everything };
         let shared = Arc::new(Shared::first(origin));
         let recorder = shared.tenants.as_ref().and_then(|tenants| tenants.origin().record(&shared));
         let control = Control { shared: shared.clone() };
@@ -290,14 +304,8 @@ fn certificate(config: &ProviderConfig) -> Result<Tls, StartError> {
 
 pub(crate) fn urls(config: &ProviderConfig, bound: SocketAddr, management: Option<String>) -> Urls {
     let scheme = if config.tls { "https" } else { "http" };
-    let api = format!("{scheme}://{}:{}", host(bound, config.reachable_as.as_deref()), bound.port());
-    Urls {
-        authorize: format!("{api}/oauth/authorize"),
-        token: format!("{api}/oauth/token"),
-        introspect: format!("{api}/oauth/token/introspect"),
-        api,
-        management,
-    }
+    let host = host(bound, config.reachable_as.as_deref());
+    Urls::at(format!("{scheme}://{host}:{}", bound.port()), management)
 }
 
 fn host(bound: SocketAddr, reachable_as: Option<&str>) -> String {

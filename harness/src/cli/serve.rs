@@ -1,9 +1,14 @@
 //! `regrant serve`: the mock provider alone, until Ctrl-C.
 
-use std::{fs, net::SocketAddr, path::Path};
+use std::{
+    fs,
+    io::{self, IsTerminal as _},
+    net::SocketAddr,
+    path::Path,
+};
 
 use regrant_mock_server::{
-    ClientConfig, ConsentMode, Provider, ProviderConfig, StartError,
+    ClientConfig, ConsentMode, Control, Provider, ProviderConfig, StartError,
     fault::{scenario::Scenario, script},
     journal::Keep,
 };
@@ -100,9 +105,24 @@ async fn tell(provider: &Provider, scenario: Option<&Scenario>) {
     if let Some(scenario) = scenario {
         // A story that nobody reads any more goes on for whoever works with the provider.
         let _ = out::say(&format!("\n{}\n{}\n\n", scenario.title, scenario.about.trim()));
+        listen_for_enter(provider.control().clone());
         script::run(provider.control(), scenario, |told| drop(out::say(&format!("{}\n", prompter::line(&told))))).await;
     }
     std::future::pending::<()>().await;
+}
+
+/// Where the integration rightly does nothing, the person says so with Enter.
+fn listen_for_enter(control: Control) {
+    if !io::stdin().is_terminal() {
+        return;
+    }
+    let _ = out::say("Press Enter to go on where the integration rightly does nothing.\n\n");
+    // Reading a terminal cannot be cancelled: a thread that ends with the process. Without it the management port is left to say so.
+    let _thread = std::thread::Builder::new().name("enter".into()).spawn(move || {
+        for _line in io::stdin().lines().map_while(Result::ok) {
+            control.go_on();
+        }
+    });
 }
 
 /// A folder for the run's certificate authority, gone when serving ends.

@@ -308,7 +308,7 @@ impl Connection {
             match stroke {
                 Stroke::Write(range) => {
                     // The peer may react before a busy machine lets us look at the clock again: the reply is dated when its last write began.
-                    sent = Some(self.shared.clock.at());
+                    sent = Some(open.shared.clock.at());
                     if !self.write(&bytes[range], open).await {
                         return self.aborted_by_peer(open);
                     }
@@ -329,7 +329,7 @@ impl Connection {
         let exchange = open.exchange;
         open.ended = true;
         let Reply { status, headers: _, body } = plan.reply;
-        let sent = sent.unwrap_or_else(|| self.shared.clock.at());
+        let sent = sent.unwrap_or_else(|| open.shared.clock.at());
         let replied = Replied { exchange, status, headers, body };
         open.shared.journal.push_at(sent, What::Replied(replied.into()));
         self.unread = Some(Unread { shared: open.shared.clone(), exchange, seen: self.watch(false) });

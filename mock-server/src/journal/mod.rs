@@ -16,7 +16,7 @@ use regrant_authority::{GrantId, TokenState};
 pub(crate) use file::JournalFile;
 pub(crate) use log::Journal;
 pub(crate) use queue::{Ends, Look, Seen, look, watch};
-pub(crate) use reader::{Read, Reader};
+pub(crate) use reader::{Lines, Read, Reader};
 pub(crate) use shown::Shower;
 
 /// A moment: time since [`crate::ProviderConfig::epoch`], monotonic.

@@ -1,6 +1,6 @@
 //! Reads the journal at its own pace. Nothing is kept for a reader: who is slower than the ring is told what it missed.
 
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 
 use tokio::sync::watch;
 
@@ -60,6 +60,30 @@ impl Reader {
         let Some(last) = page.entries.last() else { return (None, page.closed) };
         self.next = last.n + 1;
         (Some(Read::Lines(page.entries)), page.closed)
+    }
+}
+
+/// The journal line by line, for whoever waits for something to come. What was missed is passed over.
+pub(crate) struct Lines {
+    reader: Reader,
+    ready: VecDeque<Entry>,
+}
+
+impl Lines {
+    /// Those after number `last`.
+    pub(crate) fn after(journal: Arc<Journal>, last: u64) -> Self {
+        Self { reader: Reader::new(journal, last + 1), ready: VecDeque::new() }
+    }
+
+    /// The next one; `None` once the journal is closed. May be given up and called again without losing any.
+    pub(crate) async fn recv(&mut self) -> Option<Entry> {
+        while self.ready.is_empty() {
+            match self.reader.next().await? {
+                Read::Lines(lines) => self.ready.extend(lines),
+                Read::Lagged { .. } => {}
+            }
+        }
+        self.ready.pop_front()
     }
 }
 

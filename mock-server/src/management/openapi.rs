@@ -8,7 +8,7 @@ use utoipa::{
 };
 
 use super::answer::Refusal;
-use crate::fault::{Rule, scenario::ProviderPolicy};
+use crate::fault::{GateOptions, Rule, scenario::ProviderPolicy};
 
 /// Where the paths of one tenant stand.
 pub(super) const TENANT: &str = "/v1/tenants/{tenant}";
@@ -92,5 +92,6 @@ fn from_rules() -> Map<String, Value> {
     let mut generator = settings.into_generator();
     let _rule = generator.subschema_for::<Rule>();
     let _policy = generator.subschema_for::<ProviderPolicy>();
+    let _gates = generator.subschema_for::<GateOptions>();
     generator.take_definitions(true)
 }

@@ -72,7 +72,6 @@ struct WasReset {
 /// Forgets grants, tokens, rules, gates, work and the journal, and puts clock, policy and consent back; clients stay
 #[utoipa::path(post, path = "/reset", tag = "provider", responses((status = 200, description = "All forgotten", body = WasReset)))]
 async fn reset(At(control): At) -> Shown<WasReset> {
-    control.shared.telling.end(&control);
     control.reset();
     Shown(WasReset { journal: control.shared.journal.page(0, 0).oldest })
 }

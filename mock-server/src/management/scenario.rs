@@ -9,7 +9,7 @@ use super::answer::{Answer, At, Refusal, Shown, Text};
 use crate::{Control, telling::Progress};
 
 pub(super) fn routes() -> OpenApiRouter<Control> {
-    OpenApiRouter::new().routes(routes!(progress, tell, end))
+    OpenApiRouter::new().routes(routes!(progress, tell, end)).routes(routes!(go_on))
 }
 
 /// How far a story has come.
@@ -74,7 +74,18 @@ async fn progress(At(control): At) -> Answer<ScenarioView> {
     shown(&control)
 }
 
-/// Ends the story and removes its rules; what it holds stays held
+/// Lets the story go on where it waits for the integration, which rightly does nothing
+#[utoipa::path(post, path = "/scenario/go-on", tag = "scenario", responses(
+    (status = 200, description = "As far as it has come", body = ScenarioView),
+    (status = 404, description = "There is no story"),
+))]
+async fn go_on(At(control): At) -> Answer<ScenarioView> {
+    let progress = shown(&control)?;
+    control.go_on();
+    Ok(progress)
+}
+
+/// Ends the story and removes its rules; what it holds stays held, its policy in force
 #[utoipa::path(delete, path = "/scenario", tag = "scenario", responses(
     (status = 200, description = "As far as it came", body = ScenarioView),
     (status = 404, description = "There is no story"),

@@ -64,6 +64,16 @@ pub(super) fn point() -> RefOr<Schema> {
     named("Point")
 }
 
+/// How a gate opens, as scenarios write it.
+pub(super) fn gate_options() -> RefOr<Schema> {
+    named("GateOptions")
+}
+
+/// An order of release.
+pub(super) fn order() -> RefOr<Schema> {
+    named("Order")
+}
+
 /// The policy as scenarios write it.
 pub(super) fn provider_policy() -> RefOr<Schema> {
     named("ProviderPolicy")

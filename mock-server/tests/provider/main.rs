@@ -1,14 +1,20 @@
 //! The mock provider from outside: over the wire, through its control handle, through its management port.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests say what they expect")]
 
-mod remote;
-mod stories;
 mod support;
-mod tenants;
 
 mod api;
+mod fates;
 mod faults;
 mod flow;
+mod gates;
 mod journal;
 mod management;
 mod openapi;
+mod pages;
+mod remote;
+mod shapes;
+mod shipped;
+mod stories;
+mod tenants;
+mod tiny;
