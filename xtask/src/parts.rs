@@ -1,16 +1,19 @@
 //! Which parts the chores have.
 
-use std::{process::ExitCode, time::Duration};
+use std::process::ExitCode;
 
-use crate::{
-    part::{Outcome, Part, cargo, command, root, run, word},
-    totals::Totals,
-};
+use crate::part::{Outcome, Part, cargo, command, root, run, word};
 
-/// Examples in other languages: name, folder, and the program that installs what they need.
-const EXAMPLES: [(&str, &str, [&str; 2]); 2] = [
-    ("python-authlib", "examples/python-authlib", ["python3", "ensure_venv.py"]),
-    ("node-openid-client", "examples/node-openid-client", ["node", "ensure_modules.mjs"]),
+/// Programs in other languages, the examples and what drives the provider from `tests/clients`: name, folder, and what installs what they need.
+const PROGRAMS: [(&str, &str, &str); 8] = [
+    ("python-authlib", "examples/python-authlib", "python3 ensure_venv.py"),
+    ("node-openid-client", "examples/node-openid-client", "node ensure_modules.mjs"),
+    ("clients-python", "tests/clients", "sh ensure.sh python"),
+    ("clients-node", "tests/clients", "sh ensure.sh node"),
+    ("clients-go", "tests/clients", "sh ensure.sh go"),
+    ("clients-jvm", "tests/clients", "sh ensure.sh jvm"),
+    ("clients-curl", "tests/clients", "sh ensure.sh curl"),
+    ("clients-schemathesis", "tests/clients", "sh ensure.sh schemathesis"),
 ];
 
 /// `cargo xtask test`.
@@ -19,7 +22,7 @@ pub(crate) fn test() -> ExitCode {
         run("fmt", &mut cargo(["fmt", "--all", "--check"])),
         run("clippy", &mut cargo(["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"])),
     ];
-    let installs = EXAMPLES.map(|(name, folder, words)| install(name, folder, words));
+    let installs = PROGRAMS.map(|(name, folder, line)| install(name, folder, line));
     let left_out: Vec<&str> = installs.iter().filter(|part| part.outcome != Outcome::Done).map(|part| part.name).collect();
     parts.push(run("tests and doc tests", tests().env("REGRANT_LEFT_OUT", left_out.join(","))));
     parts.extend(installs);
@@ -56,12 +59,10 @@ fn tests() -> std::process::Command {
     tests
 }
 
-fn install(name: &'static str, folder: &str, [program, script]: [&str; 2]) -> Part {
-    if !root().join(folder).join(script).is_file() {
-        let outcome = Outcome::LeftOut(format!("{folder}/{script} is not there"));
-        return Part { name, outcome, took: Duration::ZERO, totals: Totals::default() };
-    }
-    let mut part = run(name, command(program, [script]).current_dir(root().join(folder)));
+fn install(name: &'static str, folder: &str, line: &str) -> Part {
+    let mut words = line.split(' ');
+    let program = words.next().unwrap_or_default();
+    let mut part = run(name, command(program, words).current_dir(root().join(folder)));
     // What cannot be installed (no network, no interpreter) is not a defect of the project.
     if part.outcome == Outcome::Failed {
         part.outcome = Outcome::LeftOut("what it needs could not be installed".into());

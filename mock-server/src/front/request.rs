@@ -53,7 +53,7 @@ impl Request {
 
     /// A read by its method, or a search, which Pleo spells as a `POST`.
     pub(crate) fn only_looks(&self) -> bool {
-        matches!(self.method.as_str(), "GET" | "HEAD") || self.path.ends_with(":search")
+        matches!(self.method.as_str(), "GET" | "HEAD") || self.method == "POST" && self.path.ends_with(":search")
     }
 
     /// What rules can match.
