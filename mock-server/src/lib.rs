@@ -53,6 +53,6 @@ pub use library::{
     ServerError, SettingError, Story, StoryError, Unmet,
 };
 pub use mint::TokenShape;
-pub use provider::{ApiReply, ClientConfig, ConsentMode, Provider, ProviderConfig, StartError, Urls};
+pub use provider::{ApiReply, ClientConfig, ConsentMode, Limits, Provider, ProviderConfig, StartError, Urls};
 pub use regrant_authority as authority;
 pub use tenants::{Tenant, TenantError};

@@ -8,6 +8,7 @@ mod authorize;
 mod connection;
 mod consent_page;
 mod desk;
+mod farewell;
 mod http;
 mod introspect;
 mod listener;

@@ -141,6 +141,10 @@ impl<T: DeserializeOwned + Example> FromRequest<Control> for Sent<T> {
         let body = Bytes::from_request(request, control).await.map_err(|error| unread(&error))?;
         let body: &[u8] = if body.is_empty() { b"{}" } else { &body };
         let wrong = |error| Refusal::new(400, &format!("the body is not what is expected: {error}"), &format!("send {}", T::EXAMPLE));
+        // serde would also take a list for the fields in their order, which nobody means.
+        if body.trim_ascii_start().first() == Some(&b'[') {
+            return Err(Refusal::new(400, "the body is a list", &format!("send {}", T::EXAMPLE)));
+        }
         serde_json::from_slice(body).map(Self).map_err(wrong)
     }
 }
