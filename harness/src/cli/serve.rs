@@ -12,6 +12,7 @@ use regrant_mock_server::{
     fault::{scenario::Scenario, script},
     journal::Keep,
 };
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde::Serialize;
 
 use super::{
@@ -60,6 +61,7 @@ pub(super) fn serve(typed: &args::Serve) -> Result<ExitStatus, CliError> {
         receipts: false,
         ..ProviderConfig::local(meant::seed(typed.seed))
     };
+    allow_many_connections();
     wait::block_on(|mut cancel| async move {
         let ca = Authority::folder(typed.tls)?;
         let seed = config.seed;
@@ -98,6 +100,13 @@ fn check_remote(typed: &args::Serve) -> Result<(), CliError> {
         );
     }
     Ok(())
+}
+
+/// Each connection takes a file descriptor, and many systems hand out 1,024 unless asked for more.
+fn allow_many_connections() {
+    let allowed = getrlimit(Resource::Nofile);
+    // Fewer connections are a limit, no reason not to serve.
+    let _raised = setrlimit(Resource::Nofile, Rlimit { current: allowed.maximum, ..allowed });
 }
 
 /// Tells the story, if there is one; never ends.
