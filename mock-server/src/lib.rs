@@ -33,6 +33,8 @@ mod clock;
 pub mod control;
 pub mod fault;
 mod front;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod journal;
 mod library;
 pub mod lineage;

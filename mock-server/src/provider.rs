@@ -141,7 +141,7 @@ pub struct ApiReply {
 }
 
 /// Where the provider is reached.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Urls {
     /// Authorise endpoint.
     pub authorize: String,

@@ -3,6 +3,7 @@
 //! In: TCP connections, the shared state, the faults installed. Out: replies, and every event in the journal. A request goes
 //! [`listener`] → [`connection`] → [`way`] (faults) → [`desk`] (decisions), and its reply back the same way.
 
+mod alone;
 mod api;
 mod authorize;
 mod connection;
@@ -25,6 +26,7 @@ mod wire;
 #[cfg(feature = "wiremock")]
 pub(crate) mod wiremock;
 
+pub(crate) use alone::{Answered, answer};
 pub(crate) use api::Store;
 pub(crate) use listener::{Listener, bind};
 pub(crate) use tls::Tls;
