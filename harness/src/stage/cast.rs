@@ -21,6 +21,7 @@ use tokio::{
 
 use super::{
     Setting, StageError,
+    expected::Patience,
     links::{Link, links},
     pumps::{self, Processes},
     recorder::Recorder,
@@ -60,6 +61,8 @@ pub(super) struct Cast {
     pub(super) hung: Arc<AtomicBool>,
     pub(super) detached: Vec<JoinHandle<()>>,
     pub(super) restarts: u32,
+    /// What is no longer waited for.
+    pub(super) patience: Patience,
     /// The connections that the story has.
     pub(super) links: Vec<Link>,
     /// The client's newest secret, if the subject was not given it yet.
@@ -134,6 +137,7 @@ impl Cast {
             hung: Arc::default(),
             detached: Vec::new(),
             restarts: 0,
+            patience: Patience::default(),
             links: links(manifest.features.connections.as_deref(), connections),
             secret_pending: None,
             refreshes_planned: 0,

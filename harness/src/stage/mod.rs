@@ -6,6 +6,7 @@
 mod acts;
 mod cast;
 mod connect;
+mod expected;
 mod lifecycle;
 mod links;
 mod probes;
