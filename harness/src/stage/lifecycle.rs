@@ -38,9 +38,16 @@ impl Cast {
         let Some(run) = start.run.clone() else { return Ok(()) };
         self.last_stimulus = self.recorder.now();
         let mut last = None;
-        for _ in 0..STARTS {
+        let mut tries = 0;
+        while tries < STARTS {
             match self.start_once(&start, &run).await {
                 Ok(()) => return Ok(()),
+                // It found out while it started, and ended as it is meant to.
+                Err(StageError::EndedEarly(_)) if start.restart_on_exit && self.restarts < RESTARTS => {
+                    self.kill_all(false).await?;
+                    self.restarts += 1;
+                    continue;
+                }
                 Err(taken @ StageError::PortTaken { .. }) => {
                     last = Some(taken);
                     self.kill_all(false).await?;
@@ -51,6 +58,7 @@ impl Cast {
                 }
                 Err(error) => return Err(error),
             }
+            tries += 1;
         }
         Err(last.unwrap_or_else(|| StageError::Environment("the subject could not be started".into())))
     }

@@ -60,7 +60,7 @@ async fn asked(cancel: &mut watch::Receiver<bool>) {
 
 fn note(recorder: &Recorder, error: StageError) {
     recorder.record(match error {
-        StageError::Environment(reason) => What::EnvironmentFault { reason },
+        StageError::Environment(reason) | StageError::EndedEarly(reason) => What::EnvironmentFault { reason },
         taken @ StageError::PortTaken { .. } => What::EnvironmentFault { reason: taken.to_string() },
         StageError::NotRealised(reason) => What::NotRealised { reason },
         StageError::Harness(reason) => What::HarnessFault { reason },
