@@ -12,10 +12,14 @@ pub mod lineage;
 mod management;
 mod mint;
 mod provider;
+mod secrets;
 mod state;
 pub mod vault;
 
+pub use clock::Skew;
 pub use control::Control;
 pub use mint::TokenShape;
 pub use provider::{ApiReply, ClientConfig, ConsentMode, Provider, ProviderConfig, StartError, Urls};
 pub use regrant_authority as authority;
+pub use secrets::{SecretChange, SecretShown};
+pub use vault::Remember;

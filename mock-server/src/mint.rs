@@ -1,9 +1,23 @@
-//! Where secrets and ids come from: one seed, two streams.
+//! Where secrets and ids come from: one seed, a key and two streams.
+//!
+//! Tokens and codes are not drawn but written: 16 digits say whose it is and which, masked by 27 digits of a keyed hash over
+//! them, so that who has the key can read a token of any age, and to everybody else it looks like any random string of 43
+//! letters and digits. The construction is that of a synthetic initialisation vector (RFC 5297): forging a token means
+//! guessing 27 digits, 160 bits. The seed itself has 64 bits: this is a test double, not a vault.
+
+mod digits;
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU8, Ordering},
+};
 
 use rand::Rng;
 use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng};
-use regrant_authority::{GrantId, Kind};
+use regrant_authority::{GrantId, Kind, Look, Mint, Stamp, Witness};
+use sha2::{Digest as _, Sha256};
 
+use self::digits::{PLAIN, pull, put};
 use crate::{
     journal::{Journal, What},
     vault::Vault,
@@ -21,14 +35,160 @@ pub enum TokenShape {
     Odd,
 }
 
-const PLAIN: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+/// Every shape, in the order of their looks.
+const SHAPES: [TokenShape; 2] = [TokenShape::Plain, TokenShape::Odd];
 
-/// Draws secrets and ids. Ids have a stream of their own, so that they do not depend on how many tokens were minted.
+/// Digits of the keyed hash, and of what it covers.
+const TAG: usize = 27;
+const TEXT: usize = 16;
+const CORE: usize = TAG + TEXT;
+
+impl TokenShape {
+    /// The characters that are strewn in beside letters and digits.
+    fn extra(self, kind: Kind) -> &'static [u8] {
+        match (self, kind) {
+            (Self::Plain, _) => b"",
+            (Self::Odd, Kind::Access) => b"-._~+/",
+            (Self::Odd, Kind::Refresh | Kind::Code) => b"-._~+/=%&;:,!*'()$@?#[]{}|^\\\"<>`",
+            (Self::Odd, Kind::Secret) => b"-._~+/=%:",
+        }
+    }
+
+    /// Dresses 43 letters and digits; `dice` says with what.
+    fn dress(self, kind: Kind, core: &[u8], dice: &[u8]) -> String {
+        let extra = self.extra(kind);
+        let mut dressed = Vec::with_capacity(core.len() + STREWN);
+        for (place, &letter) in core.iter().enumerate() {
+            // In the middle, so that no form of trimming goes unnoticed as a lookup of something else.
+            if let (Some(at), false) = (strewn(place), extra.is_empty()) {
+                let roll = usize::from(dice.get(at).copied().unwrap_or_default());
+                dressed.push(extra.get(roll % extra.len()).copied().unwrap_or(b'x'));
+            }
+            dressed.push(letter);
+        }
+        String::from_utf8(dressed).unwrap_or_default()
+    }
+
+    /// The letters and digits of what may be a secret of this shape.
+    fn undress(self, secret: &str) -> Option<[u8; CORE]> {
+        let mut core = [0; CORE];
+        match self {
+            Self::Plain => core = secret.as_bytes().try_into().ok()?,
+            Self::Odd if secret.len() == CORE + STREWN => {
+                let mut rest = secret.bytes();
+                for (place, letter) in core.iter_mut().enumerate() {
+                    if strewn(place).is_some() {
+                        rest.next();
+                    }
+                    *letter = rest.next()?;
+                }
+            }
+            Self::Odd => return None,
+        }
+        Some(core)
+    }
+}
+
+/// How many characters are strewn in.
+const STREWN: usize = 8;
+
+/// Which of the strewn characters stands before a place of the core.
+fn strewn(place: usize) -> Option<usize> {
+    place.checked_sub(3).filter(|from| from.is_multiple_of(4)).map(|from| from / 4).filter(|at| *at < STREWN)
+}
+
+/// Writes and reads tokens and codes.
+#[derive(Debug)]
+pub(crate) struct Keyed {
+    key: [u8; 24],
+    shape: AtomicU8,
+}
+
+impl Keyed {
+    fn new(seed: u64) -> Self {
+        let mut key = [0; 24];
+        let digest = Sha256::new().chain_update(b"regrant's mint").chain_update(seed.to_le_bytes()).finalize();
+        key.iter_mut().zip(digest).for_each(|(byte, digit)| *byte = digit);
+        Self { key, shape: AtomicU8::new(0) }
+    }
+
+    fn shape(&self) -> TokenShape {
+        shape_of(Look(self.shape.load(Ordering::SeqCst)))
+    }
+
+    /// The keyed hash of at most 31 bytes, in one block.
+    fn hash(&self, what: u8, bytes: &[u8]) -> [u8; 32] {
+        Sha256::new().chain_update(self.key).chain_update([what]).chain_update(bytes).finalize().into()
+    }
+
+    /// The tag of a text: digits of its keyed hash.
+    fn tag(&self, text: [u64; 2]) -> [u8; TAG] {
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&text[0].to_le_bytes());
+        bytes[8..].copy_from_slice(&text[1].to_le_bytes());
+        digits::uniform(&self.hash(1, &bytes))
+    }
+
+    /// What masks the text under a tag, and dice for the dress.
+    fn mask(&self, tag: &[u8; TAG]) -> ([u8; TEXT], [u8; STREWN]) {
+        let hash = self.hash(2, tag);
+        let mut dice = [0; STREWN];
+        dice.copy_from_slice(&hash[24..]);
+        (digits::uniform(&hash), dice)
+    }
+}
+
+impl Mint for Keyed {
+    fn write(&self, stamp: &Stamp) -> String {
+        let text = [u64::from(stamp.grant.0) | word(stamp.kind) << 32, stamp.number];
+        let tag = self.tag(text);
+        let (mask, dice) = self.mask(&tag);
+        let mut core = [0; CORE];
+        core[..TAG].copy_from_slice(&tag);
+        put(text, &mask, &mut core[TAG..]);
+        let letters = core.map(|digit| PLAIN.get(usize::from(digit)).copied().unwrap_or(b'x'));
+        shape_of(stamp.look).dress(stamp.kind, &letters, &dice)
+    }
+
+    fn read(&self, secret: &str) -> Option<Stamp> {
+        (0..).zip(SHAPES).find_map(|(look, shape)| {
+            let core = digits::values(shape.undress(secret)?)?;
+            let (tag, text) = core.split_first_chunk::<TAG>()?;
+            let text = pull(text, &self.mask(tag).0)?;
+            let kind = KINDS.into_iter().find(|kind| word(*kind) == text[0] >> 32)?;
+            let grant = GrantId(u32::try_from(text[0] & u64::from(u32::MAX)).ok()?);
+            let stamp = Stamp { kind, grant, number: text[1], look: Look(look) };
+            // What is strewn in counts too: one secret, one form.
+            (self.tag(text) == *tag && (shape == TokenShape::Plain || self.write(&stamp) == secret)).then_some(stamp)
+        })
+    }
+
+    fn look(&self) -> Look {
+        Look(self.shape.load(Ordering::SeqCst))
+    }
+}
+
+fn shape_of(look: Look) -> TokenShape {
+    SHAPES.get(usize::from(look.0)).copied().unwrap_or_default()
+}
+
+const KINDS: [Kind; 3] = [Kind::Access, Kind::Refresh, Kind::Code];
+
+fn word(kind: Kind) -> u64 {
+    match kind {
+        Kind::Access => 0,
+        Kind::Refresh => 1,
+        Kind::Code => 2,
+        Kind::Secret => 3,
+    }
+}
+
+/// Draws client secrets and ids, and holds the key of tokens. Ids have a stream of their own, so that they do not depend on how many secrets were drawn.
 #[derive(Debug)]
 pub(crate) struct Source {
     secrets: ChaCha20Rng,
     ids: ChaCha20Rng,
-    pub(crate) shape: TokenShape,
+    pub(crate) keyed: Arc<Keyed>,
 }
 
 impl Source {
@@ -36,23 +196,20 @@ impl Source {
         let secrets = ChaCha20Rng::seed_from_u64(seed);
         let mut ids = ChaCha20Rng::seed_from_u64(seed);
         ids.set_stream(1);
-        Self { secrets, ids, shape: TokenShape::Plain }
+        Self { secrets, ids, keyed: Arc::new(Keyed::new(seed)) }
     }
 
-    /// A new secret of about 250 bits.
-    pub(crate) fn secret(&mut self, kind: Kind) -> String {
-        let extra: &[u8] = match (self.shape, kind) {
-            (TokenShape::Plain, _) => b"",
-            (TokenShape::Odd, Kind::Access) => b"-._~+/",
-            (TokenShape::Odd, Kind::Refresh | Kind::Code) => b"-._~+/=%&;:,!*'()$@?#[]{}|^\\\"<>`",
-            (TokenShape::Odd, Kind::Secret) => b"-._~+/=%:",
-        };
-        let mut text: Vec<u8> = (0..43).map(|_| pick(&mut self.secrets, PLAIN)).collect();
-        // In the middle, so that no form of trimming goes unnoticed as a lookup of something else.
-        for (i, _) in extra.iter().take(8).enumerate() {
-            text[3 + 5 * i] = pick(&mut self.secrets, extra);
-        }
-        String::from_utf8_lossy(&text).into_owned()
+    /// What is minted from now on looks like this.
+    pub(crate) fn set_shape(&mut self, shape: TokenShape) {
+        let look = SHAPES.iter().position(|known| *known == shape).and_then(|look| u8::try_from(look).ok());
+        self.keyed.shape.store(look.unwrap_or_default(), Ordering::SeqCst);
+    }
+
+    /// A new client secret of about 250 bits.
+    pub(crate) fn secret(&mut self) -> String {
+        let core: Vec<u8> = (0..CORE).map(|_| pick(&mut self.secrets, PLAIN)).collect();
+        let dice = self.secrets.next_u64().to_le_bytes();
+        self.keyed.shape().dress(Kind::Secret, &core, &dice)
     }
 
     /// A random UUID (version 4).
@@ -74,51 +231,18 @@ fn pick(rng: &mut ChaCha20Rng, from: &[u8]) -> u8 {
     usize::try_from(rng.next_u64() % count).ok().and_then(|i| from.get(i)).copied().unwrap_or(b'x')
 }
 
-/// Mints for the authority: names each secret in the vault and tells the journal.
+/// Names each secret that the authority mints in the vault, and tells the journal.
 pub(crate) struct Minting<'a> {
-    pub(crate) source: &'a mut Source,
     pub(crate) vault: &'a mut Vault,
     pub(crate) journal: &'a Journal,
 }
 
-impl regrant_authority::Mint for Minting<'_> {
-    fn mint(&mut self, kind: Kind, grant: GrantId) -> String {
-        let value = self.source.secret(kind);
-        let name = self.vault.enter(kind, Some(grant), value.clone()).name.clone();
+impl Witness for Minting<'_> {
+    fn minted(&mut self, stamp: &Stamp, secret: &str) {
+        let name = self.vault.enter(stamp.kind, Some(stamp.grant), secret.to_owned()).name.clone();
         self.journal.push(What::Minted { name });
-        value
-    }
-}
-
-/// Mints for a trial run whose outcome is thrown away.
-#[derive(Debug, Default)]
-pub(crate) struct Discarded(u32);
-
-impl regrant_authority::Mint for Discarded {
-    fn mint(&mut self, _: Kind, _: GrantId) -> String {
-        self.0 += 1;
-        format!("discarded {}", self.0)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_same_seed_gives_the_same_ids_whatever_was_minted_between() {
-        let (mut one, mut other) = (Source::new(7), Source::new(7));
-        other.secret(Kind::Access);
-        assert_eq!(one.uuid(), other.uuid());
-        assert_ne!(one.uuid(), Source::new(8).uuid());
-    }
-
-    #[test]
-    fn an_odd_refresh_token_has_characters_that_need_care() {
-        let mut source = Source::new(1);
-        source.shape = TokenShape::Odd;
-        let token = source.secret(Kind::Refresh);
-        assert!(token.bytes().any(|b| !b.is_ascii_alphanumeric()), "{token}");
-        assert!(token.bytes().all(|b| (0x20..=0x7e).contains(&b)), "{token}");
-    }
-}
+mod tests;

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc, time::Instant};
 use regrant_authority::Policy;
 
 use crate::{
-    Control,
+    Control, Remember,
     front::{self, Listener, Tls},
     management,
     state::Shared,
@@ -34,6 +34,8 @@ pub struct ProviderConfig {
     pub consent: ConsentMode,
     /// Overrides and additions to the resource API.
     pub replies: Vec<ApiReply>,
+    /// How much of the past is kept at hand.
+    pub remember: Remember,
 }
 
 impl ProviderConfig {
@@ -51,6 +53,7 @@ impl ProviderConfig {
             policy: Policy::default(),
             consent: ConsentMode::Auto,
             replies: Vec::new(),
+            remember: Remember::All,
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use indexmap::IndexMap;
-use regrant_authority::{Authority, Client, Consent, Kind, Secret};
+use regrant_authority::{Authority, Client, Consent, Kind, Secret, Time};
 
 use crate::{
     ApiReply, ClientConfig, ConsentMode, ProviderConfig,
@@ -57,9 +57,11 @@ impl Shared {
         let journal = Arc::new(Journal::new(clock.clone()));
         let mut source = Source::new(config.seed);
         let store = Store::new(&mut source);
+        let mut authority = Authority::new(config.policy.clone(), source.keyed.clone());
+        authority.remember_ended(config.remember.most());
         let state = State {
-            authority: Authority::new(config.policy.clone()),
-            vault: Vault::default(),
+            authority,
+            vault: Vault::new(config.remember),
             source,
             rules: Rules::default(),
             consent: config.consent,
@@ -117,10 +119,9 @@ impl Shared {
             Some(fixed) => Some(fixed.clone()),
             None => Some(state.secret(&self.journal).value),
         };
-        let from = regrant_authority::Time::default();
         state.authority.register(Client {
             id: id.clone(),
-            secrets: secret.into_iter().map(|value| Secret { value, from, until: None }).collect(),
+            secrets: secret.iter().map(|value| Secret::from(value, Time::default())).collect(),
             redirect_uris: config.redirect_uris.clone(),
             any_loopback_redirect,
             scopes: config.scopes.clone(),
@@ -133,15 +134,20 @@ impl Shared {
 impl State {
     /// A new client secret, named and told to the journal.
     pub(crate) fn secret(&mut self, journal: &Journal) -> Canary {
-        let value = self.source.secret(Kind::Secret);
+        let value = self.source.secret();
         let canary = self.vault.enter(Kind::Secret, None, value).clone();
         journal.push(What::Minted { name: canary.name.clone() });
         canary
     }
 
-    /// The authority, with all it needs to mint.
+    /// What a secret is called, and whose it is, however old.
+    pub(crate) fn find(&self, value: &str) -> Option<Canary> {
+        self.vault.find(&self.source.keyed, value)
+    }
+
+    /// The authority, and who is told of what it mints.
     pub(crate) fn minting<'a>(&'a mut self, journal: &'a Journal) -> (&'a mut Authority, Minting<'a>) {
-        (&mut self.authority, Minting { source: &mut self.source, vault: &mut self.vault, journal })
+        (&mut self.authority, Minting { vault: &mut self.vault, journal })
     }
 }
 

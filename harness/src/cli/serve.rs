@@ -3,7 +3,7 @@
 use std::{fs, path::Path, time::Instant};
 
 use regrant_mock_server::{
-    ClientConfig, ConsentMode, Provider, ProviderConfig, StartError,
+    ClientConfig, ConsentMode, Provider, ProviderConfig, Remember, StartError,
     authority::Policy,
     fault::{scenario::Scenario, script},
 };
@@ -15,6 +15,9 @@ use super::{
     meant, out, prompter, wait,
 };
 use crate::report::ExitStatus;
+
+/// So many of the newest tokens and of the grants that ended last are listed by the management port; older ones are recognised only.
+const REMEMBERED: usize = 10_000;
 
 /// What a person or a script must know to point an integration here.
 #[derive(Debug, Serialize)]
@@ -46,6 +49,7 @@ pub(super) fn serve(typed: &args::Serve) -> Result<ExitStatus, CliError> {
         policy: Policy::default(),
         consent: consent(typed.consent),
         replies: Vec::new(),
+        remember: Remember::Newest(REMEMBERED),
     };
     wait::block_on(|mut cancel| async move {
         let ca = Authority::folder(typed.tls)?;

@@ -94,7 +94,7 @@ impl Teller<'_> {
     /// From here on requests are new.
     fn mark(&mut self) {
         self.last = self.control.journal().len() as u64;
-        self.minted = self.control.canaries().len();
+        self.minted = self.control.minted();
     }
 
     async fn wait(&mut self, wait: &Await) {
@@ -102,7 +102,7 @@ impl Teller<'_> {
             self.control.until_held(gate, wait.count.unwrap_or(1)).await;
         } else if let Some(endpoint) = wait.request {
             let (control, minted) = (self.control, self.minted);
-            let is_fresh = |name: &str| control.canaries().iter().skip(minted).any(|canary| canary.name == name);
+            let is_fresh = |name: &str| control.canaries_since(minted).iter().any(|canary| canary.name == name);
             let presents_fresh = |arrived: &Arrived| arrived.presented.as_ref().and_then(|p| p.name.as_deref()).is_some_and(is_fresh);
             let is_it = |arrived: &Arrived| arrived.endpoint == endpoint && (!wait.fresh || presents_fresh(arrived));
             self.until(|what| matches!(what, What::Arrived(arrived) if is_it(arrived))).await;

@@ -268,7 +268,8 @@ impl Connection {
             // Once half of a reply is out another cannot take its place, so it does from the start.
             reply = replacement;
         }
-        let (bytes, headers) = http::write(&reply, way.method(), keep_alive);
+        let now = self.shared.clock.now_at(way.endpoint());
+        let (bytes, headers) = http::write(&reply, way.method(), keep_alive, now);
         let half = if interruption.is_some() { bytes.len() / 2 } else { 0 };
         if !self.write(&bytes[..half], open).await {
             return self.aborted_by_peer(open);
@@ -329,7 +330,7 @@ impl Connection {
     /// Answers what is no request, which is no exchange either.
     async fn refuse(&mut self, why: Unreadable) {
         let reply = Reply::api_error(why.status, "BAD_REQUEST", why.message);
-        let (bytes, _) = http::write(&reply, "", false);
+        let (bytes, _) = http::write(&reply, "", false, self.shared.clock.now());
         let mut ignored = 0;
         if let Some(wire) = self.wire.as_mut()
             && wire.write(&bytes, &mut ignored).await.is_ok()

@@ -6,6 +6,7 @@
 use std::fmt::Write as _;
 
 use bytes::{BufMut, Bytes, BytesMut};
+use regrant_authority::Time;
 
 use super::reply::Reply;
 
@@ -153,10 +154,10 @@ fn trailer(bytes: &[u8]) -> Result<Option<usize>, Unreadable> {
     }
 }
 
-/// A reply as bytes, and its headers as they went out, names in lower case.
-pub(super) fn write(reply: &Reply, method: &str, keep_alive: bool) -> (Bytes, Vec<(String, String)>) {
+/// A reply as bytes, dated `now`, and its headers as they went out, names in lower case.
+pub(super) fn write(reply: &Reply, method: &str, keep_alive: bool, now: Time) -> (Bytes, Vec<(String, String)>) {
     let mut headers = reply.headers.clone();
-    headers.push(("date".into(), crate::clock::http_date()));
+    headers.push(("date".into(), crate::clock::http_date(now)));
     if reply.status != 204 && reply.status != 304 {
         headers.push(("content-length".into(), reply.body.len().to_string()));
     }

@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 use super::{desk::Desk, presented, reply::Reply, request::Request};
 use crate::{
     journal::{AuthStyle, Decision, TokenOutcome},
-    mint::Discarded,
     state::State,
 };
 
@@ -14,7 +13,7 @@ use crate::{
 pub(super) fn handle(desk: &mut Desk<'_>, request: &Request) -> (Reply, Decision) {
     let auth = auth_style(&desk.state.authority, desk.now, &request.client_auth());
     let value = request.form.get("refresh_token").or_else(|| request.form.get("code"));
-    let presented = value.map(|value| presented::describe(&desk.state, desk.shared, value));
+    let presented = value.map(|value| presented::describe(&desk.state, desk.now, value));
     let (reply, outcome) = match check(request) {
         Err(reply) => refused(reply, "invalid_request"),
         Ok(asked) => {
@@ -30,9 +29,7 @@ pub(super) fn handle(desk: &mut Desk<'_>, request: &Request) -> (Reply, Decision
 
 /// Whether the client proves who it is; what else is wrong does not matter.
 pub(super) fn is_authenticated(state: &State, now: Time, request: &Request) -> bool {
-    let Ok(asked) = check(request) else { return false };
-    let outcome = state.authority.clone().token(now, &asked, &mut Discarded::default());
-    !matches!(outcome, Err(refusal) if refusal.error == "invalid_client" || refusal.state.is_none() && refusal.error == "invalid_request")
+    check(request).is_ok_and(|asked| asked.repeated.is_none() && state.authority.authenticates(now, &asked.auth))
 }
 
 /// The reply to a refused request.
@@ -90,7 +87,7 @@ fn issue(desk: &Desk<'_>, issued: &Issued) -> (Reply, TokenOutcome) {
     if let (false, Value::Object(fields)) = (issued.scopes.is_empty(), &mut body) {
         fields.insert("scope".into(), json!(issued.scopes.join(" ")));
     }
-    let name = |value: &String| desk.state.vault.find(value).map_or_else(|| "unknown".to_owned(), |canary| canary.name.clone());
+    let name = |value: &String| desk.state.find(value).map_or_else(|| "unknown".to_owned(), |canary| canary.name);
     let outcome =
         TokenOutcome::Issued { grant: issued.grant, access: name(&issued.access_token), refresh: issued.refresh_token.as_ref().map(name) };
     (Reply::json(200, &body).unstored(), outcome)

@@ -40,6 +40,10 @@ impl Way {
         Self { shared, exchange, request, turn: None }
     }
 
+    pub(super) fn endpoint(&self) -> Endpoint {
+        self.request.endpoint
+    }
+
     pub(super) fn method(&self) -> &str {
         &self.request.method
     }
@@ -77,7 +81,7 @@ impl Way {
     }
 
     fn decide(&mut self) -> Reply {
-        let reply = Desk::open(&self.shared, self.exchange).decide(&self.request);
+        let reply = Desk::open(&self.shared, self.exchange, self.request.endpoint).decide(&self.request);
         self.turn = None;
         reply
     }

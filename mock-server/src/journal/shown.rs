@@ -16,7 +16,7 @@ pub(crate) struct Shower {
 impl Shower {
     /// Takes in what was minted since the last time.
     pub(crate) fn learn(&mut self, vault: &Vault) {
-        for canary in vault.all().iter().skip(self.known) {
+        for canary in vault.since(self.known) {
             let encoded: String = url::form_urlencoded::byte_serialize(canary.value.as_bytes()).collect();
             let strict: String = canary.value.bytes().map(percent).collect();
             let quoted = json!(canary.value).to_string();
@@ -24,8 +24,8 @@ impl Shower {
             forms.sort();
             forms.dedup();
             self.forms.extend(forms.into_iter().map(|form| (form, canary.name.clone())));
-            self.known += 1;
         }
+        self.known = vault.count();
     }
 
     /// One entry.

@@ -296,7 +296,12 @@ impl WireCollector {
                 self.know_units(units);
                 vec![What::WorkAdded { units: units.clone() }]
             }
-            Action::ConsentSet { .. } | Action::RuleInstalled { .. } | Action::RuleRemoved { .. } | Action::PolicyChanged => Vec::new(),
+            Action::SecretChanged { .. }
+            | Action::ClockSkewed { .. }
+            | Action::ConsentSet { .. }
+            | Action::RuleInstalled { .. }
+            | Action::RuleRemoved { .. }
+            | Action::PolicyChanged => Vec::new(),
         }
     }
 
