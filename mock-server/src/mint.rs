@@ -1,11 +1,7 @@
 //! Where secrets and ids come from: one seed, a key and two streams.
 //!
-//! Tokens and codes are not drawn but written: 16 digits say whose it is and which, masked by 27 digits of a keyed hash over
-//! them, so that who has the key can read a token of any age, and to everybody else it looks like any random string of 43
-//! letters and digits. The construction is that of a synthetic initialisation vector (RFC 5297): forging a token means
-//! guessing 27 digits, 160 bits. The seed itself has 64 bits: this is a test double, not a vault.
-
-mod digits;
+//! Tokens and codes are not drawn but sealed (see [`regrant_authority::Key`]) and then dressed, so that a token of any age can be
+//! read. The seed has 64 bits: this is a test double, not a vault.
 
 use std::sync::{
     Arc,
@@ -14,10 +10,8 @@ use std::sync::{
 
 use rand::Rng;
 use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng};
-use regrant_authority::{GrantId, Kind, Look, Mint, Stamp, Witness};
-use sha2::{Digest as _, Sha256};
+use regrant_authority::{DICE, Key, Kind, Look, Mint, SEALED, Stamp, Witness};
 
-use self::digits::{PLAIN, pull, put};
 use crate::{
     journal::{Journal, What},
     vault::Vault,
@@ -38,10 +32,7 @@ pub enum TokenShape {
 /// Every shape, in the order of their looks.
 const SHAPES: [TokenShape; 2] = [TokenShape::Plain, TokenShape::Odd];
 
-/// Digits of the keyed hash, and of what it covers.
-const TAG: usize = 27;
-const TEXT: usize = 16;
-const CORE: usize = TAG + TEXT;
+const PLAIN: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
 impl TokenShape {
     /// The characters that are strewn in beside letters and digits.
@@ -70,11 +61,11 @@ impl TokenShape {
     }
 
     /// The letters and digits of what may be a secret of this shape.
-    fn undress(self, secret: &str) -> Option<[u8; CORE]> {
-        let mut core = [0; CORE];
+    fn undress(self, secret: &str) -> Option<[u8; SEALED]> {
+        let mut core = [0; SEALED];
         match self {
             Self::Plain => core = secret.as_bytes().try_into().ok()?,
-            Self::Odd if secret.len() == CORE + STREWN => {
+            Self::Odd if secret.len() == SEALED + STREWN => {
                 let mut rest = secret.bytes();
                 for (place, letter) in core.iter_mut().enumerate() {
                     if strewn(place).is_some() {
@@ -90,76 +81,41 @@ impl TokenShape {
 }
 
 /// How many characters are strewn in.
-const STREWN: usize = 8;
+const STREWN: usize = DICE;
 
 /// Which of the strewn characters stands before a place of the core.
 fn strewn(place: usize) -> Option<usize> {
     place.checked_sub(3).filter(|from| from.is_multiple_of(4)).map(|from| from / 4).filter(|at| *at < STREWN)
 }
 
-/// Writes and reads tokens and codes.
+/// Writes and reads tokens and codes in the shape of the day.
 #[derive(Debug)]
 pub(crate) struct Keyed {
-    key: [u8; 24],
+    key: Key,
     shape: AtomicU8,
 }
 
 impl Keyed {
     fn new(seed: u64) -> Self {
-        let mut key = [0; 24];
-        let digest = Sha256::new().chain_update(b"regrant's mint").chain_update(seed.to_le_bytes()).finalize();
-        key.iter_mut().zip(digest).for_each(|(byte, digit)| *byte = digit);
-        Self { key, shape: AtomicU8::new(0) }
+        Self { key: Key::from_seed(&seed.to_le_bytes()), shape: AtomicU8::new(0) }
     }
 
     fn shape(&self) -> TokenShape {
-        shape_of(Look(self.shape.load(Ordering::SeqCst)))
-    }
-
-    /// The keyed hash of at most 31 bytes, in one block.
-    fn hash(&self, what: u8, bytes: &[u8]) -> [u8; 32] {
-        Sha256::new().chain_update(self.key).chain_update([what]).chain_update(bytes).finalize().into()
-    }
-
-    /// The tag of a text: digits of its keyed hash.
-    fn tag(&self, text: [u64; 2]) -> [u8; TAG] {
-        let mut bytes = [0; 16];
-        bytes[..8].copy_from_slice(&text[0].to_le_bytes());
-        bytes[8..].copy_from_slice(&text[1].to_le_bytes());
-        digits::uniform(&self.hash(1, &bytes))
-    }
-
-    /// What masks the text under a tag, and dice for the dress.
-    fn mask(&self, tag: &[u8; TAG]) -> ([u8; TEXT], [u8; STREWN]) {
-        let hash = self.hash(2, tag);
-        let mut dice = [0; STREWN];
-        dice.copy_from_slice(&hash[24..]);
-        (digits::uniform(&hash), dice)
+        shape_of(self.look())
     }
 }
 
 impl Mint for Keyed {
     fn write(&self, stamp: &Stamp) -> String {
-        let text = [u64::from(stamp.grant.0) | word(stamp.kind) << 32, stamp.number];
-        let tag = self.tag(text);
-        let (mask, dice) = self.mask(&tag);
-        let mut core = [0; CORE];
-        core[..TAG].copy_from_slice(&tag);
-        put(text, &mask, &mut core[TAG..]);
-        let letters = core.map(|digit| PLAIN.get(usize::from(digit)).copied().unwrap_or(b'x'));
-        shape_of(stamp.look).dress(stamp.kind, &letters, &dice)
+        let sealed = self.key.seal(stamp);
+        shape_of(stamp.look).dress(stamp.kind, &sealed.letters, &sealed.dice)
     }
 
     fn read(&self, secret: &str) -> Option<Stamp> {
         (0..).zip(SHAPES).find_map(|(look, shape)| {
-            let core = digits::values(shape.undress(secret)?)?;
-            let (tag, text) = core.split_first_chunk::<TAG>()?;
-            let text = pull(text, &self.mask(tag).0)?;
-            let kind = KINDS.into_iter().find(|kind| word(*kind) == text[0] >> 32)?;
-            let grant = GrantId(u32::try_from(text[0] & u64::from(u32::MAX)).ok()?);
-            let stamp = Stamp { kind, grant, number: text[1], look: Look(look) };
+            let stamp = Stamp { look: Look(look), ..self.key.open(shape.undress(secret)?)? };
             // What is strewn in counts too: one secret, one form.
-            (self.tag(text) == *tag && (shape == TokenShape::Plain || self.write(&stamp) == secret)).then_some(stamp)
+            (shape == TokenShape::Plain || self.write(&stamp) == secret).then_some(stamp)
         })
     }
 
@@ -170,17 +126,6 @@ impl Mint for Keyed {
 
 fn shape_of(look: Look) -> TokenShape {
     SHAPES.get(usize::from(look.0)).copied().unwrap_or_default()
-}
-
-const KINDS: [Kind; 3] = [Kind::Access, Kind::Refresh, Kind::Code];
-
-fn word(kind: Kind) -> u64 {
-    match kind {
-        Kind::Access => 0,
-        Kind::Refresh => 1,
-        Kind::Code => 2,
-        Kind::Secret => 3,
-    }
 }
 
 /// Draws client secrets and ids, and holds the key of tokens. Ids have a stream of their own, so that they do not depend on how many secrets were drawn.
@@ -207,7 +152,7 @@ impl Source {
 
     /// A new client secret of about 250 bits.
     pub(crate) fn secret(&mut self) -> String {
-        let core: Vec<u8> = (0..CORE).map(|_| pick(&mut self.secrets, PLAIN)).collect();
+        let core: Vec<u8> = (0..SEALED).map(|_| pick(&mut self.secrets, PLAIN)).collect();
         let dice = self.secrets.next_u64().to_le_bytes();
         self.keyed.shape().dress(Kind::Secret, &core, &dice)
     }

@@ -1,13 +1,14 @@
-//! Secrets: unique, unguessable, readable by who has the key.
-
-use std::collections::{HashMap, HashSet};
+//! What secrets look like, and that they are read in every look.
 
 use proptest::prelude::*;
+use regrant_authority::GrantId;
 
 use super::*;
 
-fn stamp(kind: Kind, grant: u32, number: u64) -> Stamp {
-    Stamp { kind, grant: GrantId(grant), number, look: Look(0) }
+const KINDS: [Kind; 3] = [Kind::Access, Kind::Refresh, Kind::Code];
+
+fn stamp(kind: Kind, number: u64, look: u8) -> Stamp {
+    Stamp { kind, grant: GrantId(5), number, look: Look(look) }
 }
 
 #[test]
@@ -19,19 +20,19 @@ fn the_same_seed_gives_the_same_ids_whatever_was_minted_between() {
 }
 
 #[test]
-fn the_same_seed_gives_the_same_tokens() {
-    let write = |seed| Keyed::new(seed).write(&stamp(Kind::Refresh, 1, 2));
-    assert_eq!(write(7), write(7));
-    assert_ne!(write(7), write(8));
-    assert_eq!(Source::new(7).secret(), Source::new(7).secret());
+fn the_same_seed_gives_the_same_secrets() {
+    let token = |seed| Source::new(seed).keyed.write(&stamp(Kind::Refresh, 1, 0));
+    assert_eq!((token(7), Source::new(7).secret()), (token(7), Source::new(7).secret()));
+    assert_ne!(token(7), token(8));
+    assert_ne!(Source::new(7).secret(), Source::new(8).secret());
 }
 
 #[test]
-fn an_odd_refresh_token_has_characters_that_need_care() {
+fn an_odd_token_has_characters_that_need_care() {
     let mut source = Source::new(1);
     source.set_shape(TokenShape::Odd);
     for kind in KINDS {
-        let token = source.keyed.write(&Stamp { look: source.keyed.look(), ..stamp(kind, 1, 1) });
+        let token = source.keyed.write(&Stamp { look: source.keyed.look(), ..stamp(kind, 1, 0) });
         assert_eq!(token.bytes().filter(|b| !b.is_ascii_alphanumeric()).count(), STREWN, "{token}");
         assert!(token.bytes().all(|b| (0x20..=0x7e).contains(&b)), "{token}");
         let ends = [token.bytes().next(), token.bytes().last()].map(|end| end.is_some_and(|end| end.is_ascii_alphanumeric()));
@@ -41,46 +42,30 @@ fn an_odd_refresh_token_has_characters_that_need_care() {
 }
 
 #[test]
-fn a_changed_character_makes_a_token_unreadable() {
-    let keyed = Keyed::new(7);
-    for look in [Look(0), Look(1)] {
-        let token = keyed.write(&Stamp { look, ..stamp(Kind::Refresh, 5, 9) });
-        assert!(keyed.read(&token).is_some());
-        for place in 0..token.len() {
-            let mut other = token.clone().into_bytes();
-            other[place] = if other[place] == b'a' { b'b' } else { b'a' };
-            assert_eq!(keyed.read(&String::from_utf8_lossy(&other)), None, "{place} of {token}");
-        }
-        for wrong in [&token[1..], &token[..token.len() - 1], &format!("{token} "), ""] {
-            assert_eq!(keyed.read(wrong), None, "{wrong:?}");
-        }
-        assert_eq!(Keyed::new(8).read(&token), None, "another key");
-    }
+fn a_token_is_read_whatever_shape_is_the_fashion_now() {
+    let mut source = Source::new(1);
+    let old = stamp(Kind::Refresh, 1, 0);
+    let token = source.keyed.write(&old);
+    source.set_shape(TokenShape::Odd);
+    assert_eq!(source.keyed.read(&token), Some(old));
 }
 
 #[test]
-fn neighbours_have_nothing_in_common() {
+fn a_changed_character_makes_an_odd_token_unreadable() {
     let keyed = Keyed::new(7);
-    let tokens: Vec<String> = (1..2_001).map(|number| keyed.write(&stamp(Kind::Access, 1, number))).collect();
-    assert_eq!(tokens.iter().collect::<HashSet<_>>().len(), tokens.len());
-    // Each place of each token is one of 62: 2,000 draws give each letter about 32 times, and hardly ever fewer than 8 or more than 70.
-    for place in 0..CORE {
-        let mut counts = HashMap::<u8, u32>::new();
-        for token in &tokens {
-            *counts.entry(token.as_bytes()[place]).or_default() += 1;
-        }
-        assert!(counts.len() == 62 && counts.values().all(|count| (8..70).contains(count)), "place {place}: {counts:?}");
+    let token = keyed.write(&stamp(Kind::Refresh, 9, 1));
+    for place in 0..token.len() {
+        let mut other = token.clone().into_bytes();
+        other[place] = if other[place] == b'a' { b'b' } else { b'a' };
+        assert_eq!(keyed.read(&String::from_utf8_lossy(&other)), None, "{place} of {token}");
     }
 }
 
 proptest! {
     #[test]
-    fn what_was_written_is_read(grant: u32, number in 0..(1_u64 << 47), kind in 0..3_usize, look in 0..2_u8) {
-        let keyed = Keyed::new(7);
-        let stamp = Stamp { look: Look(look), ..stamp(KINDS[kind], grant, number) };
-        let token = keyed.write(&stamp);
-        prop_assert_eq!(token.len(), if look == 0 { CORE } else { CORE + STREWN });
-        prop_assert_eq!(keyed.read(&token), Some(stamp));
+    fn what_was_written_is_read_in_every_look(number in 0..(1_u64 << 47), kind in 0..3_usize, look in 0..2_u8) {
+        let stamp = stamp(KINDS[kind], number, look);
+        prop_assert_eq!(Keyed::new(7).read(&Keyed::new(7).write(&stamp)), Some(stamp));
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! Numbers as letters and digits, in base 62.
 
 /// The digits.
-pub(super) const PLAIN: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+pub(super) const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
-const BASE: u64 = PLAIN.len() as u64;
+const BASE: u64 = LETTERS.len() as u64;
 /// A number takes eight digits, which are good for 47 bits.
 const WIDTH: usize = 8;
 /// From eight bytes nine digits are taken: what is left over keeps their bias below a thousandth.
