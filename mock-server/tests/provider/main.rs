@@ -1,6 +1,7 @@
 //! The mock provider from outside: over the wire, through its control handle, through its management port.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests say what they expect")]
 
+mod races;
 mod support;
 
 mod api;
