@@ -1,10 +1,12 @@
 //! The mock provider from outside: over the wire, through its control handle, through its management port.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests say what they expect")]
 
-mod races;
 mod support;
 
 mod api;
+mod clocks;
+mod credentials;
 mod faults;
 mod flow;
 mod management;
+mod races;
