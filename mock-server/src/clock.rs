@@ -61,11 +61,6 @@ impl Clock {
         }
     }
 
-    /// How far the provider's time was moved forward.
-    pub(crate) fn ahead(&self) -> Duration {
-        Duration::from_millis(self.ahead.load(Ordering::SeqCst))
-    }
-
     /// How the API's clock goes.
     pub(crate) fn skew(&self) -> Skew {
         let skew = self.skew.load(Ordering::SeqCst);
@@ -89,6 +84,17 @@ impl Clock {
         // The closure never declines, so there is no error to see.
         let _moved = self.ahead.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |ahead| Some(ahead.saturating_add(by)));
     }
+
+    /// How far ahead of the host's clock it was moved.
+    pub(crate) fn ahead(&self) -> Duration {
+        Duration::from_millis(self.ahead.load(Ordering::SeqCst))
+    }
+
+    /// Goes back to the host's time.
+    pub(crate) fn reset(&self) {
+        self.ahead.store(0, Ordering::SeqCst);
+        self.skew.store(0, Ordering::SeqCst);
+    }
 }
 
 fn millis(span: Duration) -> u64 {
@@ -99,6 +105,12 @@ fn millis(span: Duration) -> u64 {
 pub(crate) fn iso(time: Time) -> String {
     let (year, month, day, hour, minute, second) = civil(time.0 / 1000);
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+/// A moment so far ahead of the host's time as an HTTP date.
+pub(crate) fn http_date_ahead(ahead: Duration) -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    http_date(Time(millis(now + ahead)))
 }
 
 /// A moment as an HTTP date (RFC 9110 section 5.6.7).

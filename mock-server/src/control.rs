@@ -1,5 +1,7 @@
 //! What the user and the provider's owner can do, from Rust. The management listener does the same over HTTP.
 
+mod gates;
+
 use std::time::Duration;
 
 use regrant_authority::{Authority, Cause, Grant, GrantId, Policy, Time};
@@ -7,7 +9,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::{
     ConsentMode, SecretChange, Skew, TokenShape,
-    fault::{Fate, Rule, RuleId},
+    fault::{Fate, Rule, RuleGuard, RuleId},
     journal::{At, Entry, What},
     lineage::{self, Lineage},
     state::{Shared, State},
@@ -98,12 +100,19 @@ pub enum Action {
         /// Which.
         rule: RuleId,
     },
+    /// How a gate opens was said.
+    GateSet {
+        /// Its name.
+        gate: String,
+    },
     /// The policy was changed.
     PolicyChanged,
+    /// All was forgotten but the clients; earlier lines are gone.
+    Reset,
 }
 
 /// A handle on a running provider. Cheap to clone. Every change is in the journal before the call returns.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Control {
     pub(crate) shared: std::sync::Arc<Shared>,
 }
@@ -246,9 +255,14 @@ impl Control {
         if let Fate::Hold(gate) = &rule.fate {
             self.shared.gates.close(gate);
         }
-        let id = state.rules.install(rule);
+        let id = state.rules.install(rule, self.shared.moment());
         self.told(Action::RuleInstalled { rule: id });
         id
+    }
+
+    /// Installs a rule until the guard is dropped.
+    pub fn guard(&self, rule: Rule) -> RuleGuard {
+        RuleGuard::new(self.clone(), self.install(rule))
     }
 
     /// Removes a rule. What it holds stays held.
@@ -258,38 +272,6 @@ impl Control {
             self.told(Action::RuleRemoved { rule });
         }
         removed
-    }
-
-    /// How many requests or replies a gate holds now.
-    #[must_use]
-    pub fn held(&self, gate: &str) -> usize {
-        self.shared.gates.held(gate)
-    }
-
-    /// Waits until a gate holds at least `count`.
-    pub async fn until_held(&self, gate: &str, count: usize) {
-        self.shared.gates.until_held(gate, count).await;
-    }
-
-    /// How many requests or replies all gates hold now.
-    #[must_use]
-    pub fn held_anywhere(&self) -> usize {
-        self.shared.gates.all().iter().map(|gate| gate.held.len()).sum()
-    }
-
-    /// Ends the rules that are in force until this name; lets go of all that a gate of this name holds, in order of arrival, and opens it for
-    /// good. Returns how many were held.
-    pub fn release(&self, gate: &str) -> usize {
-        let ended = self.shared.state().rules.until(gate);
-        for rule in ended {
-            self.remove(rule);
-        }
-        self.shared.gates.open(gate, false)
-    }
-
-    /// Drops the connections of all that a gate holds, and opens it for good. Returns how many.
-    pub fn drop_held(&self, gate: &str) -> usize {
-        self.shared.gates.open(gate, true)
     }
 
     /// All secrets so far, as far as they are remembered.
@@ -323,10 +305,16 @@ impl Control {
         Some(lineage::read(&found, &self.journal()))
     }
 
-    /// The journal so far.
+    /// The journal so far, as much of it as is kept.
     #[must_use]
     pub fn journal(&self) -> Vec<Entry> {
         self.shared.journal.entries()
+    }
+
+    /// The number of the newest line of the journal; 0 before the first.
+    #[must_use]
+    pub fn last_entry(&self) -> u64 {
+        self.shared.journal.last()
     }
 
     /// Every entry from now on (and, first, those so far). The channel is unbounded; drop it to unsubscribe.

@@ -12,8 +12,10 @@ pub mod lineage;
 mod management;
 mod mint;
 mod provider;
+mod reset;
 mod secrets;
 mod state;
+mod tenants;
 pub mod vault;
 
 pub use clock::Skew;
@@ -22,4 +24,5 @@ pub use mint::TokenShape;
 pub use provider::{ApiReply, ClientConfig, ConsentMode, Provider, ProviderConfig, StartError, Urls};
 pub use regrant_authority as authority;
 pub use secrets::{SecretChange, SecretShown};
+pub use tenants::{Tenant, TenantError};
 pub use vault::Remember;

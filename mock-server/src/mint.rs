@@ -105,6 +105,12 @@ impl Keyed {
     }
 }
 
+impl Default for Keyed {
+    fn default() -> Self {
+        Self::new(0)
+    }
+}
+
 impl Mint for Keyed {
     fn write(&self, stamp: &Stamp) -> String {
         let sealed = self.key.seal(stamp);
@@ -148,6 +154,11 @@ impl Source {
     pub(crate) fn set_shape(&mut self, shape: TokenShape) {
         let look = SHAPES.iter().position(|known| *known == shape).and_then(|look| u8::try_from(look).ok());
         self.keyed.shape.store(look.unwrap_or_default(), Ordering::SeqCst);
+    }
+
+    /// What is minted now looks like this.
+    pub(crate) fn shape(&self) -> TokenShape {
+        self.keyed.shape()
     }
 
     /// A new client secret of about 250 bits.

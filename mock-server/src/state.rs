@@ -9,23 +9,33 @@ use indexmap::IndexMap;
 use regrant_authority::{Authority, Client, Consent, Kind, Secret, Time};
 
 use crate::{
-    ApiReply, ClientConfig, ConsentMode, ProviderConfig,
+    ApiReply, ClientConfig, ConsentMode, ProviderConfig, Urls,
     clock::Clock,
-    fault::{Gates, Rules},
+    fault::{Gates, Moment, RuleCount, Rules},
     front::Store,
     journal::{Journal, What},
     mint::{Minting, Source},
+    tenants::{self, Origin, Tenants},
     vault::{Canary, Vault},
 };
 
-/// One running provider. Locks are taken in the order state, gates, journal.
+/// One tenant of a running provider. Locks are taken in the order state, gates, journal.
 #[derive(Debug)]
 pub(crate) struct Shared {
+    pub(crate) name: String,
+    /// Where it is reached on the provider's port.
+    pub(crate) urls: Urls,
+    /// The other tenants; only the default tenant knows of them.
+    pub(crate) tenants: Option<Tenants>,
+    /// What it was set up with.
+    pub(crate) config: ProviderConfig,
     pub(crate) clock: Arc<Clock>,
     pub(crate) journal: Arc<Journal>,
     pub(crate) gates: Gates,
     pub(crate) replies: Vec<ApiReply>,
     pub(crate) seed: u64,
+    /// Asked at every point of every request's way.
+    pub(crate) rule_count: RuleCount,
     open: AtomicUsize,
     state: Mutex<State>,
 }
@@ -47,50 +57,112 @@ pub(crate) struct State {
     pub(crate) clients: Vec<String>,
 }
 
+/// A client that was registered at the start. Every tenant has the same.
+#[derive(Debug, Clone)]
+pub(crate) struct Founder {
+    /// With id and secret, once it is registered.
+    config: ClientConfig,
+    /// Its secret is a canary.
+    minted: bool,
+    any_loopback_redirect: bool,
+}
+
 /// Counts a request as open until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Begun(Arc<Shared>);
 
 impl Shared {
-    pub(crate) fn new(config: &ProviderConfig) -> Self {
+    /// The default tenant, and what others are made from, their clients included.
+    pub(crate) fn first(mut origin: Origin) -> Self {
+        let mut shared = Self::empty(tenants::DEFAULT, origin.config.seed, origin.urls.clone(), &origin.config);
+        let open_to_all = [ClientConfig::default()];
+        let configured = if origin.config.clients.is_empty() { &open_to_all[..] } else { &origin.config.clients };
+        let any_loopback_redirect = origin.config.clients.is_empty();
+        let founders = configured.iter().map(|client| {
+            let minted = client.secret.is_none() && !client.public;
+            shared.register(Founder { config: client.clone(), minted, any_loopback_redirect })
+        });
+        origin.founders = founders.collect();
+        shared.tenants = Some(Tenants::new(origin));
+        shared
+    }
+
+    /// Another tenant.
+    pub(crate) fn tenant(name: &str, origin: &Origin) -> Self {
+        let (prefix, base) = (tenants::prefix(name), &origin.urls);
+        let below = |url: &str| url.strip_prefix(&base.api).map_or_else(String::new, |path| format!("{}{prefix}{path}", base.api));
+        let urls = Urls {
+            authorize: below(&base.authorize),
+            token: below(&base.token),
+            introspect: below(&base.introspect),
+            api: below(&base.api),
+            management: base.management.as_ref().map(|base| format!("{base}/v1/tenants/{name}")),
+        };
+        let shared = Self::empty(name, tenants::seed(origin.config.seed, name), urls, &origin.config);
+        for founder in &origin.founders {
+            shared.register(founder.clone());
+        }
+        shared
+    }
+
+    fn empty(name: &str, seed: u64, urls: Urls, config: &ProviderConfig) -> Self {
         let clock = Arc::new(Clock::new(config.epoch));
-        let journal = Arc::new(Journal::new(clock.clone()));
-        let mut source = Source::new(config.seed);
+        let journal = Arc::new(Journal::new(clock.clone(), config.journal));
+        let mut source = Source::new(seed);
         let store = Store::new(&mut source);
         let mut authority = Authority::new(config.policy.clone(), source.keyed.clone());
         authority.remember_ended(config.remember.most());
         let state = State {
             authority,
-            vault: Vault::new(config.remember),
+            vault: Vault::new(config.remember, source.keyed.clone()),
             source,
-            rules: Rules::default(),
+            rules: Rules::new(seed),
             consent: config.consent,
             store,
             company: 0,
             tickets: IndexMap::new(),
             clients: Vec::new(),
         };
-        let gates = Gates::new(journal.clone());
-        let shared = Self {
+        let gates = Gates::new(journal.clone(), seed);
+        Self {
+            name: name.to_owned(),
+            urls,
+            tenants: None,
+            config: config.clone(),
             clock,
             journal,
             gates,
             replies: config.replies.clone(),
-            seed: config.seed,
+            seed,
+            rule_count: state.rules.count(),
             open: AtomicUsize::new(0),
             state: Mutex::new(state),
-        };
-        let open_to_all = [ClientConfig::default()];
-        let configured = if config.clients.is_empty() { &open_to_all[..] } else { &config.clients };
-        for client in configured {
-            shared.register(client, config.clients.is_empty());
         }
-        shared
     }
 
     /// The state, locked. Never held across an await.
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Now, by both clocks.
+    pub(crate) fn moment(&self) -> Moment {
+        Moment { real: self.clock.at(), provider: self.clock.now() }
+    }
+
+    /// What is known of those that do not come to a gate.
+    pub(crate) fn why_nobody_comes(&self, gate: &str) -> String {
+        let now = self.clock.at();
+        let state = self.state();
+        let rules = state.rules.holding_at(gate).map(|one| match one.last {
+            None => format!("rule {} matched no request", one.id),
+            Some(last) => {
+                let ago = std::time::Duration::from_millis(millis(now.saturating_sub(last)));
+                format!("no request matched rule {} in the last {ago:?}", one.id)
+            }
+        });
+        let known: Vec<String> = rules.collect();
+        if known.is_empty() { "no rule holds anything there".to_owned() } else { known.join(", ") }
     }
 
     /// Id and current secret of the first client.
@@ -111,23 +183,25 @@ impl Shared {
         Begun(self.clone())
     }
 
-    fn register(&self, config: &ClientConfig, any_loopback_redirect: bool) {
+    /// Registers a client, and gives it back with the id and the secret that it has now.
+    fn register(&self, mut founder: Founder) -> Founder {
         let mut state = self.state();
-        let id = config.id.clone().unwrap_or_else(|| state.source.uuid());
-        let secret = match &config.secret {
-            _ if config.public => None,
-            Some(fixed) => Some(fixed.clone()),
-            None => Some(state.secret(&self.journal).value),
-        };
+        let id = founder.config.id.get_or_insert_with(|| state.source.uuid()).clone();
+        if founder.minted {
+            let value = founder.config.secret.get_or_insert_with(|| state.source.secret()).clone();
+            state.name_secret(&self.journal, value);
+        }
+        let secret = founder.config.secret.clone().filter(|_| !founder.config.public);
         state.authority.register(Client {
             id: id.clone(),
             secrets: secret.iter().map(|value| Secret::from(value, Time::default())).collect(),
-            redirect_uris: config.redirect_uris.clone(),
-            any_loopback_redirect,
-            scopes: config.scopes.clone(),
-            pkce_exempt: config.pkce_exempt,
+            redirect_uris: founder.config.redirect_uris.clone(),
+            any_loopback_redirect: founder.any_loopback_redirect,
+            scopes: founder.config.scopes.clone(),
+            pkce_exempt: founder.config.pkce_exempt,
         });
         state.clients.push(id);
+        founder
     }
 }
 
@@ -135,20 +209,23 @@ impl State {
     /// A new client secret, named and told to the journal.
     pub(crate) fn secret(&mut self, journal: &Journal) -> Canary {
         let value = self.source.secret();
+        self.name_secret(journal, value)
+    }
+
+    fn name_secret(&mut self, journal: &Journal, value: String) -> Canary {
         let canary = self.vault.enter(Kind::Secret, None, value).clone();
         journal.push(What::Minted { name: canary.name.clone() });
         canary
-    }
-
-    /// What a secret is called, and whose it is, however old.
-    pub(crate) fn find(&self, value: &str) -> Option<Canary> {
-        self.vault.find(&self.source.keyed, value)
     }
 
     /// The authority, and who is told of what it mints.
     pub(crate) fn minting<'a>(&'a mut self, journal: &'a Journal) -> (&'a mut Authority, Minting<'a>) {
         (&mut self.authority, Minting { vault: &mut self.vault, journal })
     }
+}
+
+fn millis(span: std::time::Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl Drop for Begun {

@@ -1,6 +1,6 @@
 //! The secrets that the provider issued, by name and by value.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use regrant_authority::{GrantId, Kind, Mint as _, Stamp};
 
@@ -49,13 +49,15 @@ pub struct Vault {
     remember: Remember,
     /// How many were forgotten.
     forgotten: usize,
+    keyed: Arc<Keyed>,
+    /// How many there were, in all and of each kind, when the grants were last forgotten.
+    grantless: (usize, HashMap<Kind, u64>),
 }
 
 impl Vault {
-    /// An empty one.
-    #[must_use]
-    pub fn new(remember: Remember) -> Self {
-        Self { remember, ..Self::default() }
+    /// An empty one, which reads tokens with this key.
+    pub(crate) fn new(remember: Remember, keyed: Arc<Keyed>) -> Self {
+        Self { remember, keyed, ..Self::default() }
     }
 
     /// Enters a new secret and names it.
@@ -77,6 +79,19 @@ impl Vault {
         self.secrets.get(value).map(String::as_str)
     }
 
+    /// Forgets which grants the secrets belong to, not the secrets: they are known by name wherever they turn up.
+    pub fn forget_grants(&mut self) {
+        self.all.iter_mut().for_each(|canary| canary.grant = None);
+        self.grantless = (self.count(), self.counts.clone());
+    }
+
+    /// Those that came into being since the grants were last forgotten, and the client secrets.
+    pub fn current(&self) -> impl Iterator<Item = &Canary> {
+        let later = self.since(self.grantless.0);
+        let earlier = self.all.iter().take(self.all.len() - later.len());
+        earlier.filter(|canary| canary.kind == Kind::Secret).chain(later)
+    }
+
     /// All that are remembered, oldest first.
     #[must_use]
     pub fn all(&self) -> &[Canary] {
@@ -96,13 +111,15 @@ impl Vault {
     }
 
     /// What a secret is called, and whose it is; also one that was forgotten.
-    pub(crate) fn find(&self, keyed: &Keyed, value: &str) -> Option<Canary> {
+    #[must_use]
+    pub fn find(&self, value: &str) -> Option<Canary> {
         if let Some(name) = self.secret(value) {
             return Some(Canary { name: name.to_owned(), value: value.to_owned(), kind: Kind::Secret, grant: None });
         }
-        let Stamp { kind, grant, number, .. } = keyed.read(value)?;
+        let Stamp { kind, grant, number, .. } = self.keyed.read(value)?;
         let issued = self.counts.get(&kind).is_some_and(|count| (1..=*count).contains(&number));
-        issued.then(|| Canary { name: name(kind, number), value: value.to_owned(), kind, grant: Some(grant) })
+        let has_grant = self.grantless.1.get(&kind).is_none_or(|last| number > *last);
+        issued.then(|| Canary { name: name(kind, number), value: value.to_owned(), kind, grant: Some(grant).filter(|_| has_grant) })
     }
 
     /// Lets go of the oldest tokens once there are twice as many as are to be kept, so that it costs next to nothing each time.
@@ -140,7 +157,7 @@ mod tests {
     #[test]
     fn the_oldest_tokens_are_forgotten_and_recognised_all_the_same() {
         let keyed = Source::new(7).keyed;
-        let mut vault = Vault::new(Remember::Newest(10));
+        let mut vault = Vault::new(Remember::Newest(10), keyed.clone());
         vault.enter(Kind::Secret, None, "the client's".into());
         let mut tokens = Vec::new();
         for number in 1..=100 {
@@ -151,10 +168,15 @@ mod tests {
         }
         assert_eq!((vault.count(), vault.since(100).len()), (101, 1));
         assert_eq!(vault.since(100)[0].name, "refresh#100");
-        assert_eq!(vault.find(&keyed, &tokens[0]).map(|canary| (canary.name, canary.grant)), Some(("refresh#1".into(), Some(GrantId(3)))));
-        assert_eq!(vault.find(&keyed, "the client's").map(|canary| canary.name), Some("secret#1".into()));
+        assert_eq!(vault.find(&tokens[0]).map(|canary| (canary.name, canary.grant)), Some(("refresh#1".into(), Some(GrantId(3)))));
+        assert_eq!(vault.find("the client's").map(|canary| canary.name), Some("secret#1".into()));
         let later = keyed.write(&Stamp { kind: Kind::Refresh, grant: GrantId(3), number: 101, look: keyed.look() });
-        assert_eq!(vault.find(&keyed, &later), None, "it was never issued");
+        assert_eq!(vault.find(&later), None, "it was never issued");
+        vault.forget_grants();
+        assert_eq!(vault.find(&tokens[99]).map(|canary| (canary.name, canary.grant)), Some(("refresh#100".into(), None)));
+        vault.enter(Kind::Refresh, Some(GrantId(1)), later.clone());
+        assert_eq!(vault.current().map(|canary| canary.name.as_str()).collect::<Vec<_>>(), ["secret#1", "refresh#101"]);
+        assert_eq!(vault.find(&later).and_then(|canary| canary.grant), Some(GrantId(3)), "as the token says");
     }
 
     #[test]

@@ -1,10 +1,9 @@
 //! `regrant serve`: the mock provider alone, until Ctrl-C.
 
-use std::{fs, path::Path, time::Instant};
+use std::{fs, path::Path};
 
 use regrant_mock_server::{
     ClientConfig, ConsentMode, Provider, ProviderConfig, Remember, StartError,
-    authority::Policy,
     fault::{scenario::Scenario, script},
 };
 use serde::Serialize;
@@ -41,15 +40,13 @@ pub(super) fn serve(typed: &args::Serve) -> Result<ExitStatus, CliError> {
     let config = ProviderConfig {
         listen: typed.listen,
         management: Some(typed.management),
-        reachable_as: None,
         tls: typed.tls,
-        seed: meant::seed(typed.seed),
-        epoch: Instant::now(),
         clients,
-        policy: Policy::default(),
         consent: consent(typed.consent),
-        replies: Vec::new(),
         remember: Remember::Newest(REMEMBERED),
+        // No verdict hangs on it here, and it is the dearest part of a reply.
+        receipts: false,
+        ..ProviderConfig::local(meant::seed(typed.seed))
     };
     wait::block_on(|mut cancel| async move {
         let ca = Authority::folder(typed.tls)?;
@@ -165,7 +162,8 @@ fn read_scenario(path: &Path) -> Result<Scenario, CliError> {
 fn blame(error: &StartError) -> CliError {
     match error {
         StartError::Bind { .. } => CliError::Environment(format!("{error}; another port: --listen 127.0.0.1:0 --management 127.0.0.1:0")),
-        StartError::NotLoopback(_) => CliError::Usage(error.to_string()),
+        StartError::JournalFile { .. } => CliError::Environment(error.to_string()),
+        StartError::NotLoopback(_) | StartError::Unguarded(_) => CliError::Usage(error.to_string()),
         StartError::Certificate(_) => CliError::Harness(error.to_string()),
     }
 }

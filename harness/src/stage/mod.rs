@@ -7,6 +7,7 @@ mod acts;
 mod cast;
 mod connect;
 mod lifecycle;
+mod links;
 mod probes;
 mod pumps;
 mod quiet;

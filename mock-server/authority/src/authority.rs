@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 
 use crate::{
     AccessRefusal, AuthorizeError, AuthorizeRequest, Client, ClientId, Company, Consent, Grant, GrantId, Issued, Kind, Mint, Policy,
-    Refusal, Stamp, Time, TokenGrant, TokenRequest, TokenState, User, Witness, authorise,
+    Refusal, Stamp, Terms, Time, TokenGrant, TokenRequest, TokenState, User, Witness, authorise,
     exchange::Presented,
     family::{CodeFate, CodeRecord, Family, Slot},
     mint::{Minted, Press},
@@ -20,6 +20,8 @@ use crate::{
 pub struct Authority {
     pub(crate) policy: Policy,
     pub(crate) mint: Arc<dyn Mint>,
+    /// Of the token request that is decided just now.
+    pub(crate) terms: Terms,
     pub(crate) clients: HashMap<ClientId, Registered>,
     /// Grant `n` stands at `n - 1`.
     pub(crate) slots: Vec<Slot>,
@@ -45,12 +47,20 @@ impl Authority {
         Self {
             policy,
             mint,
+            terms: Terms::default(),
             clients: HashMap::new(),
             slots: Vec::new(),
             minted: Minted::default(),
             ended: VecDeque::new(),
             remember_ended: usize::MAX,
         }
+    }
+
+    /// Forgets all grants and what was issued for them; clients stay, and no token is ever issued twice.
+    pub fn forget_grants(&mut self) {
+        self.slots = Vec::new();
+        self.ended = VecDeque::new();
+        self.minted.begin_anew();
     }
 
     /// Keeps the details of so many ended grants; of the others it stays known that and by what they ended.
@@ -125,8 +135,8 @@ impl Authority {
             access: SmallVec::new(),
             killed_up_to: 0,
         })));
-        let mut press = Press { grant: id, mint: &*self.mint, minted: &mut self.minted, witness };
-        (id, press.strike(Kind::Code).1)
+        let Self { policy, terms, mint, minted, .. } = self;
+        (id, Press { grant: id, policy, terms, mint: &**mint, minted, witness }.strike(Kind::Code).1)
     }
 
     /// Exchanges a code or a refresh token.
@@ -230,9 +240,10 @@ impl Authority {
     }
 
     /// A family, and what is needed to issue tokens to it.
-    pub(crate) fn press<'a>(&'a mut self, grant: GrantId, witness: &'a mut dyn Witness) -> Option<(&'a mut Family, Press<'a>, &'a Policy)> {
+    pub(crate) fn press<'a>(&'a mut self, grant: GrantId, witness: &'a mut dyn Witness) -> Option<(&'a mut Family, Press<'a>)> {
         let family = self.slots.get_mut(grant.place()).and_then(Slot::kept_mut)?;
-        Some((family, Press { grant, mint: &*self.mint, minted: &mut self.minted, witness }, &self.policy))
+        let Self { policy, terms, mint, minted, .. } = self;
+        Some((family, Press { grant, policy, terms, mint: &**mint, minted, witness }))
     }
 
     fn families(&self) -> impl DoubleEndedIterator<Item = (GrantId, &Family)> {

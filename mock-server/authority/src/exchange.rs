@@ -49,11 +49,11 @@ impl Authority {
                 return Err(Refusal::bad_code(state, "The code is no longer good"));
             }
         }
-        let known = self.press(stamp.grant, witness).and_then(|(family, press, policy)| {
+        let known = self.press(stamp.grant, witness).and_then(|(family, press)| {
             let record = family.code.take()?;
-            Some((family, press, policy, record))
+            Some((family, press, record))
         });
-        let Some((family, press, policy, record)) = known else {
+        let Some((family, press, record)) = known else {
             return Err(Refusal::bad_code(TokenState::Unknown, "The code is no longer good"));
         };
         if let Err(reason) = record.check(presented) {
@@ -61,8 +61,8 @@ impl Authority {
             return Err(Refusal::bad_code(state, reason));
         }
         family.fate = CodeFate::Exchanged;
-        let scopes = family.scopes.clone();
-        Ok(Use { now, policy, press, used: 0, scopes, secret: who.secret }.issue_pair(family))
+        let scopes = press.terms.narrow(family.scopes.clone());
+        Ok(Use { now, press, used: 0, scopes, secret: who.secret }.issue_pair(family))
     }
 }
 

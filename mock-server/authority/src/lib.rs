@@ -27,6 +27,7 @@ mod refresh;
 mod refusal;
 mod scope;
 mod secrets;
+mod terms;
 mod time;
 mod token;
 
@@ -37,6 +38,7 @@ pub use key::{DICE, Key, SEALED, Sealed};
 pub use mint::{Look, Mint, Stamp, Witness};
 pub use policy::{Dialect, Policy, Rotation};
 pub use secrets::{SecretError, SecretState};
+pub use terms::{Narrowed, Terms};
 pub use time::Time;
 pub use token::{AccessRefusal, Introspection, Issued, Kind, Refusal, TokenGrant, TokenRequest, TokenState};
 

@@ -1,6 +1,8 @@
 //! How secrets come into being and are read again. The authority has neither randomness nor keys of its own.
 
-use crate::{GrantId, Kind};
+use std::time::Duration;
+
+use crate::{GrantId, Kind, Policy, Terms};
 
 /// What a secret says to those who hold the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -50,26 +52,40 @@ impl<F: FnMut(&Stamp, &str)> Witness for F {
 /// How many secrets of each kind there are.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Minted {
-    access: u64,
-    refresh: u64,
-    code: u64,
+    access: Count,
+    refresh: Count,
+    code: Count,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Count {
+    last: u64,
+    /// Those up to this one were forgotten with their grants.
+    forgotten: u64,
 }
 
 impl Minted {
-    /// Whether a stamp was ever used here. Client secrets are never stamped.
+    /// Whether a stamp was used here, for a grant that was not forgotten. Client secrets are never stamped.
     pub(crate) fn knows(self, stamp: &Stamp) -> bool {
-        let last = match stamp.kind {
-            Kind::Access => self.access,
-            Kind::Refresh => self.refresh,
-            Kind::Code => self.code,
-            Kind::Secret => 0,
-        };
-        (1..=last).contains(&stamp.number)
+        let of = |count: Count| count.forgotten < stamp.number && stamp.number <= count.last;
+        match stamp.kind {
+            Kind::Access => of(self.access),
+            Kind::Refresh => of(self.refresh),
+            Kind::Code => of(self.code),
+            Kind::Secret => false,
+        }
     }
 
     /// The number of the youngest access token.
     pub(crate) fn last_access(self) -> u64 {
-        self.access
+        self.access.last
+    }
+
+    /// Nothing that there is now will be known.
+    pub(crate) fn begin_anew(&mut self) {
+        for count in [&mut self.access, &mut self.refresh, &mut self.code] {
+            count.forgotten = count.last;
+        }
     }
 
     fn next(&mut self, kind: Kind) -> u64 {
@@ -78,14 +94,16 @@ impl Minted {
             Kind::Refresh => &mut self.refresh,
             Kind::Code | Kind::Secret => &mut self.code,
         };
-        *count += 1;
-        *count
+        count.last += 1;
+        count.last
     }
 }
 
-/// All that is needed to make secrets for one grant.
+/// All that is needed to make secrets for one grant, on the terms of the moment.
 pub(crate) struct Press<'a> {
     pub(crate) grant: GrantId,
+    pub(crate) policy: &'a Policy,
+    pub(crate) terms: &'a Terms,
     pub(crate) mint: &'a dyn Mint,
     pub(crate) minted: &'a mut Minted,
     pub(crate) witness: &'a mut dyn Witness,
@@ -98,6 +116,11 @@ impl Press<'_> {
         let secret = self.mint.write(&stamp);
         self.witness.minted(&stamp, &secret);
         (stamp, secret)
+    }
+
+    /// The life of an access token.
+    pub(crate) fn access_lifetime(&self) -> Duration {
+        self.terms.access_lifetime.unwrap_or(self.policy.access_lifetime)
     }
 
     /// A secret that was made before.

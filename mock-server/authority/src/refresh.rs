@@ -10,7 +10,7 @@
 use std::sync::Arc;
 
 use crate::{
-    Authority, EndedBy, Issued, Kind, Policy, Refusal, Rotation, Time, TokenState, Witness,
+    Authority, EndedBy, Issued, Kind, Refusal, Rotation, Time, TokenState, Witness,
     authenticate::Proven,
     family::{AccessRecord, Family, RefreshRecord},
     mint::Press,
@@ -45,13 +45,14 @@ impl Authority {
                 return Err(Refusal::dead_refresh(&self.policy, state));
             }
         }
-        let Some((family, press, policy)) = self.press(stamp.grant, witness) else {
+        let Some((family, press)) = self.press(stamp.grant, witness) else {
             return Err(Refusal::dead_refresh(&self.policy, TokenState::Unknown));
         };
-        let scopes = scope::narrowed(scope, &family.scopes)?;
+        let scopes = press.terms.narrow(scope::narrowed(scope, &family.scopes)?);
         let was_rotated = family.refresh(stamp.number).is_some_and(|record| record.rotated.is_some());
-        let mut use_of = Use { now, policy, press, used: stamp.number, scopes, secret: who.secret };
-        Ok(match policy.rotation {
+        let rotation = press.terms.rotation(press.policy);
+        let mut use_of = Use { now, press, used: stamp.number, scopes, secret: who.secret };
+        Ok(match rotation {
             Rotation::StrictRevokeFamily | Rotation::Strict | Rotation::Lenient | Rotation::Grace { sibling: true, .. } => {
                 use_of.rotate(family)
             }
@@ -74,7 +75,6 @@ impl Authority {
 /// One good use of a code or a refresh token.
 pub(crate) struct Use<'a> {
     pub(crate) now: Time,
-    pub(crate) policy: &'a Policy,
     pub(crate) press: Press<'a>,
     /// The number of the refresh token; 0 for a code.
     pub(crate) used: u64,
@@ -92,7 +92,7 @@ impl Use<'_> {
             number: stamp.number,
             look: stamp.look,
             issued: self.now,
-            expires: self.now.plus(self.policy.refresh_lifetime),
+            expires: self.now.plus(self.press.policy.refresh_lifetime),
             access,
             rotated: None,
             secret: self.secret,
@@ -102,7 +102,7 @@ impl Use<'_> {
 
     fn rotate(&mut self, family: &mut Family) -> Issued {
         self.supersede_access(family);
-        match self.policy.rotation {
+        match self.press.policy.rotation {
             // Only the newest will count.
             Rotation::StrictRevokeFamily | Rotation::Strict | Rotation::Off => family.refresh.clear(),
             Rotation::Grace { .. } | Rotation::Lenient => {}
@@ -113,7 +113,7 @@ impl Use<'_> {
             // The first successor is the one that a repeated use answers.
             record.rotated.get_or_insert((self.now, next));
         }
-        if let Rotation::Grace { window, .. } = self.policy.rotation {
+        if let Rotation::Grace { window, .. } = self.press.policy.rotation {
             family.refresh.retain(|record| record.rotated.is_none_or(|(at, _)| self.now.since(at) < window));
         }
         family.generation = family.generation.saturating_add(1);
@@ -156,7 +156,7 @@ impl Use<'_> {
             look: stamp.look,
             scopes: (self.scopes != family.scopes).then(|| self.scopes.clone()),
             issued: self.now,
-            expires: self.now.plus(self.policy.access_lifetime),
+            expires: self.now.plus(self.press.access_lifetime()),
             superseded: false,
             rejected: false,
         });
@@ -164,16 +164,16 @@ impl Use<'_> {
     }
 
     fn answer(&self, access_token: String, refresh_token: Option<String>) -> Issued {
-        let (grant, expires_in, scopes) = (self.press.grant, self.policy.access_lifetime, self.scopes.clone());
+        let (grant, expires_in, scopes) = (self.press.grant, self.press.access_lifetime(), self.scopes.clone());
         Issued { grant, access_token, refresh_token, expires_in, scopes }
     }
 
     /// Kills the access tokens that this use replaces: all of the family's, but where siblings may live side by side only its own.
     fn supersede_access(&mut self, family: &mut Family) {
-        if !self.policy.refresh_kills_access {
+        if !self.press.policy.refresh_kills_access {
             return;
         }
-        match self.policy.rotation {
+        match self.press.policy.rotation {
             Rotation::StrictRevokeFamily | Rotation::Strict | Rotation::Grace { sibling: false, .. } | Rotation::Off => {
                 family.access.clear();
                 family.killed_up_to = self.press.minted.last_access();

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     Authority, AuthorizeRequest, Cause, Challenge, Client, ClientAuth, Consent, EndedBy, GrantId, Issued, Kind, Look, Mint, Policy,
-    Refusal, Rotation, Stamp, Time, TokenGrant, TokenRequest, TokenState,
+    Refusal, Rotation, Stamp, Terms, Time, TokenGrant, TokenRequest, TokenState,
 };
 
 /// The confidential client that most tests are about, and its secret.
@@ -92,6 +92,11 @@ impl World {
 
     pub(crate) fn refresh(&mut self, token: &str) -> Result<Issued, Refusal> {
         self.token(basic(BOOKS), refresh_grant(token, None))
+    }
+
+    pub(crate) fn refresh_on(&mut self, terms: Terms, token: &str) -> Result<Issued, Refusal> {
+        let request = TokenRequest { auth: basic(BOOKS), grant: refresh_grant(token, None), repeated: None };
+        self.authority.token_on(terms, self.now, &request, &mut counting(&mut self.minted))
     }
 
     /// A refresh that must succeed and rotate; the new access and refresh token.

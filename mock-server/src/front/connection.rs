@@ -8,14 +8,15 @@ use tokio::{net::TcpStream, sync::oneshot};
 use super::{
     Tls,
     http::{self, Unreadable},
+    plan::{Ending, Plan, Stroke, Verdict},
     presented,
     reply::Reply,
     request::Request,
-    way::{Verdict, Way},
+    way::Way,
     wire::Wire,
 };
 use crate::{
-    fault::Fate,
+    TenantError,
     journal::{self, Arrived, At, Conn, Ends, Exchange, Look, Replied, Seen, Side, What},
     state::{Begun, Shared},
 };
@@ -32,9 +33,11 @@ const AHEAD: usize = 64 * 1024;
 pub(super) struct Connection {
     shared: Arc<Shared>,
     ends: Ends,
-    /// Whether the subject's end can be seen on this host.
-    visible: bool,
+    /// Whether the subject's end can be seen on this host; `None`: nobody wants to know.
+    visible: Option<bool>,
     conn: Conn,
+    /// The tenants that were spoken to over it, and its number there.
+    guests: Vec<(Arc<Shared>, Conn)>,
     wire: Option<Wire>,
     buffer: BytesMut,
     unread: Option<Unread>,
@@ -44,8 +47,9 @@ pub(super) struct Connection {
 
 /// A reply that was written, and whether it was read.
 struct Unread {
+    shared: Arc<Shared>,
     exchange: Exchange,
-    /// `None`: the socket has gone; how, the next read from it will tell.
+    /// `None`: the socket has gone, or nobody watches it; the next read from it will tell more.
     seen: Option<oneshot::Receiver<Seen>>,
 }
 
@@ -57,6 +61,9 @@ struct Open {
     ended: bool,
     _begun: Begun,
 }
+
+/// The tenant that a request is for, and the connection's number in its journal.
+type Host = (Arc<Shared>, Conn);
 
 /// Why there is no further request.
 enum End {
@@ -79,11 +86,21 @@ impl Connection {
         let _set = tcp.set_nodelay(true);
         let Ok(local) = tcp.local_addr() else { return };
         let ends = Ends { local, peer };
-        let visible = matches!(journal::look(ends, false), Look::Empty | Look::Waiting);
+        let visible = shared.config.receipts.then(|| matches!(journal::look(ends, false), Look::Empty | Look::Waiting));
         let conn = shared.journal.opened(peer, local);
         let buffer = BytesMut::new();
-        let mut connection =
-            Self { shared, ends, visible, conn, wire: None, buffer, unread: None, fin_sent: false, closed_by: Side::Provider };
+        let mut connection = Self {
+            shared,
+            ends,
+            visible,
+            conn,
+            guests: Vec::new(),
+            wire: None,
+            buffer,
+            unread: None,
+            fin_sent: false,
+            closed_by: Side::Provider,
+        };
         connection.wire = match tls {
             None => Some(Wire::Plain(tcp)),
             Some(tls) => match tokio::time::timeout(HANDSHAKE, tls.acceptor.accept(tcp)).await {
@@ -109,16 +126,37 @@ impl Connection {
                 }
                 Err(End::Bad(why)) => {
                     drop(begun);
-                    return self.refuse(why).await;
+                    return self.refuse(&Reply::api_error(why.status, "BAD_REQUEST", why.message)).await;
                 }
             };
             let (began, begun) = begun.unwrap_or_else(|| (self.shared.clock.at(), self.shared.begin()));
-            match self.exchange(request, keep_alive, began, begun).await {
+            let mut request = request;
+            let (host, begun) = match self.host(&mut request, begun) {
+                Ok(host) => host,
+                Err(full) => return self.refuse(&Reply::api_error(503, "SERVICE_UNAVAILABLE", &full.to_string())).await,
+            };
+            match self.exchange(host, request, keep_alive, began, begun).await {
                 Next::Request => {}
                 Next::CloseGently => return self.close_gently().await,
                 Next::Close => return,
             }
         }
+    }
+
+    /// Whom a request is for, with the connection's number there. A tenant sees it without the prefix that names it.
+    fn host(&mut self, request: &mut Request, begun: Begun) -> Result<(Host, Begun), TenantError> {
+        let Some((tenant, path)) = self.shared.resolve(&request.path)? else { return Ok(((self.shared.clone(), self.conn), begun)) };
+        let path = path.to_owned();
+        request.move_to(path);
+        let known = self.guests.iter().find(|(guest, _)| Arc::ptr_eq(guest, &tenant)).cloned();
+        let host = known.unwrap_or_else(|| {
+            let conn = tenant.journal.opened(self.ends.peer, self.ends.local);
+            self.guests.push((tenant.clone(), conn));
+            (tenant.clone(), conn)
+        });
+        // The exchange is the tenant's: ours must not be thought to have one open.
+        drop(begun);
+        Ok((host, tenant.begin()))
     }
 
     /// Reads one request whole, and whether the connection is to be kept after it.
@@ -173,8 +211,8 @@ impl Connection {
             return match read {
                 Ok(0) => {
                     // Closing its end with something unread would have reset the connection; only a half-closed one can still wait.
-                    let waiting = journal::look(self.ends, self.fin_sent) == Look::Waiting;
-                    self.read_at_last(!waiting);
+                    let read = self.visible.is_some() && journal::look(self.ends, self.fin_sent) != Look::Waiting;
+                    self.read_at_last(read);
                     Err(End::Peer)
                 }
                 Ok(_) => {
@@ -204,19 +242,24 @@ impl Connection {
         }
     }
 
+    /// Watches the subject's end, if anybody wants to know what it has read.
+    fn watch(&self, fin_sent: bool) -> Option<oneshot::Receiver<Seen>> {
+        self.visible.map(|visible| journal::watch(self.ends, visible, fin_sent))
+    }
+
     /// Tells the journal, once, what became of the last reply.
     fn read_at_last(&mut self, read: bool) {
-        if let Some(Unread { exchange, .. }) = self.unread.take() {
-            self.shared.journal.push(if read { What::Read { exchange } } else { What::ReadUnknown { exchange } });
+        if let Some(Unread { shared, exchange, .. }) = self.unread.take() {
+            shared.journal.push(if read { What::Read { exchange } } else { What::ReadUnknown { exchange } });
         }
     }
 
     /// Answers one request.
-    async fn exchange(&mut self, request: Request, keep_alive: bool, began: At, begun: Begun) -> Next {
-        let presented = presented::of(&self.shared, &request);
-        let exchange = self.shared.journal.arrived(Arrived {
+    async fn exchange(&mut self, (shared, conn): Host, request: Request, keep_alive: bool, began: At, begun: Begun) -> Next {
+        let presented = presented::of(&shared, &request);
+        let exchange = shared.journal.arrived(Arrived {
             exchange: 0,
-            conn: self.conn,
+            conn,
             began,
             endpoint: request.endpoint,
             method: request.method.clone(),
@@ -226,15 +269,15 @@ impl Connection {
             body: request.body.clone(),
             presented,
         });
-        let mut open = Open { shared: self.shared.clone(), exchange, written: 0, ended: false, _begun: begun };
-        let mut way = Way::new(self.shared.clone(), exchange, request);
+        let mut open = Open { shared: shared.clone(), exchange, written: 0, ended: false, _begun: begun };
+        let mut way = Way::new(shared, exchange, request);
         let verdict = match self.while_open(way.answer()).await {
             Ok(verdict) => verdict,
             Err(End::Peer | End::Bad(_)) => return self.aborted_by_peer(&mut open),
         };
         let next = match verdict {
-            Verdict::Reply(reply) => self.reply(&mut way, reply, keep_alive, &mut open).await,
-            ending => self.end(ending, &mut open).await,
+            Verdict::Write(plan) => self.carry_out(&mut way, plan, keep_alive, &mut open).await,
+            Verdict::End(ending) => self.end(ending, &mut open).await,
         };
         // Only now may those released together with it go on.
         drop(way);
@@ -258,38 +301,39 @@ impl Connection {
         }
     }
 
-    async fn reply(&mut self, way: &mut Way, reply: Reply, keep_alive: bool, open: &mut Open) -> Next {
-        let mut reply = reply;
-        let mut interruption = way.fate_of_reply();
-        if matches!(interruption, Some(Fate::Status { .. } | Fate::Replace { .. }))
-            && let Some(fate) = interruption.take()
-            && let Some(Verdict::Reply(replacement)) = way.interrupt(fate).await
-        {
-            // Once half of a reply is out another cannot take its place, so it does from the start.
-            reply = replacement;
-        }
-        let now = self.shared.clock.now_at(way.endpoint());
-        let (bytes, headers) = http::write(&reply, way.method(), keep_alive, now);
-        let half = if interruption.is_some() { bytes.len() / 2 } else { 0 };
-        if !self.write(&bytes[..half], open).await {
-            return self.aborted_by_peer(open);
-        }
-        if let Some(fate) = interruption {
-            match self.while_open(way.interrupt(fate)).await {
-                Ok(None | Some(Verdict::Reply(_))) => {}
-                Ok(Some(ending)) => return self.end(ending, open).await,
-                Err(_) => return self.aborted_by_peer(open),
+    async fn carry_out(&mut self, way: &mut Way, plan: Plan, keep_alive: bool, open: &mut Open) -> Next {
+        let now = open.shared.clock.now_at(way.endpoint());
+        let (bytes, head, headers) = http::write(&plan.reply, way.method(), keep_alive, now);
+        let mut sent = None;
+        for stroke in plan.strokes(head, bytes.len() - head) {
+            match stroke {
+                Stroke::Write(range) => {
+                    // The peer may react before a busy machine lets us look at the clock again: the reply is dated when its last write began.
+                    sent = Some(self.shared.clock.at());
+                    if !self.write(&bytes[range], open).await {
+                        return self.aborted_by_peer(open);
+                    }
+                }
+                Stroke::Rest(span) => {
+                    if self.while_open(tokio::time::sleep(span)).await.is_err() {
+                        return self.aborted_by_peer(open);
+                    }
+                }
+                Stroke::Ask => match self.while_open(way.interrupt()).await {
+                    Ok(None) => {}
+                    Ok(Some(ending)) => return self.end(ending, open).await,
+                    Err(_) => return self.aborted_by_peer(open),
+                },
+                Stroke::End(ending) => return self.end(ending, open).await,
             }
-        }
-        // The peer may react before a busy machine lets us look at the clock again: the reply is dated when its last write began.
-        let sent = self.shared.clock.at();
-        if !self.write(&bytes[half..], open).await {
-            return self.aborted_by_peer(open);
         }
         let exchange = open.exchange;
         open.ended = true;
-        self.shared.journal.push_at(sent, What::Replied(Box::new(Replied { exchange, status: reply.status, headers, body: reply.body })));
-        self.unread = Some(Unread { exchange, seen: Some(journal::watch(self.ends, self.visible, false)) });
+        let Reply { status, headers: _, body } = plan.reply;
+        let sent = sent.unwrap_or_else(|| self.shared.clock.at());
+        let replied = Replied { exchange, status, headers, body };
+        open.shared.journal.push_at(sent, What::Replied(replied.into()));
+        self.unread = Some(Unread { shared: open.shared.clone(), exchange, seen: self.watch(false) });
         if keep_alive { Next::Request } else { Next::CloseGently }
     }
 
@@ -301,19 +345,19 @@ impl Connection {
     }
 
     /// Ends an exchange without (the rest of) a reply.
-    async fn end(&mut self, verdict: Verdict, open: &mut Open) -> Next {
-        match verdict {
-            Verdict::Hang => {
+    async fn end(&mut self, ending: Ending, open: &mut Open) -> Next {
+        match ending {
+            Ending::Hang => {
                 let _never: Result<(), End> = self.while_open(std::future::pending()).await;
                 return self.aborted_by_peer(open);
             }
-            Verdict::Reset => {
+            Ending::Reset => {
                 open.aborted(Side::Provider);
                 if let Some(wire) = self.wire.take() {
                     wire.reset();
                 }
             }
-            Verdict::Drop | Verdict::Reply(_) => {
+            Ending::Fin => {
                 open.aborted(Side::Provider);
                 drop(self.wire.take());
             }
@@ -328,9 +372,8 @@ impl Connection {
     }
 
     /// Answers what is no request, which is no exchange either.
-    async fn refuse(&mut self, why: Unreadable) {
-        let reply = Reply::api_error(why.status, "BAD_REQUEST", why.message);
-        let (bytes, _) = http::write(&reply, "", false, self.shared.clock.now());
+    async fn refuse(&mut self, reply: &Reply) {
+        let (bytes, ..) = http::write(reply, "", false, self.shared.clock.now());
         let mut ignored = 0;
         if let Some(wire) = self.wire.as_mut()
             && wire.write(&bytes, &mut ignored).await.is_ok()
@@ -351,8 +394,9 @@ impl Connection {
             let _finished = wire.finish().await;
             self.fin_sent = true;
         }
+        let seen = self.watch(true);
         if let Some(unread) = &mut self.unread {
-            unread.seen = Some(journal::watch(self.ends, self.visible, true));
+            unread.seen = seen;
         }
         let deadline = tokio::time::Instant::now() + BEFORE_CLOSE;
         loop {
@@ -370,6 +414,9 @@ impl Drop for Connection {
         self.read_at_last(false);
         self.wire = None;
         self.shared.journal.push(What::Closed { conn: self.conn, by: self.closed_by });
+        for (tenant, conn) in &self.guests {
+            tenant.journal.push(What::Closed { conn: *conn, by: self.closed_by });
+        }
     }
 }
 

@@ -11,12 +11,15 @@ mod desk;
 mod http;
 mod introspect;
 mod listener;
+mod plan;
 mod presented;
 mod reply;
 mod request;
+mod shaping;
 mod tls;
 mod token;
 mod way;
+mod whose;
 mod wire;
 
 pub(crate) use api::Store;

@@ -22,7 +22,7 @@ pub(super) fn of(shared: &Shared, request: &Request) -> Option<Presented> {
 
 /// What is known of a secret at a moment.
 pub(super) fn describe(state: &State, now: Time, value: &str) -> Presented {
-    let canary = state.find(value);
+    let canary = state.vault.find(value);
     let grant = canary.as_ref().and_then(|canary| canary.grant);
     Presented { name: canary.map(|canary| canary.name), grant, state: state.authority.state(now, value) }
 }
@@ -62,14 +62,14 @@ fn from_header(header: &str) -> (Carried, Option<String>) {
 /// A token in the query or in the form: under its RFC name, or any value that is one of ours.
 fn parameter(state: &State, request: &Request) -> Option<String> {
     let mut parameters = request.parameters.iter().chain(request.form.iter());
-    let found = parameters.find(|(name, value)| (*name == "access_token" && !value.is_empty()) || state.find(value).is_some());
+    let found = parameters.find(|(name, value)| (*name == "access_token" && !value.is_empty()) || state.vault.find(value).is_some());
     found.map(|(_, value)| value.to_owned())
 }
 
 /// An access token of ours in another body, whatever stands beside it.
 fn in_json(state: &State, request: &Request) -> Option<String> {
     let body = std::str::from_utf8(&request.body).ok().filter(|body| !body.is_empty() && !request.is_form())?;
-    let is_access = |word: &&str| state.find(word).is_some_and(|canary| canary.kind == Kind::Access);
+    let is_access = |word: &&str| state.vault.find(word).is_some_and(|canary| canary.kind == Kind::Access);
     let token68 = |c: char| c.is_ascii_alphanumeric() || "-._~+/".contains(c);
     let mut words = body.split(|c| !token68(c)).chain(body.split(|c: char| !c.is_ascii_alphanumeric())).filter(|word| !word.is_empty());
     if let Some(word) = words.find(is_access) {

@@ -3,16 +3,20 @@
 //! Secrets stand here by value where the subject sent them (headers, bodies) and by name (`refresh#3`) where the provider
 //! recognised them. Readers that keep a journal must redact it.
 
+mod file;
 mod log;
 mod queue;
+mod reader;
 mod shown;
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use regrant_authority::{GrantId, TokenState};
 
+pub(crate) use file::JournalFile;
 pub(crate) use log::Journal;
 pub(crate) use queue::{Ends, Look, Seen, look, watch};
+pub(crate) use reader::{Read, Reader};
 pub(crate) use shown::Shower;
 
 /// A moment: time since [`crate::ProviderConfig::epoch`], monotonic.
@@ -21,6 +25,20 @@ pub type At = Duration;
 pub type Conn = u64;
 /// Numbers a request and its reply, from 1, in order of arrival.
 pub type Exchange = u64;
+
+/// How much of the journal is kept in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// All of it, for whoever judges it at the end.
+    All,
+    /// The newest lines, so many at most and of so many bytes (roughly) at most; one line is always kept.
+    Last {
+        /// Lines.
+        entries: usize,
+        /// Bytes.
+        bytes: usize,
+    },
+}
 
 /// One line of the journal. `n` is its place in the order of all lines, from 1, without gaps.
 #[derive(Debug, Clone)]
@@ -63,7 +81,7 @@ pub enum What {
         by: Side,
     },
     /// A request was read whole.
-    Arrived(Box<Arrived>),
+    Arrived(Arc<Arrived>),
     /// What the provider made of it. Tokens were committed if the outcome is `Issued`.
     Decided {
         /// Which request.
@@ -89,6 +107,19 @@ pub enum What {
         /// Let go by dropping the connection.
         dropped: bool,
     },
+    /// Not all came to a gate in its time, and it opened all the same.
+    GateTimedOut {
+        /// The gate's name.
+        gate: String,
+        /// So many it held.
+        came: usize,
+        /// So many it would have opened at.
+        wanted: Option<usize>,
+        /// Let go by dropping the connections.
+        dropped: bool,
+        /// What did not come, in words.
+        story: String,
+    },
     /// A rule was applied.
     Faulted {
         /// Which request.
@@ -99,7 +130,7 @@ pub enum What {
         fate: String,
     },
     /// The last byte of the reply was handed to the kernel; dated when that write began.
-    Replied(Box<Replied>),
+    Replied(Arc<Replied>),
     /// The subject's receive queue was seen empty after the reply was written (or its socket was gone): it has read the reply.
     Read {
         /// Which request.
@@ -141,7 +172,7 @@ pub struct Arrived {
     pub endpoint: Endpoint,
     /// Method.
     pub method: String,
-    /// Path without query, as sent.
+    /// Path without query, as sent, but without the prefix that names a tenant.
     pub path: String,
     /// Query without `?`, as sent.
     pub query: Option<String>,

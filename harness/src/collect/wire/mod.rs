@@ -87,9 +87,9 @@ impl WireCollector {
             journal::What::Decided { exchange, decision } => self.decided(*exchange, decision),
             journal::What::Held { exchange, gate, at: _ } => vec![What::Held { exchange: *exchange, gate: gate.clone() }],
             journal::What::Released { exchange, gate: _, dropped } => vec![What::Released { exchange: *exchange, dropped: *dropped }],
-            journal::What::Faulted { exchange, rule: _, fate } => {
+            journal::What::Faulted { exchange, rule, fate } => {
                 let committed = self.open.get(exchange).is_some_and(|open| open.decided);
-                vec![What::Faulted { exchange: *exchange, fate: self.words(fate), committed }]
+                vec![What::Faulted { exchange: *exchange, fate: self.words(fate), committed, rule: Some(*rule) }]
             }
             journal::What::Replied(replied) => {
                 let open = self.open.remove(&replied.exchange);
@@ -104,6 +104,9 @@ impl WireCollector {
                 events.push(What::Replied { exchange: replied.exchange, status: replied.status, reply });
                 events
             }
+            // Without a number nothing was awaited.
+            journal::What::GateTimedOut { wanted: None, .. } => Vec::new(),
+            journal::What::GateTimedOut { wanted: Some(_), story, .. } => vec![What::Awaited { what: self.words(story), came: false }],
             journal::What::Read { exchange } => vec![What::Read { exchange: *exchange }],
             journal::What::ReadUnknown { exchange } => vec![What::ReadUnknown { exchange: *exchange }],
             journal::What::Aborted { exchange, by, written: _ } => {
@@ -296,12 +299,14 @@ impl WireCollector {
                 self.know_units(units);
                 vec![What::WorkAdded { units: units.clone() }]
             }
+            Action::RuleInstalled { rule } => vec![What::RuleBegan { rule: *rule }],
+            Action::RuleRemoved { rule } => vec![What::RuleEnded { rule: *rule }],
             Action::SecretChanged { .. }
             | Action::ClockSkewed { .. }
             | Action::ConsentSet { .. }
-            | Action::RuleInstalled { .. }
-            | Action::RuleRemoved { .. }
-            | Action::PolicyChanged => Vec::new(),
+            | Action::PolicyChanged
+            | Action::GateSet { .. }
+            | Action::Reset => Vec::new(),
         }
     }
 

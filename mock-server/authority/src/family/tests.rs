@@ -111,3 +111,18 @@ fn a_number_that_was_never_used_is_unknown_even_in_the_right_hand() {
     }
     assert_eq!([world.state(&connected.refresh), world.state(&later.refresh)], [TokenState::Active; 2]);
 }
+
+#[test]
+fn when_all_grants_are_forgotten_their_tokens_are_unknown_and_none_comes_twice() {
+    let mut world = World::new();
+    let before = world.connected();
+    world.authority.forget_grants();
+    assert!(world.authority.grants().is_empty());
+    let after = world.connected();
+    assert_eq!(after.grant, before.grant, "grants are counted from 1 again");
+    for token in [&before.code, &before.access, &before.refresh] {
+        assert_eq!(world.state(token), TokenState::Unknown, "{token}");
+    }
+    assert_eq!([world.state(&after.access), world.state(&after.refresh)], [TokenState::Active; 2]);
+    assert_ne!((before.code, before.refresh), (after.code, after.refresh));
+}

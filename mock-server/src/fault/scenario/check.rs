@@ -2,8 +2,8 @@
 
 use toml::de::{DeTable, DeValue};
 
-use super::{Act, Await, Scenario};
-use crate::fault::{Fate, Point, Rule};
+use super::{Act, Await, NeedRefresh, Scenario};
+use crate::fault::{Fate, Rule};
 
 /// A fault: where, what, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,28 +38,8 @@ pub(super) fn first_fault(scenario: &Scenario) -> Option<Fault> {
 }
 
 fn rule_fault(index: usize, rule: &Rule) -> Option<Fault> {
-    let at = |key| vec![Part::Key("rule"), Part::Index(index), Part::Key(key)];
-    if rule.on.nth == Some(0) || rule.on.times == Some(0) {
-        return Some(fault(at("on"), "nth and times count from 1", "leave it out to match every request"));
-    }
-    match &rule.fate {
-        Fate::Status { code, .. } if !(200..=599).contains(code) => Some(fault(at("fate"), "this is no HTTP status", "200 to 599")),
-        Fate::Replace { status: Some(code), .. } if !(200..=599).contains(code) => {
-            Some(fault(at("fate"), "this is no HTTP status", "200 to 599"))
-        }
-        Fate::Status { .. } | Fate::Replace { .. } if rule.at == Point::Replying => {
-            Some(fault(at("at"), "half of a reply is written by then: another cannot take its place", "at = \"committed\""))
-        }
-        Fate::Hold(gate) if gate.is_empty() => Some(fault(at("fate"), "the gate has no name", "fate = { hold = \"gate-a\" }")),
-        Fate::Pass
-        | Fate::Delay(_)
-        | Fate::Hold(_)
-        | Fate::Status { .. }
-        | Fate::Replace { .. }
-        | Fate::Drop
-        | Fate::Reset
-        | Fate::Hang => None,
-    }
+    let place = |key| vec![Part::Key("rule"), Part::Index(index), Part::Key(key)];
+    rule.check().err().map(|wrong| fault(place(wrong.member), &wrong.message, &wrong.advice))
 }
 
 fn wait_fault(scenario: &Scenario, index: usize, wait: &Await) -> Option<Fault> {
@@ -85,24 +65,30 @@ fn act_fault(scenario: &Scenario, step: usize, index: usize, act: &Act) -> Optio
     match act {
         Act::Release(name) => gate_fault(place, name, &[gates(scenario), ends(scenario)].concat()),
         Act::Drop(gate) => gate_fault(place, gate, &gates(scenario)),
-        Act::Reconnect(_)
-        | Act::Deny(_)
+        Act::Reconnect(how) => connection_fault(scenario, place, how.connection),
+        Act::Revoke(how) => connection_fault(scenario, place, how.connection()),
+        Act::NeedRefresh(NeedRefresh::Table { connection }) => connection_fault(scenario, place, Some(*connection)),
+        Act::Trigger(how) => connection_fault(scenario, place, how.connection),
+        Act::Deny(_)
         | Act::Abandon(_)
         | Act::Disconnect(_)
-        | Act::Revoke(_)
-        | Act::NeedRefresh(_)
+        | Act::NeedRefresh(NeedRefresh::Word(_))
         | Act::Expire(_)
         | Act::Reject(_)
         | Act::RotateSecret(_)
         | Act::Advance(_)
         | Act::AddWork(_)
-        | Act::Trigger(_)
         | Act::Kill(_)
         | Act::Pause(_)
         | Act::Continue(_)
         | Act::Restart(_)
         | Act::Reload(_) => None,
     }
+}
+
+fn connection_fault(scenario: &Scenario, place: Vec<Part>, connection: Option<u32>) -> Option<Fault> {
+    let wrong = connection.filter(|number| !(1..=scenario.connections).contains(number))?;
+    Some(fault(place, &format!("there is no connection {wrong}"), "connections = 2 at the top; connections count from 1"))
 }
 
 /// The gates that rules hold at.
