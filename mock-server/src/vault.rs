@@ -98,6 +98,11 @@ impl Vault {
         &self.all
     }
 
+    /// Whether nothing is ever forgotten.
+    pub(crate) fn remembers_all(&self) -> bool {
+        self.remember == Remember::All
+    }
+
     /// Those entered since there were `known`, as far as they are remembered.
     #[must_use]
     pub fn since(&self, known: usize) -> &[Canary] {

@@ -75,6 +75,8 @@ fn in_json(state: &State, request: &Request) -> Option<String> {
     if let Some(word) = words.find(is_access) {
         return Some(word.to_owned());
     }
-    let mut access = state.vault.all().iter().filter(|canary| canary.kind == Kind::Access);
+    // Glued to other letters it is found by a search alone, which is for those who remember everything and have little to remember.
+    let searched = if state.vault.remembers_all() { state.vault.all() } else { &[] };
+    let mut access = searched.iter().filter(|canary| canary.kind == Kind::Access);
     access.find(|canary| body.contains(&canary.value)).map(|canary| canary.value.clone())
 }

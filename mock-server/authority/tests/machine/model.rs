@@ -109,7 +109,10 @@ impl Facts {
         self.births().filter(|later| later.grant == birth.grant && later.at > birth.at).any(|later| {
             match self.policy_at(later.at).rotation {
                 Rotation::StrictRevokeFamily | Rotation::Strict | Rotation::Off => true,
-                Rotation::Grace { window, .. } => self.swap(refresh).is_some_and(|(time, _)| time + millis(window) <= later.time),
+                Rotation::Grace { window, .. } => self
+                    .gifts()
+                    .take_while(|gift| gift.at <= later.at)
+                    .any(|gift| gift.used == refresh && gift.pair != refresh && gift.time + millis(window) <= later.time),
                 Rotation::Lenient => false,
             }
         })
