@@ -7,6 +7,7 @@ use tokio::{runtime::Handle, task::JoinHandle};
 
 use crate::{
     Control, Remember, Tenant, TenantError,
+    fault::everything,
     front::{self, Listener, Tls},
     journal::{JournalFile, Keep},
     management,
@@ -133,6 +134,19 @@ pub struct Urls {
     pub management: Option<String>,
 }
 
+impl Urls {
+    /// All of them, below the base of the API.
+    pub(crate) fn at(api: String, management: Option<String>) -> Self {
+        Self {
+            authorize: format!("{api}/oauth/authorize"),
+            token: format!("{api}/oauth/token"),
+            introspect: format!("{api}/oauth/token/introspect"),
+            api,
+            management,
+        }
+    }
+}
+
 /// Why the provider did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -206,8 +220,8 @@ impl Provider {
             Some(address) => Some(front::bind(address).await?),
         };
         let urls = urls(&config, bound, managed.as_ref().map(|(_, bound)| format!("http://{bound}")));
-        let runtime = Handle::current();
-        let origin = Origin { config, urls, tls: tls.clone(), file, founders: Vec::new(), runtime };
+        let runtime = Some(Handle::current());
+        let origin = Origin { config, urls, tls: tls.clone(), file, founders: Vec::new(), runtime, reach: everything };
         let shared = Arc::new(Shared::first(origin));
         let recorder = shared.tenants.as_ref().and_then(|tenants| tenants.origin().record(&shared));
         let control = Control { shared: shared.clone() };
@@ -292,12 +306,5 @@ pub(crate) fn urls(config: &ProviderConfig, bound: SocketAddr, management: Optio
         None if bound.is_ipv6() => format!("[{}]", bound.ip()),
         None => bound.ip().to_string(),
     };
-    let api = format!("{scheme}://{host}:{}", bound.port());
-    Urls {
-        authorize: format!("{api}/oauth/authorize"),
-        token: format!("{api}/oauth/token"),
-        introspect: format!("{api}/oauth/token/introspect"),
-        api,
-        management,
-    }
+    Urls::at(format!("{scheme}://{host}:{}", bound.port()), management)
 }

@@ -91,7 +91,8 @@ fn split(target: &str) -> (String, Option<String>) {
     }
 }
 
-fn endpoint(path: &str) -> Endpoint {
+/// The part of the provider that a path leads to.
+pub(super) fn endpoint(path: &str) -> Endpoint {
     match path {
         "/oauth/authorize" => Endpoint::Authorize,
         "/oauth/token" => Endpoint::Token,

@@ -306,7 +306,8 @@ impl WireCollector {
             | Action::ConsentSet { .. }
             | Action::PolicyChanged
             | Action::GateSet { .. }
-            | Action::Reset => Vec::new(),
+            | Action::Reset
+            | Action::Connected { .. } => Vec::new(),
         }
     }
 
