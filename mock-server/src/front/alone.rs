@@ -34,13 +34,13 @@ pub(crate) fn answer(shared: &Shared, bytes: &[u8]) -> Option<Answered> {
             let request = Request::new(head.method, &head.target, head.headers, body);
             // What rules and the journal would ask, of any request.
             let (_presented, _good) = (presented::of(shared, &request), desk::is_authenticated(shared, &request));
-            let mut reply = Desk::open(shared, 0).decide(&request, None);
-            let (reply, ..) = http::write(&mut reply, &request.method, head.keep_alive);
+            let mut reply = Desk::open(shared, 0, request.endpoint).decide(&request, None);
+            let (reply, ..) = http::write(&mut reply, &request.method, head.keep_alive, shared.clock.now());
             Some(Answered { length: Some(length), endpoint: request.endpoint, method: request.method, reply })
         }
         Err(why) => {
             let mut reply = Reply::api_error(why.status, "BAD_REQUEST", why.message);
-            let (reply, ..) = http::write(&mut reply, "", false);
+            let (reply, ..) = http::write(&mut reply, "", false, shared.clock.now());
             Some(Answered { length: None, endpoint: Endpoint::Unknown, method: String::new(), reply })
         }
     }

@@ -319,7 +319,8 @@ impl Connection {
     }
 
     async fn carry_out(&mut self, way: &mut Way, mut plan: Plan, keep_alive: bool, open: &mut Open) -> Next {
-        let (bytes, head, headers) = http::write(&mut plan.reply, way.method(), keep_alive);
+        let now = open.shared.clock.now_at(way.endpoint());
+        let (bytes, head, headers) = http::write(&mut plan.reply, way.method(), keep_alive, now);
         let mut sent = None;
         for stroke in plan.strokes(head, bytes.len() - head) {
             match stroke {
@@ -389,7 +390,7 @@ impl Connection {
 
     /// Answers what is no request, which is no exchange either.
     async fn refuse(&mut self, mut reply: Reply) {
-        let (bytes, ..) = http::write(&mut reply, "", false);
+        let (bytes, ..) = http::write(&mut reply, "", false, self.shared.clock.now());
         let mut ignored = 0;
         if let Some(wire) = self.wire.as_mut()
             && wire.write(&bytes, &mut ignored).await.is_ok()
