@@ -38,9 +38,7 @@ struct RuleView {
 #[utoipa::path(get, path = "/rules", tag = "traffic", responses((status = 200, description = "Oldest first", body = Vec<RuleView>)))]
 async fn rules(At(control): At) -> Shown<Vec<RuleView>> {
     let state = control.shared.state();
-    let mut rules: Vec<_> = state.rules.all().iter().map(|one| RuleView { id: one.id, seen: one.seen, rule: one.rule.clone() }).collect();
-    rules.sort_by_key(|rule| rule.id);
-    Shown(rules)
+    Shown(state.rules.all().iter().map(|one| RuleView { id: one.id, seen: one.seen, rule: one.rule.clone() }).collect())
 }
 
 /// A rule as it is sent.
@@ -111,8 +109,7 @@ async fn remove(At(control): At, Named(RulePath { id }): Named<RulePath>) -> Ans
 /// Removes all rules
 #[utoipa::path(delete, path = "/rules", tag = "traffic", responses((status = 200, description = "Removed", body = Removed)))]
 async fn remove_all(At(control): At) -> Shown<Removed> {
-    let mut ids: Vec<RuleId> = control.shared.state().rules.all().iter().map(|one| one.id).collect();
-    ids.sort_unstable();
+    let ids: Vec<RuleId> = control.shared.state().rules.all().iter().map(|one| one.id).collect();
     Shown(Removed { removed: ids.into_iter().filter(|id| control.remove(*id)).collect() })
 }
 
@@ -176,7 +173,7 @@ impl Example for NewOptions {
 }
 
 /// Says how a gate opens from now on, and closes it; what it holds stays held, unless it is as many as it opens at
-#[utoipa::path(post, path = "/gates/{name}", tag = "traffic", params(GatePath), request_body = inline(NewOptions), responses(
+#[utoipa::path(post, path = "/gates/{name}", tag = "traffic", params(GatePath), request_body = inline(Option<NewOptions>), responses(
     (status = 200, description = "The gate", body = GateShown),
     (status = 400, description = "It cannot come true"),
 ))]
