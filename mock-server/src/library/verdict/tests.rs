@@ -21,7 +21,7 @@ fn arrived(endpoint: Endpoint, began: u64, body: &'static str, presented: Presen
         method: "POST".into(),
         path: "/".into(),
         query: None,
-        headers: Vec::new(),
+        headers: Vec::new().into(),
         body: Bytes::from_static(body.as_bytes()),
         presented: Some(presented),
     })
