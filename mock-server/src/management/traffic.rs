@@ -38,7 +38,9 @@ struct RuleView {
 #[utoipa::path(get, path = "/rules", tag = "traffic", responses((status = 200, description = "Oldest first", body = Vec<RuleView>)))]
 async fn rules(At(control): At) -> Shown<Vec<RuleView>> {
     let state = control.shared.state();
-    Shown(state.rules.all().iter().map(|one| RuleView { id: one.id, seen: one.seen, rule: one.rule.clone() }).collect())
+    let mut rules: Vec<_> = state.rules.all().iter().map(|one| RuleView { id: one.id, seen: one.seen, rule: one.rule.clone() }).collect();
+    rules.sort_by_key(|rule| rule.id);
+    Shown(rules)
 }
 
 /// A rule as it is sent.
@@ -109,7 +111,8 @@ async fn remove(At(control): At, Named(RulePath { id }): Named<RulePath>) -> Ans
 /// Removes all rules
 #[utoipa::path(delete, path = "/rules", tag = "traffic", responses((status = 200, description = "Removed", body = Removed)))]
 async fn remove_all(At(control): At) -> Shown<Removed> {
-    let ids: Vec<RuleId> = control.shared.state().rules.all().iter().map(|one| one.id).collect();
+    let mut ids: Vec<RuleId> = control.shared.state().rules.all().iter().map(|one| one.id).collect();
+    ids.sort_unstable();
     Shown(Removed { removed: ids.into_iter().filter(|id| control.remove(*id)).collect() })
 }
 
