@@ -6,6 +6,7 @@
 mod acts;
 mod cast;
 mod connect;
+mod expected;
 mod lifecycle;
 mod links;
 mod probes;
@@ -59,6 +60,9 @@ pub enum StageError {
         /// What it said.
         line: String,
     },
+    /// The subject ended by itself while it started.
+    #[error("{0}")]
+    EndedEarly(String),
     /// The story needs something that did not come about.
     #[error("{0}")]
     NotRealised(String),
@@ -72,6 +76,7 @@ impl From<crate::subject::SubjectError> for StageError {
         use crate::subject::SubjectError;
         match error {
             SubjectError::PortTaken { name, line } => Self::PortTaken { name, line },
+            ended @ SubjectError::EndedEarly { .. } => Self::EndedEarly(ended.to_string()),
             other => Self::Environment(other.to_string()),
         }
     }
