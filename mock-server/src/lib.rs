@@ -7,6 +7,7 @@ mod clock;
 pub mod control;
 pub mod fault;
 mod front;
+pub mod intercept;
 pub mod journal;
 mod management;
 mod mint;

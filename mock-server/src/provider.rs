@@ -6,7 +6,8 @@ use regrant_authority::Policy;
 
 use crate::{
     Control,
-    front::{self, Listener, Tls},
+    front::{self, Authority, Listener},
+    intercept::{self, Hosts, Interception, Proxy},
     management,
     state::Shared,
 };
@@ -22,6 +23,8 @@ pub struct ProviderConfig {
     pub reachable_as: Option<String>,
     /// Serve TLS under a CA made for this run.
     pub tls: bool,
+    /// Also answer for Pleo's host names, as a forward proxy, under a CA made for this run; `None`: there is no proxy.
+    pub intercept: Option<Interception>,
     /// Seed of all secrets and ids.
     pub seed: u64,
     /// The journal's time zero.
@@ -45,6 +48,7 @@ impl ProviderConfig {
             management: None,
             reachable_as: None,
             tls: false,
+            intercept: None,
             seed,
             epoch: Instant::now(),
             clients: Vec::new(),
@@ -110,6 +114,8 @@ pub struct Urls {
     pub api: String,
     /// Base of the management listener.
     pub management: Option<String>,
+    /// The forward proxy that answers for Pleo's hosts.
+    pub proxy: Option<String>,
 }
 
 /// Why the provider did not start.
@@ -126,18 +132,22 @@ pub enum StartError {
     /// A non-loopback address without leave.
     #[error("{0} is not a loopback address")]
     NotLoopback(SocketAddr),
+    /// A host to intercept that is none of Pleo's.
+    #[error("{0}")]
+    UnknownHost(String),
     /// No certificate could be made.
     #[error("cannot make a certificate: {0}")]
     Certificate(String),
 }
 
-/// A running provider. Dropping it stops both listeners and ends every connection.
+/// A running provider. Dropping it stops all listeners and ends every connection.
 pub struct Provider {
     control: Control,
     urls: Urls,
     client: (String, Option<String>),
-    ca_pem: Option<String>,
+    authority: Option<Arc<Authority>>,
     front: Listener,
+    proxy: Option<Listener>,
     management: Option<Listener>,
 }
 
@@ -148,7 +158,11 @@ impl Provider {
     /// As [`StartError`] says.
     pub async fn start(config: ProviderConfig) -> Result<Self, StartError> {
         check_loopback(&config)?;
-        let tls = if config.tls { Some(certificate(&config)?) } else { None };
+        let authority = if config.tls || config.intercept.is_some() { Some(Arc::new(Authority::new()?)) } else { None };
+        let tls = match authority.as_ref().filter(|_| config.tls) {
+            Some(authority) => Some(authority.certify(front::own_names(config.listen, config.reachable_as.as_deref()))?),
+            None => None,
+        };
         let (listener, bound) = front::bind(config.listen).await?;
         let shared = Arc::new(Shared::new(&config));
         let control = Control { shared: shared.clone() };
@@ -156,11 +170,20 @@ impl Provider {
             None => None,
             Some(address) => Some(front::bind(address).await?),
         };
-        let urls = urls(&config, bound, managed.as_ref().map(|(_, bound)| format!("http://{bound}")));
+        let proxied = match (&config.intercept, &authority) {
+            (Some(intercept), Some(authority)) => {
+                let hosts = Hosts::new(&intercept.hosts).map_err(|unknown| StartError::UnknownHost(unknown.to_string()))?;
+                let proxy = Proxy::new(shared.clone(), authority, hosts)?;
+                Some((proxy, front::bind(intercept.listen).await?))
+            }
+            (None, _) | (Some(_), None) => None,
+        };
+        let mut urls = urls(&config, bound, managed.as_ref().map(|(_, bound)| format!("http://{bound}")));
+        urls.proxy = proxied.as_ref().map(|(_, (_, bound))| format!("http://{bound}"));
         let management = managed.map(|(listener, _)| management::serve(control.clone(), &urls, listener));
-        let ca_pem = tls.as_ref().map(|tls| tls.ca_pem.clone());
         let front = Listener::serve(shared.clone(), listener, tls);
-        Ok(Self { client: shared.first_client(), control, urls, ca_pem, front, management })
+        let proxy = proxied.map(|(proxy, (listener, _))| proxy.serve(listener));
+        Ok(Self { client: shared.first_client(), control, urls, authority, front, proxy, management })
     }
 
     /// What the user and the owner can do.
@@ -181,15 +204,24 @@ impl Provider {
         self.client.clone()
     }
 
-    /// The run's CA as PEM, when serving TLS.
+    /// The run's CA as PEM, when serving TLS or intercepting.
     #[must_use]
     pub fn ca_pem(&self) -> Option<&str> {
-        self.ca_pem.as_deref()
+        self.authority.as_ref().map(|authority| authority.pem())
     }
 
-    /// Stops both listeners, ends every connection, and waits until that is done.
+    /// The run's CA as a trust store for Java (PKCS#12, no password), when serving TLS or intercepting.
+    #[must_use]
+    pub fn trust_store(&self) -> Option<Vec<u8>> {
+        self.authority.as_ref().map(|authority| intercept::trust_store(authority.der()))
+    }
+
+    /// Stops all listeners, ends every connection, and waits until that is done.
     pub async fn stop(self) {
         self.front.stop().await;
+        if let Some(proxy) = self.proxy {
+            proxy.stop().await;
+        }
         if let Some(management) = self.management {
             management.stop().await;
         }
@@ -199,14 +231,17 @@ impl Provider {
 /// A host name for others is the leave to listen to others. Nobody else manages, ever.
 fn check_loopback(config: &ProviderConfig) -> Result<(), StartError> {
     let open = (!config.listen.ip().is_loopback() && config.reachable_as.is_none()).then_some(config.listen);
-    match open.or(config.management.filter(|address| !address.ip().is_loopback())) {
+    let inner = [config.management, config.intercept.as_ref().map(|intercept| intercept.listen)];
+    match open.or(inner.into_iter().flatten().find(|address| !address.ip().is_loopback())) {
         Some(address) => Err(StartError::NotLoopback(address)),
         None => Ok(()),
     }
 }
 
-fn certificate(config: &ProviderConfig) -> Result<Tls, StartError> {
-    Tls::new(config.listen, config.reachable_as.as_deref()).map_err(|error| StartError::Certificate(error.to_string()))
+impl From<front::TlsError> for StartError {
+    fn from(error: front::TlsError) -> Self {
+        Self::Certificate(error.to_string())
+    }
 }
 
 fn urls(config: &ProviderConfig, bound: SocketAddr, management: Option<String>) -> Urls {
@@ -224,5 +259,6 @@ fn urls(config: &ProviderConfig, bound: SocketAddr, management: Option<String>) 
         introspect: format!("{api}/oauth/token/introspect"),
         api,
         management,
+        proxy: None,
     }
 }

@@ -40,6 +40,7 @@ pub(super) fn serve(typed: &args::Serve) -> Result<ExitStatus, CliError> {
         management: Some(typed.management),
         reachable_as: None,
         tls: typed.tls,
+        intercept: None,
         seed: meant::seed(typed.seed),
         epoch: Instant::now(),
         clients,
@@ -161,7 +162,7 @@ fn read_scenario(path: &Path) -> Result<Scenario, CliError> {
 fn blame(error: &StartError) -> CliError {
     match error {
         StartError::Bind { .. } => CliError::Environment(format!("{error}; another port: --listen 127.0.0.1:0 --management 127.0.0.1:0")),
-        StartError::NotLoopback(_) => CliError::Usage(error.to_string()),
+        StartError::NotLoopback(_) | StartError::UnknownHost(_) => CliError::Usage(error.to_string()),
         StartError::Certificate(_) => CliError::Harness(error.to_string()),
     }
 }

@@ -3,10 +3,12 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::BytesMut;
+use rustls::ServerConfig;
 use tokio::{net::TcpStream, sync::oneshot};
+use tokio_rustls::TlsAcceptor;
 
 use super::{
-    Tls,
+    door::Door,
     http::{self, Unreadable},
     presented,
     reply::Reply,
@@ -16,7 +18,7 @@ use super::{
 };
 use crate::{
     fault::Fate,
-    journal::{self, Arrived, At, Conn, Ends, Exchange, Look, Replied, Seen, Side, What},
+    journal::{self, Arrived, At, Conn, Ends, Exchange, Look, Proxied, Replied, Seen, Side, What},
     state::{Begun, Shared},
 };
 
@@ -29,8 +31,9 @@ const BEFORE_CLOSE: Duration = Duration::from_secs(30);
 const AHEAD: usize = 64 * 1024;
 
 /// A connection. Dropping it closes it, and tells the journal so.
-pub(super) struct Connection {
+pub(crate) struct Connection {
     shared: Arc<Shared>,
+    door: Door,
     ends: Ends,
     /// Whether the subject's end can be seen on this host.
     visible: bool,
@@ -74,19 +77,14 @@ enum Next {
 
 impl Connection {
     /// Serves a connection until it ends.
-    pub(super) async fn serve(shared: Arc<Shared>, tcp: TcpStream, peer: SocketAddr, tls: Option<Tls>) {
+    pub(super) async fn serve(shared: Arc<Shared>, tcp: TcpStream, peer: SocketAddr, tls: Option<Arc<ServerConfig>>) {
         // Without it the kernel may keep the last part of a reply back.
         let _set = tcp.set_nodelay(true);
         let Ok(local) = tcp.local_addr() else { return };
-        let ends = Ends { local, peer };
-        let visible = matches!(journal::look(ends, false), Look::Empty | Look::Waiting);
-        let conn = shared.journal.opened(peer, local);
-        let buffer = BytesMut::new();
-        let mut connection =
-            Self { shared, ends, visible, conn, wire: None, buffer, unread: None, fin_sent: false, closed_by: Side::Provider };
+        let mut connection = Self::open(shared, Ends { local, peer }, Door::Own);
         connection.wire = match tls {
             None => Some(Wire::Plain(tcp)),
-            Some(tls) => match tokio::time::timeout(HANDSHAKE, tls.acceptor.accept(tcp)).await {
+            Some(tls) => match tokio::time::timeout(HANDSHAKE, TlsAcceptor::from(tls).accept(tcp)).await {
                 Ok(Ok(stream)) => Some(Wire::Tls(Box::new(stream))),
                 Ok(Err(_)) => {
                     connection.closed_by = Side::Peer;
@@ -98,10 +96,25 @@ impl Connection {
         connection.live().await;
     }
 
+    /// Serves a connection that the proxy has accepted; `buffer` holds what was read of it already.
+    pub(crate) async fn take_over(shared: Arc<Shared>, ends: Ends, wire: Wire, buffer: BytesMut, door: Door) {
+        let mut connection = Self::open(shared, ends, door);
+        connection.wire = Some(wire);
+        connection.buffer = buffer;
+        connection.live().await;
+    }
+
+    fn open(shared: Arc<Shared>, ends: Ends, door: Door) -> Self {
+        let visible = matches!(journal::look(ends, false), Look::Empty | Look::Waiting);
+        let conn = shared.journal.opened(ends.peer, ends.local);
+        let (wire, buffer, unread) = (None, BytesMut::new(), None);
+        Self { shared, door, ends, visible, conn, wire, buffer, unread, fin_sent: false, closed_by: Side::Provider }
+    }
+
     async fn live(&mut self) {
         loop {
             let mut begun = None;
-            let (request, keep_alive) = match self.request(&mut begun).await {
+            let (target, mut request, keep_alive) = match self.request(&mut begun).await {
                 Ok(request) => request,
                 Err(End::Peer) => {
                     self.closed_by = Side::Peer;
@@ -112,6 +125,14 @@ impl Connection {
                     return self.refuse(why).await;
                 }
             };
+            if let Err(refused) = self.door.admit(&target, &mut request) {
+                let outcome = Proxied::Refused(refused.why.clone());
+                self.shared.journal.push(What::Proxied { authority: refused.authority.clone(), outcome });
+                if self.answer_outside(&refused.reply(), &request.method, keep_alive).await {
+                    continue;
+                }
+                return self.close_gently().await;
+            }
             let (began, begun) = begun.unwrap_or_else(|| (self.shared.clock.at(), self.shared.begin()));
             match self.exchange(request, keep_alive, began, begun).await {
                 Next::Request => {}
@@ -122,7 +143,7 @@ impl Connection {
     }
 
     /// Reads one request whole, and whether the connection is to be kept after it.
-    async fn request(&mut self, begun: &mut Option<(At, Begun)>) -> Result<(Request, bool), End> {
+    async fn request(&mut self, begun: &mut Option<(At, Begun)>) -> Result<(String, Request, bool), End> {
         if !self.buffer.is_empty() {
             // Sent before the reply was there: it proves nothing, and nobody can tell any more.
             self.read_at_last(false);
@@ -152,7 +173,8 @@ impl Connection {
             }
             self.more(begun).await?;
         };
-        Ok((Request::new(head.method, &head.target, head.headers, body), head.keep_alive))
+        let request = Request::new(head.method, &head.target, head.headers, body);
+        Ok((head.target, request, head.keep_alive))
     }
 
     /// Reads some more bytes, and watches meanwhile whether the last reply is read.
@@ -220,6 +242,7 @@ impl Connection {
             began,
             endpoint: request.endpoint,
             method: request.method.clone(),
+            host: request.host.clone(),
             path: request.path.clone(),
             query: request.query.clone(),
             headers: request.headers.clone(),
@@ -329,13 +352,22 @@ impl Connection {
     /// Answers what is no request, which is no exchange either.
     async fn refuse(&mut self, why: Unreadable) {
         let reply = Reply::api_error(why.status, "BAD_REQUEST", why.message);
-        let (bytes, _) = http::write(&reply, "", false);
+        let _kept = self.answer_outside(&reply, "", false).await;
+        self.close_gently().await;
+    }
+
+    /// Answers what is no exchange; whether the connection goes on.
+    async fn answer_outside(&mut self, reply: &Reply, method: &str, keep_alive: bool) -> bool {
+        let (bytes, _) = http::write(reply, method, keep_alive);
         let mut ignored = 0;
-        if let Some(wire) = self.wire.as_mut()
-            && wire.write(&bytes, &mut ignored).await.is_ok()
-        {
-            self.close_gently().await;
+        let written = match self.wire.as_mut() {
+            Some(wire) => wire.write(&bytes, &mut ignored).await.is_ok(),
+            None => false,
+        };
+        if !written {
+            self.wire = None;
         }
+        written && keep_alive
     }
 
     /// Closes after the last reply, without losing it: our FIN goes out once the reply was read, and the socket lives until the subject closes too.

@@ -177,6 +177,11 @@ pub(super) fn write(reply: &Reply, method: &str, keep_alive: bool) -> (Bytes, Ve
     (bytes.freeze(), headers)
 }
 
+/// A reply as bytes, after which the connection ends.
+pub(crate) fn whole(reply: &Reply, method: &str) -> Bytes {
+    write(reply, method, false).0
+}
+
 fn title(name: &str) -> String {
     let capital = |part: &str| part.get(..1).map(|first| first.to_ascii_uppercase() + &part[1..]).unwrap_or_default();
     name.split('-').map(capital).collect::<Vec<_>>().join("-")

@@ -12,6 +12,10 @@ pub(crate) struct Request {
     pub(crate) endpoint: Endpoint,
     pub(crate) method: String,
     pub(crate) path: String,
+    /// The host asked for, as sent; empty if none was.
+    pub(crate) host: String,
+    /// The resource API of the environment asked for.
+    pub(crate) audience: &'static str,
     pub(crate) query: Option<String>,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Bytes,
@@ -27,7 +31,8 @@ impl Request {
         let is_form = headers.iter().any(|(name, value)| name == "content-type" && media(value) == FORM);
         let form = if is_form { Parameters::parse(&body) } else { Parameters::default() };
         let grant = form.get("grant_type").map(str::to_owned);
-        Self { endpoint: endpoint(&path), method, path, query, headers, body, parameters, form, grant }
+        let host = headers.iter().find(|(name, _)| name == "host").map(|(_, value)| value.clone()).unwrap_or_default();
+        Self { endpoint: endpoint(&path), method, path, host, audience: AUDIENCE, query, headers, body, parameters, form, grant }
     }
 
     /// The first header of that name.
@@ -67,6 +72,8 @@ impl Request {
     }
 }
 
+/// The resource API of Pleo, as its introspection names it.
+const AUDIENCE: &str = "https://external.pleo.io";
 const FORM: &str = "application/x-www-form-urlencoded";
 
 fn media(content_type: &str) -> String {

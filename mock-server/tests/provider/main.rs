@@ -6,4 +6,5 @@ mod support;
 mod api;
 mod faults;
 mod flow;
+mod intercept;
 mod management;
