@@ -6,6 +6,7 @@
 mod acts;
 mod cast;
 mod connect;
+mod intercepted;
 mod lifecycle;
 mod probes;
 mod pumps;

@@ -1,15 +1,22 @@
 //! Setting the stage: bindings and ports, the provider, the environment, the user's browser, what is scanned for secrets.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
-use regrant_mock_server::{ApiReply, ClientConfig, ConsentMode, Provider, ProviderConfig, authority::Policy};
+use regrant_mock_server::{
+    ApiReply, ClientConfig, ConsentMode, Provider, ProviderConfig,
+    authority::Policy,
+    intercept::{self, Handed, Interception},
+};
 use url::Url;
 
 use super::{Setting, StageError, recorder::Recorder};
 use crate::{
     collect::ScanPlan,
     subject::{
-        Agent, AgentSetup, Bindings, PortLease, Sandbox, lease_port,
+        Agent, AgentSetup, Bindings, Intercepted, PortLease, Sandbox, lease_port,
         manifest::{FixedClient, Reply, Step, Verb},
     },
 };
@@ -54,6 +61,8 @@ pub(super) async fn start_provider(
     config.epoch = recorder.epoch();
     config.policy = policy;
     config.tls = terms.tls;
+    config.intercept =
+        intercepted(setting).then(|| Interception { listen: ([127, 0, 0, 1], 0).into(), hosts: setting.manifest.intercept.clone() });
     config.reachable_as.clone_from(&terms.reachable_as);
     config.clients = vec![client];
     config.consent = ConsentMode::Auto;
@@ -76,23 +85,56 @@ pub(super) fn bind_provider(bindings: &mut Bindings, provider: &Provider, settin
         .set("client_id", id)
         .set("client_secret", secret.unwrap_or_default())
         .set("scopes", setting.manifest.provider.scopes.join(" "));
-    let ca_file = sandbox.path().join("ca.pem");
-    if let Some(pem) = provider.ca_pem() {
-        std::fs::write(&ca_file, pem).map_err(|e| StageError::Environment(format!("cannot write {}: {e}", ca_file.display())))?;
+    if let Some(proxy) = &urls.proxy {
+        bindings.set("proxy_url", proxy.clone());
     }
-    bindings.set("ca_file", ca_file.to_string_lossy());
+    let trust = Trust::within(sandbox.path());
+    if let (Some(pem), Some(store)) = (provider.ca_pem(), provider.trust_store()) {
+        trust.write(pem, &store)?;
+    }
+    bindings.set("ca_file", trust.ca_file.to_string_lossy());
     Ok(())
 }
 
-/// The clean environment, `[start.env]`, and the trust variables of the common runtimes where the provider speaks TLS.
+fn intercepted(setting: &Setting) -> bool {
+    !setting.manifest.intercept.is_empty()
+}
+
+/// The files by which runtimes learn to trust the run's authority.
+struct Trust {
+    ca_file: PathBuf,
+    store: PathBuf,
+    php_folder: PathBuf,
+}
+
+impl Trust {
+    fn within(folder: &Path) -> Self {
+        Self { ca_file: folder.join("ca.pem"), store: folder.join("ca.p12"), php_folder: folder.join("php") }
+    }
+
+    fn handed<'a>(&'a self, proxy_url: Option<&'a str>) -> Handed<'a> {
+        Handed { proxy_url, ca_file: &self.ca_file, trust_store: &self.store, php_folder: &self.php_folder }
+    }
+
+    fn write(&self, pem: &str, store: &[u8]) -> Result<(), StageError> {
+        let ini = self.handed(None).php_ini();
+        let written = std::fs::create_dir_all(&self.php_folder)
+            .and_then(|()| std::fs::write(&self.ca_file, pem))
+            .and_then(|()| std::fs::write(&self.store, store))
+            .and_then(|()| std::fs::write(self.php_folder.join("regrant.ini"), ini));
+        written.map_err(|e| StageError::Environment(format!("cannot write {} and what lies beside it: {e}", self.ca_file.display())))
+    }
+}
+
+/// The clean environment, `[start.env]`, and the trust variables of the common runtimes where the provider speaks TLS; where Pleo's
+/// hosts are intercepted, also those that name the proxy.
 pub(super) fn environment(setting: &Setting, sandbox: &Sandbox, bindings: &Bindings) -> Result<BTreeMap<String, String>, StageError> {
     let start = setting.manifest.start.as_ref();
     let mut env = sandbox.env(start.map_or(&[], |s| s.inherit.as_slice()));
-    if setting.manifest.provider.tls {
-        let ca = bindings.get("ca_file").unwrap_or_default().to_owned();
-        for name in ["SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"] {
-            env.insert(name.to_owned(), ca.clone());
-        }
+    if setting.manifest.provider.tls || intercepted(setting) {
+        let trust = Trust::within(sandbox.path());
+        let variables = intercept::variables(&trust.handed(bindings.get("proxy_url")));
+        env.extend(variables.into_iter().map(|(name, value)| (name.to_owned(), value)));
     }
     if let Some(start) = start {
         env.extend(bindings.fill_map(&start.env)?);
@@ -111,10 +153,13 @@ pub(super) fn new_agent(setting: &Setting, provider: &Provider, bindings: &Bindi
         Verb::Http(call) => call.steps.iter().filter_map(clicked).map(|text| bindings.fill(text)).collect::<Result<_, _>>()?,
         Verb::Run(_) | Verb::Auto | Verb::Human(_) => Vec::new(),
     };
+    let hosts = setting.manifest.intercept.clone();
+    let intercepted = urls.proxy.as_deref().map(url).transpose()?.map(|proxy| Intercepted { proxy, hosts });
     let setup = AgentSetup {
         authorize_endpoint: url(&urls.authorize)?,
         provider: vec![url(&urls.token)?, url(&urls.api)?],
         provider_address: None,
+        intercepted,
         token,
         ca_pem: provider.ca_pem().map(str::to_owned),
         logins: setting.manifest.logins.clone(),

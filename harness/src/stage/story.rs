@@ -106,8 +106,18 @@ fn once() -> Trigger {
     Trigger { times: 1, together: false, detached: false, every_source: false }
 }
 
-/// Proof that the subject works: it connects, and asked to work it calls the API with success.
+/// Proof that the subject works; where Pleo's hosts are intercepted, also that its requests come there.
 async fn prologue(cast: &mut Cast) -> Result<(), StageError> {
+    let outcome = first_work(cast).await;
+    match (cast.missed_by_the_proxy(), outcome) {
+        (None, outcome) => outcome,
+        (Some(missed), Ok(())) => Err(StageError::Environment(missed)),
+        (Some(missed), Err(error)) => Err(StageError::Environment(format!("{missed} ({error})"))),
+    }
+}
+
+/// It connects, and asked to work it calls the API with success.
+async fn first_work(cast: &mut Cast) -> Result<(), StageError> {
     if !cast.connect(Wanted::Consent, Reconnect::default()).await {
         let why = last_answer(cast, Verb::Connect);
         return Err(StageError::NotRealised(format!("the subject could not be connected in the first place: {why}")));

@@ -16,12 +16,6 @@ pub(super) fn refuse(manifest: &Manifest) -> Result<(), Wrong> {
             return unsupported("start.https".into(), "let the subject serve plain http on {port}");
         }
     }
-    if !manifest.intercept.is_empty() {
-        return unsupported(
-            "intercept.hosts".into(),
-            "make Pleo's addresses configurable, and hand over {authorize_url}, {token_url} and {api_url} in [start.env]",
-        );
-    }
     if manifest.connect.opens == Opens::Browser {
         return unsupported("connect.opens".into(), "let the subject print the address, and write opens = \"stdout\"");
     }
