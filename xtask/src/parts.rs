@@ -13,13 +13,17 @@ const EXAMPLES: [(&str, &str, [&str; 2]); 2] = [
     ("node-openid-client", "examples/node-openid-client", ["node", "ensure_modules.mjs"]),
 ];
 
+/// Runtimes that a test of interception needs, and the word that makes them say their version.
+const RUNTIMES: [(&str, &str); 2] = [("java", "-version"), ("go", "version")];
+
 /// `cargo xtask test`.
 pub(crate) fn test() -> ExitCode {
     let mut parts = vec![
         run("fmt", &mut cargo(["fmt", "--all", "--check"])),
         run("clippy", &mut cargo(["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"])),
     ];
-    let installs = EXAMPLES.map(|(name, folder, words)| install(name, folder, words));
+    let mut installs: Vec<Part> = EXAMPLES.map(|(name, folder, words)| install(name, folder, words)).into();
+    installs.extend(RUNTIMES.map(|(name, word)| or_left_out(run(name, &mut command(name, [word])), "it is not installed")));
     let left_out: Vec<&str> = installs.iter().filter(|part| part.outcome != Outcome::Done).map(|part| part.name).collect();
     parts.push(run("tests and doc tests", tests().env("REGRANT_LEFT_OUT", left_out.join(","))));
     parts.extend(installs);
@@ -47,10 +51,13 @@ fn install(name: &'static str, folder: &str, [program, script]: [&str; 2]) -> Pa
         let outcome = Outcome::LeftOut(format!("{folder}/{script} is not there"));
         return Part { name, outcome, took: Duration::ZERO, totals: Totals::default() };
     }
-    let mut part = run(name, command(program, [script]).current_dir(root().join(folder)));
-    // What cannot be installed (no network, no interpreter) is not a defect of the project.
+    or_left_out(run(name, command(program, [script]).current_dir(root().join(folder))), "what it needs could not be installed")
+}
+
+/// What cannot be installed (no network, no interpreter) is not a defect of the project.
+fn or_left_out(mut part: Part, why: &str) -> Part {
     if part.outcome == Outcome::Failed {
-        part.outcome = Outcome::LeftOut("what it needs could not be installed".into());
+        part.outcome = Outcome::LeftOut(why.into());
     }
     part
 }

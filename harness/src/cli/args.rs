@@ -141,6 +141,9 @@ pub(super) struct Serve {
     /// https under a certificate authority made for this run
     #[arg(long)]
     pub(super) tls: bool,
+    /// Also answers for Pleo's own host names, as a forward proxy at this address
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, require_equals = true, default_missing_value = "127.0.0.1:4012")]
+    pub(super) intercept: Option<SocketAddr>,
     /// Seed of all secrets and ids
     #[arg(long, value_name = "N")]
     pub(super) seed: Option<u64>,

@@ -1,14 +1,11 @@
 //! Setting the stage: bindings and ports, the provider, the environment, the user's browser, what is scanned for secrets.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, path::PathBuf};
 
 use regrant_mock_server::{
     ApiReply, ClientConfig, ConsentMode, Provider, ProviderConfig,
     authority::Policy,
-    intercept::{self, Handed, Interception},
+    intercept::{Interception, Trust},
 };
 use url::Url;
 
@@ -89,9 +86,7 @@ pub(super) fn bind_provider(bindings: &mut Bindings, provider: &Provider, settin
         bindings.set("proxy_url", proxy.clone());
     }
     let trust = Trust::within(sandbox.path());
-    if let (Some(pem), Some(store)) = (provider.ca_pem(), provider.trust_store()) {
-        trust.write(pem, &store)?;
-    }
+    trust.write(provider).map_err(|e| StageError::Environment(format!("cannot write {}: {e}", trust.ca_file.display())))?;
     bindings.set("ca_file", trust.ca_file.to_string_lossy());
     Ok(())
 }
@@ -100,40 +95,13 @@ fn intercepted(setting: &Setting) -> bool {
     !setting.manifest.intercept.is_empty()
 }
 
-/// The files by which runtimes learn to trust the run's authority.
-struct Trust {
-    ca_file: PathBuf,
-    store: PathBuf,
-    php_folder: PathBuf,
-}
-
-impl Trust {
-    fn within(folder: &Path) -> Self {
-        Self { ca_file: folder.join("ca.pem"), store: folder.join("ca.p12"), php_folder: folder.join("php") }
-    }
-
-    fn handed<'a>(&'a self, proxy_url: Option<&'a str>) -> Handed<'a> {
-        Handed { proxy_url, ca_file: &self.ca_file, trust_store: &self.store, php_folder: &self.php_folder }
-    }
-
-    fn write(&self, pem: &str, store: &[u8]) -> Result<(), StageError> {
-        let ini = self.handed(None).php_ini();
-        let written = std::fs::create_dir_all(&self.php_folder)
-            .and_then(|()| std::fs::write(&self.ca_file, pem))
-            .and_then(|()| std::fs::write(&self.store, store))
-            .and_then(|()| std::fs::write(self.php_folder.join("regrant.ini"), ini));
-        written.map_err(|e| StageError::Environment(format!("cannot write {} and what lies beside it: {e}", self.ca_file.display())))
-    }
-}
-
 /// The clean environment, `[start.env]`, and the trust variables of the common runtimes where the provider speaks TLS; where Pleo's
 /// hosts are intercepted, also those that name the proxy.
 pub(super) fn environment(setting: &Setting, sandbox: &Sandbox, bindings: &Bindings) -> Result<BTreeMap<String, String>, StageError> {
     let start = setting.manifest.start.as_ref();
     let mut env = sandbox.env(start.map_or(&[], |s| s.inherit.as_slice()));
     if setting.manifest.provider.tls || intercepted(setting) {
-        let trust = Trust::within(sandbox.path());
-        let variables = intercept::variables(&trust.handed(bindings.get("proxy_url")));
+        let variables = Trust::within(sandbox.path()).variables(bindings.get("proxy_url"));
         env.extend(variables.into_iter().map(|(name, value)| (name.to_owned(), value)));
     }
     if let Some(start) = start {

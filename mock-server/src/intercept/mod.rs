@@ -12,7 +12,7 @@ mod trust_store;
 pub(crate) use hosts::{Host, Hosts};
 pub use hosts::{Refusal, known_hosts};
 pub(crate) use proxy::Proxy;
-pub use surroundings::{Handed, variables};
+pub use surroundings::Trust;
 pub(crate) use trust_store::trust_store;
 
 /// How interception is set up.
