@@ -56,9 +56,14 @@ pub(crate) fn iso(time: Time) -> String {
 
 /// The host's time as an HTTP date (RFC 9110 section 5.6.7).
 pub(crate) fn http_date() -> String {
+    http_date_ahead(Duration::ZERO)
+}
+
+/// A moment so far ahead of the host's time as an HTTP date.
+pub(crate) fn http_date_ahead(ahead: Duration) -> String {
     const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
     const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let seconds = (SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() + ahead).as_secs();
     let (year, month, day, hour, minute, second) = civil(seconds);
     let weekday = usize::try_from(seconds / 86_400 % 7).map_or("Thu", |i| DAYS[i]);
     let month = usize::try_from(month - 1).map_or("Jan", |i| MONTHS[i]);

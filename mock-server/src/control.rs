@@ -1,5 +1,7 @@
 //! What the user and the provider's owner can do, from Rust. The management listener does the same over HTTP.
 
+mod gates;
+
 use std::time::Duration;
 
 use regrant_authority::{Authority, Cause, ClientError, Grant, GrantId, Policy, Time};
@@ -7,7 +9,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::{
     ConsentMode, TokenShape,
-    fault::{Fate, Rule, RuleId},
+    fault::{Fate, Rule, RuleGuard, RuleId},
     journal::{At, Entry, What},
     state::{Shared, State},
     vault::Canary,
@@ -82,6 +84,11 @@ pub enum Action {
     RuleRemoved {
         /// Which.
         rule: RuleId,
+    },
+    /// How a gate opens was said.
+    GateSet {
+        /// Its name.
+        gate: String,
     },
     /// The policy was changed.
     PolicyChanged,
@@ -220,9 +227,14 @@ impl Control {
         if let Fate::Hold(gate) = &rule.fate {
             self.shared.gates.close(gate);
         }
-        let id = state.rules.install(rule);
+        let id = state.rules.install(rule, self.shared.moment());
         self.told(Action::RuleInstalled { rule: id });
         id
+    }
+
+    /// Installs a rule until the guard is dropped.
+    pub fn guard(&self, rule: Rule) -> RuleGuard {
+        RuleGuard::new(self.clone(), self.install(rule))
     }
 
     /// Removes a rule. What it holds stays held.
@@ -232,38 +244,6 @@ impl Control {
             self.told(Action::RuleRemoved { rule });
         }
         removed
-    }
-
-    /// How many requests or replies a gate holds now.
-    #[must_use]
-    pub fn held(&self, gate: &str) -> usize {
-        self.shared.gates.held(gate)
-    }
-
-    /// Waits until a gate holds at least `count`.
-    pub async fn until_held(&self, gate: &str, count: usize) {
-        self.shared.gates.until_held(gate, count).await;
-    }
-
-    /// How many requests or replies all gates hold now.
-    #[must_use]
-    pub fn held_anywhere(&self) -> usize {
-        self.shared.gates.all().iter().map(|gate| gate.held.len()).sum()
-    }
-
-    /// Ends the rules that are in force until this name; lets go of all that a gate of this name holds, in order of arrival, and opens it for
-    /// good. Returns how many were held.
-    pub fn release(&self, gate: &str) -> usize {
-        let ended = self.shared.state().rules.until(gate);
-        for rule in ended {
-            self.remove(rule);
-        }
-        self.shared.gates.open(gate, false)
-    }
-
-    /// Drops the connections of all that a gate holds, and opens it for good. Returns how many.
-    pub fn drop_held(&self, gate: &str) -> usize {
-        self.shared.gates.open(gate, true)
     }
 
     /// All secrets so far.
@@ -328,7 +308,7 @@ impl Control {
         done
     }
 
-    fn told(&self, action: Action) {
+    pub(crate) fn told(&self, action: Action) {
         self.shared.journal.push(What::Controlled(action));
     }
 }

@@ -11,7 +11,7 @@ use regrant_authority::{Authority, Client, Consent, Kind, Secret};
 use crate::{
     ApiReply, ClientConfig, ConsentMode, ProviderConfig,
     clock::Clock,
-    fault::{Gates, Rules},
+    fault::{Gates, Moment, RuleCount, Rules},
     front::Store,
     journal::{Journal, What},
     mint::{Minting, Source},
@@ -26,6 +26,8 @@ pub(crate) struct Shared {
     pub(crate) gates: Gates,
     pub(crate) replies: Vec<ApiReply>,
     pub(crate) seed: u64,
+    /// Asked at every point of every request's way.
+    pub(crate) rule_count: RuleCount,
     open: AtomicUsize,
     state: Mutex<State>,
 }
@@ -61,20 +63,21 @@ impl Shared {
             authority: Authority::new(config.policy.clone()),
             vault: Vault::default(),
             source,
-            rules: Rules::default(),
+            rules: Rules::new(config.seed),
             consent: config.consent,
             store,
             company: 0,
             tickets: IndexMap::new(),
             clients: Vec::new(),
         };
-        let gates = Gates::new(journal.clone());
+        let gates = Gates::new(journal.clone(), config.seed);
         let shared = Self {
             clock,
             journal,
             gates,
             replies: config.replies.clone(),
             seed: config.seed,
+            rule_count: state.rules.count(),
             open: AtomicUsize::new(0),
             state: Mutex::new(state),
         };
@@ -89,6 +92,26 @@ impl Shared {
     /// The state, locked. Never held across an await.
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Now, by both clocks.
+    pub(crate) fn moment(&self) -> Moment {
+        Moment { real: self.clock.at(), provider: self.clock.now() }
+    }
+
+    /// What is known of those that do not come to a gate.
+    pub(crate) fn why_nobody_comes(&self, gate: &str) -> String {
+        let now = self.clock.at();
+        let state = self.state();
+        let rules = state.rules.holding_at(gate).map(|one| match one.last {
+            None => format!("rule {} matched no request", one.id),
+            Some(last) => {
+                let ago = std::time::Duration::from_millis(millis(now.saturating_sub(last)));
+                format!("no request matched rule {} in the last {ago:?}", one.id)
+            }
+        });
+        let known: Vec<String> = rules.collect();
+        if known.is_empty() { "no rule holds anything there".to_owned() } else { known.join(", ") }
     }
 
     /// Id and current secret of the first client.
@@ -143,6 +166,10 @@ impl State {
     pub(crate) fn minting<'a>(&'a mut self, journal: &'a Journal) -> (&'a mut Authority, Minting<'a>) {
         (&mut self.authority, Minting { source: &mut self.source, vault: &mut self.vault, journal })
     }
+}
+
+fn millis(span: std::time::Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl Drop for Begun {

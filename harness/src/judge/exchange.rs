@@ -197,7 +197,7 @@ impl<'h> Exchange<'h> {
 
     /// A fault kept it waiting until the subject had enough of it.
     fn was_kept_waiting(&self) -> bool {
-        self.fates.iter().any(|fate| ["hang", "hold", "delay"].iter().any(|word| fate.starts_with(word)))
+        self.fates.iter().any(|fate| ["hang", "hold", "delay", "throttle", "truncate"].iter().any(|word| fate.starts_with(word)))
     }
 }
 

@@ -4,7 +4,7 @@ use std::{collections::HashMap, time::Duration};
 
 use crate::{
     AccessRefusal, AuthorizeError, AuthorizeRequest, Client, ClientError, ClientId, Company, Consent, EndedBy, Grant, GrantId, Issued,
-    Kind, Mint, Policy, Refusal, Secret, Time, TokenGrant, TokenRequest, TokenState, User, authorise,
+    Kind, Mint, Policy, Refusal, Secret, Terms, Time, TokenGrant, TokenRequest, TokenState, User, authorise,
     exchange::Presented,
     family::{AccessRecord, CodeFate, CodeRecord, Family, RefreshRecord},
     refresh::index,
@@ -14,6 +14,8 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct Authority {
     pub(crate) policy: Policy,
+    /// Of the token request that is decided just now.
+    pub(crate) terms: Terms,
     pub(crate) clients: HashMap<ClientId, Client>,
     /// The family of grant `n` stands at `n - 1`.
     pub(crate) families: Vec<Family>,
@@ -28,6 +30,7 @@ impl Authority {
     pub fn new(policy: Policy) -> Self {
         Self {
             policy,
+            terms: Terms::default(),
             clients: HashMap::new(),
             families: Vec::new(),
             codes: HashMap::new(),
@@ -192,6 +195,12 @@ impl Authority {
     #[must_use]
     pub fn grants(&self) -> Vec<Grant> {
         self.families.iter().map(|family| family.grant.clone()).collect()
+    }
+
+    /// A grant, live or ended.
+    #[must_use]
+    pub fn grant(&self, id: GrantId) -> Option<&Grant> {
+        self.family(id).map(|family| &family.grant)
     }
 
     /// The current access and refresh token of a live grant, for the management listener.

@@ -47,6 +47,7 @@ impl Authority {
         }
         self.settle(code, CodeFate::Exchanged);
         let scopes = self.family(grant).map(|family| family.grant.scopes.clone()).unwrap_or_default();
+        let scopes = self.on_terms(scopes);
         Ok(self.issue_pair(now, grant, scopes, mint))
     }
 

@@ -24,6 +24,7 @@ mod redirect;
 mod refresh;
 mod refusal;
 mod scope;
+mod terms;
 mod time;
 mod token;
 
@@ -31,6 +32,7 @@ pub use client::{Client, ClientAuth, ClientError, ClientId, Secret};
 pub use code::{AuthorizeError, AuthorizeRequest, Challenge, Consent};
 pub use grant::{Cause, Company, EndedBy, Grant, GrantId, User};
 pub use policy::{Dialect, Policy, Rotation};
+pub use terms::{Narrowed, Terms};
 pub use time::Time;
 pub use token::{AccessRefusal, Introspection, Issued, Kind, Mint, Refusal, TokenGrant, TokenRequest, TokenState};
 

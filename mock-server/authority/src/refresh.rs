@@ -41,9 +41,9 @@ impl Authority {
             }
         }
         let granted = self.family(grant).map(|family| family.grant.scopes.as_slice()).unwrap_or_default();
-        let scopes = scope::narrowed(scope, granted)?;
+        let scopes = self.on_terms(scope::narrowed(scope, granted)?);
         let was_rotated = record.rotated.is_some();
-        Ok(match self.policy.rotation {
+        Ok(match self.rotation_now() {
             Rotation::StrictRevokeFamily | Rotation::Strict | Rotation::Lenient | Rotation::Grace { sibling: true, .. } => {
                 self.rotate(now, grant, token, scopes, mint)
             }
@@ -64,7 +64,7 @@ impl Authority {
             family.refresh.push(refresh_token.clone());
             family.newest = Some(refresh_token.clone());
         }
-        Issued { grant, access_token, refresh_token: Some(refresh_token), expires_in: self.policy.access_lifetime, scopes }
+        Issued { grant, access_token, refresh_token: Some(refresh_token), expires_in: self.access_lifetime(), scopes }
     }
 
     /// What a replay of a superseded or expired token brings upon its family.
@@ -112,12 +112,12 @@ impl Authority {
         if let Some(record) = self.refresh.get_mut(token) {
             record.access.clone_from(&access_token);
         }
-        Issued { grant, access_token, refresh_token: Some(token.to_owned()), expires_in: self.policy.access_lifetime, scopes }
+        Issued { grant, access_token, refresh_token: Some(token.to_owned()), expires_in: self.access_lifetime(), scopes }
     }
 
     fn issue_access(&mut self, now: Time, grant: GrantId, scopes: &[String], mint: &mut dyn Mint) -> String {
         let token = mint.mint(Kind::Access, grant);
-        let expires = now.plus(self.policy.access_lifetime);
+        let expires = now.plus(self.access_lifetime());
         self.access.insert(
             token.clone(),
             AccessRecord { grant, scopes: scopes.to_vec(), issued: now, expires, superseded: false, rejected: false },

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     Authority, AuthorizeRequest, Cause, Challenge, Client, ClientAuth, Consent, EndedBy, GrantId, Issued, Kind, Policy, Refusal, Rotation,
-    Time, TokenGrant, TokenRequest, TokenState,
+    Terms, Time, TokenGrant, TokenRequest, TokenState,
 };
 
 /// The confidential client that most tests are about, and its secret.
@@ -91,6 +91,11 @@ impl World {
 
     pub(crate) fn refresh(&mut self, token: &str) -> Result<Issued, Refusal> {
         self.token(basic(BOOKS), refresh_grant(token, None))
+    }
+
+    pub(crate) fn refresh_on(&mut self, terms: Terms, token: &str) -> Result<Issued, Refusal> {
+        let request = TokenRequest { auth: basic(BOOKS), grant: refresh_grant(token, None), repeated: None };
+        self.authority.token_on(terms, self.now, &request, &mut mint(&mut self.minted))
     }
 
     /// A refresh that must succeed and rotate; the new access and refresh token.

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
+use super::{Fate, scenario::maybe_duration, words::span};
 use crate::journal::Endpoint;
 
 /// Names an installed rule.
@@ -27,7 +28,9 @@ pub struct Rule {
 }
 
 /// Which requests a rule is for; what is absent matches everything.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+///
+/// Of several rules that are for a request the one that states the most decides ([`Match::stated`]); of equals, the oldest.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Match {
     /// Part of the provider.
@@ -38,10 +41,76 @@ pub struct Match {
     pub path: Option<String>,
     /// Method.
     pub method: Option<String>,
+    /// Id of the client: the one that authenticates itself, else the one whose token or code is presented.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<String>,
+    /// Company of the token or code that is presented, by its place; 0 is the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub company: Option<u32>,
+    /// How many tokens of its kind and grant were issued before the one that is presented: 0 for those of the code exchange.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generation: Option<u32>,
     /// Only the nth matching request, from 1, counted from the end of the prologue (or from installation); with `times`, so many from the nth on.
     pub nth: Option<u32>,
     /// Only the first so many matching requests.
     pub times: Option<u32>,
+    /// Each of those with this probability, from 0 to 1; decided by the provider's seed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probability: Option<f64>,
+    /// Only requests that come so long after the end of the prologue (or installation), or later.
+    #[serde(default, deserialize_with = "maybe_duration", serialize_with = "span", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub from: Option<Duration>,
+    /// Only requests that come within so long after `from`.
+    #[serde(
+        default,
+        rename = "for",
+        deserialize_with = "maybe_duration",
+        serialize_with = "span",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[schemars(with = "Option<String>")]
+    pub lasting: Option<Duration>,
+    /// By which clock `from` and `for` are counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock: Option<WindowClock>,
+}
+
+/// A clock by which an outage is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum WindowClock {
+    /// The provider's, which `advance` moves.
+    #[default]
+    Provider,
+    /// That of the host.
+    Real,
+}
+
+impl Match {
+    /// How many members are stated; `from`, `for` and `clock` are one together.
+    #[must_use]
+    pub fn stated(&self) -> usize {
+        let stated = [
+            self.endpoint.is_some(),
+            self.grant.is_some(),
+            self.path.is_some(),
+            self.method.is_some(),
+            self.client.is_some(),
+            self.company.is_some(),
+            self.generation.is_some(),
+            self.nth.is_some(),
+            self.times.is_some(),
+            self.probability.is_some(),
+            self.from.is_some() || self.lasting.is_some(),
+        ];
+        stated.into_iter().filter(|stated| *stated).count()
+    }
+
+    /// Whether it must be known who presents what.
+    pub(crate) fn asks_who(&self) -> bool {
+        self.client.is_some() || self.company.is_some() || self.generation.is_some()
+    }
 }
 
 /// Where on a request's way a rule applies.
@@ -59,67 +128,4 @@ pub enum Point {
     Committed,
     /// Half of the reply was written.
     Replying,
-}
-
-/// What becomes of a request. Before `committed` an answer of ours takes the place of the provider's and nothing is committed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Fate {
-    /// Nothing.
-    Pass,
-    /// Waits that long, then goes on.
-    Delay(
-        #[serde(deserialize_with = "super::scenario::duration", serialize_with = "in_millis")]
-        #[schemars(with = "String")]
-        Duration,
-    ),
-    /// Waits at a gate until it is released.
-    Hold(String),
-    /// Answers with a status, and an OAuth or API error body where `error` is given.
-    Status {
-        /// The status.
-        code: u16,
-        /// `error` (token endpoint) or `type` (API).
-        error: Option<String>,
-        /// `error_description` or `message`.
-        description: Option<String>,
-        /// `Retry-After`, seconds.
-        retry_after: Option<u32>,
-    },
-    /// Answers with these status, headers and body.
-    Replace {
-        /// The status, 200 unless told otherwise.
-        status: Option<u16>,
-        /// `Content-Type`.
-        content_type: Option<String>,
-        /// The body.
-        body: String,
-    },
-    /// Closes the connection (FIN) without an answer.
-    Drop,
-    /// Closes the connection with RST.
-    Reset,
-    /// Never answers; the connection stays open until the subject ends it.
-    Hang,
-}
-
-fn in_millis<S: Serializer>(span: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&format!("{}ms", span.as_millis()))
-}
-
-impl Fate {
-    /// The fate in a word or two, e.g. `status 503`.
-    #[must_use]
-    pub fn word(&self) -> String {
-        match self {
-            Self::Pass => "pass".into(),
-            Self::Delay(span) => format!("delay {}ms", span.as_millis()),
-            Self::Hold(gate) => format!("hold {gate}"),
-            Self::Status { code, .. } => format!("status {code}"),
-            Self::Replace { status, .. } => format!("replace {}", status.unwrap_or(200)),
-            Self::Drop => "drop".into(),
-            Self::Reset => "reset".into(),
-            Self::Hang => "hang".into(),
-        }
-    }
 }

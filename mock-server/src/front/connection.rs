@@ -10,14 +10,14 @@ use tokio_rustls::TlsAcceptor;
 use super::{
     door::Door,
     http::{self, Unreadable},
+    plan::{Ending, Plan, Stroke, Verdict},
     presented,
     reply::Reply,
     request::Request,
-    way::{Verdict, Way},
+    way::Way,
     wire::Wire,
 };
 use crate::{
-    fault::Fate,
     journal::{self, Arrived, At, Conn, Ends, Exchange, Look, Proxied, Replied, Seen, Side, What},
     state::{Begun, Shared},
 };
@@ -256,8 +256,8 @@ impl Connection {
             Err(End::Peer | End::Bad(_)) => return self.aborted_by_peer(&mut open),
         };
         let next = match verdict {
-            Verdict::Reply(reply) => self.reply(&mut way, reply, keep_alive, &mut open).await,
-            ending => self.end(ending, &mut open).await,
+            Verdict::Write(plan) => self.carry_out(&mut way, plan, keep_alive, &mut open).await,
+            Verdict::End(ending) => self.end(ending, &mut open).await,
         };
         // Only now may those released together with it go on.
         drop(way);
@@ -281,36 +281,36 @@ impl Connection {
         }
     }
 
-    async fn reply(&mut self, way: &mut Way, reply: Reply, keep_alive: bool, open: &mut Open) -> Next {
-        let mut reply = reply;
-        let mut interruption = way.fate_of_reply();
-        if matches!(interruption, Some(Fate::Status { .. } | Fate::Replace { .. }))
-            && let Some(fate) = interruption.take()
-            && let Some(Verdict::Reply(replacement)) = way.interrupt(fate).await
-        {
-            // Once half of a reply is out another cannot take its place, so it does from the start.
-            reply = replacement;
-        }
-        let (bytes, headers) = http::write(&reply, way.method(), keep_alive);
-        let half = if interruption.is_some() { bytes.len() / 2 } else { 0 };
-        if !self.write(&bytes[..half], open).await {
-            return self.aborted_by_peer(open);
-        }
-        if let Some(fate) = interruption {
-            match self.while_open(way.interrupt(fate)).await {
-                Ok(None | Some(Verdict::Reply(_))) => {}
-                Ok(Some(ending)) => return self.end(ending, open).await,
-                Err(_) => return self.aborted_by_peer(open),
+    async fn carry_out(&mut self, way: &mut Way, plan: Plan, keep_alive: bool, open: &mut Open) -> Next {
+        let (bytes, head, headers) = http::write(&plan.reply, way.method(), keep_alive);
+        let mut sent = None;
+        for stroke in plan.strokes(head, bytes.len() - head) {
+            match stroke {
+                Stroke::Write(range) => {
+                    // The peer may react before a busy machine lets us look at the clock again: the reply is dated when its last write began.
+                    sent = Some(self.shared.clock.at());
+                    if !self.write(&bytes[range], open).await {
+                        return self.aborted_by_peer(open);
+                    }
+                }
+                Stroke::Rest(span) => {
+                    if self.while_open(tokio::time::sleep(span)).await.is_err() {
+                        return self.aborted_by_peer(open);
+                    }
+                }
+                Stroke::Ask => match self.while_open(way.interrupt()).await {
+                    Ok(None) => {}
+                    Ok(Some(ending)) => return self.end(ending, open).await,
+                    Err(_) => return self.aborted_by_peer(open),
+                },
+                Stroke::End(ending) => return self.end(ending, open).await,
             }
-        }
-        // The peer may react before a busy machine lets us look at the clock again: the reply is dated when its last write began.
-        let sent = self.shared.clock.at();
-        if !self.write(&bytes[half..], open).await {
-            return self.aborted_by_peer(open);
         }
         let exchange = open.exchange;
         open.ended = true;
-        self.shared.journal.push_at(sent, What::Replied(Box::new(Replied { exchange, status: reply.status, headers, body: reply.body })));
+        let Reply { status, headers: _, body } = plan.reply;
+        let sent = sent.unwrap_or_else(|| self.shared.clock.at());
+        self.shared.journal.push_at(sent, What::Replied(Box::new(Replied { exchange, status, headers, body })));
         self.unread = Some(Unread { exchange, seen: Some(journal::watch(self.ends, self.visible, false)) });
         if keep_alive { Next::Request } else { Next::CloseGently }
     }
@@ -323,19 +323,19 @@ impl Connection {
     }
 
     /// Ends an exchange without (the rest of) a reply.
-    async fn end(&mut self, verdict: Verdict, open: &mut Open) -> Next {
-        match verdict {
-            Verdict::Hang => {
+    async fn end(&mut self, ending: Ending, open: &mut Open) -> Next {
+        match ending {
+            Ending::Hang => {
                 let _never: Result<(), End> = self.while_open(std::future::pending()).await;
                 return self.aborted_by_peer(open);
             }
-            Verdict::Reset => {
+            Ending::Reset => {
                 open.aborted(Side::Provider);
                 if let Some(wire) = self.wire.take() {
                     wire.reset();
                 }
             }
-            Verdict::Drop | Verdict::Reply(_) => {
+            Ending::Fin => {
                 open.aborted(Side::Provider);
                 drop(self.wire.take());
             }
@@ -358,7 +358,7 @@ impl Connection {
 
     /// Answers what is no exchange; whether the connection goes on.
     async fn answer_outside(&mut self, reply: &Reply, method: &str, keep_alive: bool) -> bool {
-        let (bytes, _) = http::write(reply, method, keep_alive);
+        let (bytes, ..) = http::write(reply, method, keep_alive);
         let mut ignored = 0;
         let written = match self.wire.as_mut() {
             Some(wire) => wire.write(&bytes, &mut ignored).await.is_ok(),

@@ -7,6 +7,7 @@ use regrant_authority::Time;
 use super::{api, authorize, introspect, presented, reply::Reply, request::Request, token};
 use crate::{
     ConsentMode,
+    fault::Reshape,
     journal::{Carried, Decision, Endpoint, Exchange, What},
     state::{Shared, State},
 };
@@ -24,11 +25,11 @@ impl<'a> Desk<'a> {
         Self { shared, state: shared.state(), now: shared.clock.now(), exchange }
     }
 
-    /// Decides a request and commits what follows from it.
-    pub(super) fn decide(mut self, request: &Request) -> Reply {
+    /// Decides a request and commits what follows from it; tokens in this form.
+    pub(super) fn decide(mut self, request: &Request, shape: Option<&Reshape>) -> Reply {
         let (reply, decision) = match request.endpoint {
             Endpoint::Authorize => authorize::handle(&mut self, request),
-            Endpoint::Token => token::handle(&mut self, request),
+            Endpoint::Token => token::handle(&mut self, request, shape),
             Endpoint::Introspect => introspect::handle(&mut self, request),
             Endpoint::Api => api::handle(&mut self, request),
             Endpoint::Unknown => (Reply::api_error(404, "NOT_FOUND", "There is nothing here"), Decision::Unknown),

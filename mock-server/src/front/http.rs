@@ -153,8 +153,8 @@ fn trailer(bytes: &[u8]) -> Result<Option<usize>, Unreadable> {
     }
 }
 
-/// A reply as bytes, and its headers as they went out, names in lower case.
-pub(super) fn write(reply: &Reply, method: &str, keep_alive: bool) -> (Bytes, Vec<(String, String)>) {
+/// A reply as bytes, how many of them are its head, and its headers as they went out, names in lower case.
+pub(super) fn write(reply: &Reply, method: &str, keep_alive: bool) -> (Bytes, usize, Vec<(String, String)>) {
     let mut headers = reply.headers.clone();
     headers.push(("date".into(), crate::clock::http_date()));
     if reply.status != 204 && reply.status != 304 {
@@ -170,11 +170,12 @@ pub(super) fn write(reply: &Reply, method: &str, keep_alive: bool) -> (Bytes, Ve
         let _written = write!(head, "{}: {value}\r\n", title(name));
     }
     head.push_str("\r\n");
+    let length = head.len();
     let mut bytes = BytesMut::from(head.as_bytes());
     if method != "HEAD" && reply.status != 204 && reply.status != 304 {
         bytes.put_slice(&reply.body);
     }
-    (bytes.freeze(), headers)
+    (bytes.freeze(), length, headers)
 }
 
 /// A reply as bytes, after which the connection ends.

@@ -12,12 +12,15 @@ mod door;
 mod http;
 mod introspect;
 mod listener;
+mod plan;
 mod presented;
 mod reply;
 mod request;
+mod shaping;
 mod tls;
 mod token;
 mod way;
+mod whose;
 mod wire;
 
 pub(crate) use api::Store;

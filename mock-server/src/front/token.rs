@@ -5,27 +5,48 @@ use serde_json::{Value, json};
 
 use super::{desk::Desk, presented, reply::Reply, request::Request};
 use crate::{
+    fault::{RefreshForm, Reshape},
     journal::{AuthStyle, Decision, TokenOutcome},
     mint::Discarded,
     state::State,
 };
 
 /// Exchanges a code or refreshes.
-pub(super) fn handle(desk: &mut Desk<'_>, request: &Request) -> (Reply, Decision) {
+pub(super) fn handle(desk: &mut Desk<'_>, request: &Request, shape: Option<&Reshape>) -> (Reply, Decision) {
     let auth = auth_style(&desk.state.authority, desk.now, &request.client_auth());
     let value = request.form.get("refresh_token").or_else(|| request.form.get("code"));
     let presented = value.map(|value| presented::describe(&desk.state, desk.shared, value));
     let (reply, outcome) = match check(request) {
         Err(reply) => refused(reply, "invalid_request"),
-        Ok(asked) => {
-            let (authority, mut mint) = desk.state.minting(&desk.shared.journal);
-            match authority.token(desk.now, &asked, &mut mint) {
-                Ok(issued) => issue(desk, &issued),
-                Err(refusal) => refused(error(&refusal), &refusal.error),
-            }
-        }
+        Ok(asked) => match grant(desk, &asked, shape) {
+            Ok(issued) => issue(desk, &issued, shape),
+            Err(refusal) => refused(error(&refusal), &refusal.error),
+        },
     };
     (reply, Decision::Token { grant_type: request.form.owned("grant_type"), auth, presented, outcome })
+}
+
+/// Asks the authority, on the terms of the form that the answer is to have.
+fn grant(desk: &mut Desk<'_>, asked: &TokenRequest, shape: Option<&Reshape>) -> Result<Issued, Refusal> {
+    let usual = desk.state.source.shape;
+    if let Some(tokens) = shape.and_then(|shape| shape.tokens) {
+        desk.state.source.shape = tokens;
+    }
+    let (authority, mut mint) = desk.state.minting(&desk.shared.journal);
+    let mut outcome = match shape {
+        None => authority.token(desk.now, asked, &mut mint),
+        Some(shape) => authority.token_on(shape.terms(), desk.now, asked, &mut mint),
+    };
+    desk.state.source.shape = usual;
+    if let (Some(form), Ok(issued)) = (shape.and_then(|shape| shape.refresh_token), &mut outcome) {
+        issued.refresh_token = match (form, &asked.grant) {
+            // What is told to nobody is not issued to anybody.
+            (RefreshForm::Absent | RefreshForm::Null | RefreshForm::Empty, _) => None,
+            (RefreshForm::Same, TokenGrant::RefreshToken { refresh_token, .. }) => refresh_token.clone(),
+            (RefreshForm::Same, TokenGrant::AuthorizationCode { .. } | TokenGrant::Other(_)) => issued.refresh_token.take(),
+        };
+    }
+    outcome
 }
 
 /// Whether the client proves who it is; what else is wrong does not matter.
@@ -82,13 +103,16 @@ fn check(request: &Request) -> Result<TokenRequest, Reply> {
     Ok(TokenRequest { auth: request.client_auth(), grant, repeated: form.repeated() })
 }
 
-fn issue(desk: &Desk<'_>, issued: &Issued) -> (Reply, TokenOutcome) {
+fn issue(desk: &Desk<'_>, issued: &Issued, shape: Option<&Reshape>) -> (Reply, TokenOutcome) {
     let mut body = json!({"access_token": issued.access_token, "token_type": "Bearer", "expires_in": issued.expires_in.as_secs()});
     if let (Some(refresh), Value::Object(fields)) = (&issued.refresh_token, &mut body) {
         fields.insert("refresh_token".into(), json!(refresh));
     }
     if let (false, Value::Object(fields)) = (issued.scopes.is_empty(), &mut body) {
         fields.insert("scope".into(), json!(issued.scopes.join(" ")));
+    }
+    if let (Some(shape), Value::Object(fields)) = (shape, &mut body) {
+        shape.apply(fields);
     }
     let name = |value: &String| desk.state.vault.find(value).map_or_else(|| "unknown".to_owned(), |canary| canary.name.clone());
     let outcome =

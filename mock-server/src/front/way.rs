@@ -4,40 +4,37 @@ use std::sync::Arc;
 
 use super::{
     desk::{self, Desk},
+    plan::{Ending, Plan, Verdict},
     reply::Reply,
     request::Request,
+    shaping::{self, Shaping},
+    whose,
 };
 use crate::{
-    fault::{Fate, Let, Point, Turn},
-    journal::{Endpoint, Exchange, What},
+    fault::{Fate, Let, Point, RuleId, Turn},
+    journal::{Exchange, What},
     state::Shared,
 };
 
-/// A request on its way.
+/// A request on its way. Knows of no connection: what is to be done with one is in the [`Verdict`].
 pub(super) struct Way {
     shared: Arc<Shared>,
     exchange: Exchange,
     request: Request,
-    /// Keeps requests that were released together in order of arrival.
+    /// What is to be done to the provider's own reply.
+    shaping: Shaping,
+    /// What befalls the reply once half of it is written.
+    interruption: Option<Fate>,
+    /// Keeps requests that were released together in the order of their release.
     turn: Option<Turn>,
 }
 
-/// What is to be done with the connection.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
-    /// The reply is written.
-    Reply(Reply),
-    /// It is closed.
-    Drop,
-    /// It is reset.
-    Reset,
-    /// Nothing, until the subject closes it.
-    Hang,
-}
+/// What becomes of a request that does not go on: this is written in place of the provider's reply, or nothing is.
+type Instead = Result<Reply, Ending>;
 
 impl Way {
     pub(super) fn new(shared: Arc<Shared>, exchange: Exchange, request: Request) -> Self {
-        Self { shared, exchange, request, turn: None }
+        Self { shared, exchange, request, shaping: Shaping::default(), interruption: None, turn: None }
     }
 
     pub(super) fn method(&self) -> &str {
@@ -47,61 +44,109 @@ impl Way {
     /// Decides the request. Until `decided` is passed nothing has changed, except that a read is decided before it.
     /// Dropping the future before it returns leaves either nothing changed or a change in the journal.
     pub(super) async fn answer(&mut self) -> Verdict {
-        if let Some(verdict) = self.pass(Point::Arrived).await {
-            return verdict;
-        }
-        if self.is_authenticated()
-            && let Some(verdict) = self.pass(Point::Authenticated).await
-        {
-            return verdict;
-        }
-        let early = desk::is_read(&self.shared, &self.request).then(|| self.decide());
-        if let Some(verdict) = self.pass(Point::Decided).await {
-            return verdict;
-        }
-        let reply = early.unwrap_or_else(|| self.decide());
-        match self.pass(Point::Committed).await {
-            Some(verdict) => verdict,
-            None => Verdict::Reply(reply),
+        match self.reply().await {
+            Ok(reply) => Verdict::Write(self.plan(reply)),
+            Err(ending) => Verdict::End(ending),
         }
     }
 
-    /// What befalls the reply once half of it is written.
-    pub(super) fn fate_of_reply(&self) -> Option<Fate> {
-        self.take(Point::Replying)
+    async fn reply(&mut self) -> Instead {
+        if let Some(instead) = self.pass(Point::Arrived).await {
+            return instead;
+        }
+        if self.is_authenticated()
+            && let Some(instead) = self.pass(Point::Authenticated).await
+        {
+            return instead;
+        }
+        let early = desk::is_read(&self.shared, &self.request).then(|| self.decide());
+        if let Some(instead) = self.pass(Point::Decided).await {
+            return instead;
+        }
+        let (reply, fate) = match early {
+            Some(reply) => (reply, self.take(Point::Committed)),
+            None => self.commit(),
+        };
+        if let Some(fate) = fate
+            && let Some(instead) = self.suffer(Point::Committed, fate).await
+        {
+            return instead;
+        }
+        Ok(self.shaping.spoil(reply))
+    }
+
+    /// How the reply is written. Once half of a reply is out another cannot take its place, so it does from the start.
+    fn plan(&mut self, mut reply: Reply) -> Plan {
+        match self.take(Point::Replying) {
+            None => {}
+            Some(fate) => match shaping::instead(&fate, &self.request) {
+                Some(other) => reply = other,
+                None if shaping::is_shape(&fate) => reply = self.shaping.spoil(reply),
+                None => self.interruption = Some(fate),
+            },
+        }
+        Plan { reply, asks: self.interruption.is_some(), pace: self.shaping.pace, cut: self.shaping.cut }
     }
 
     /// Lets the fate of a half written reply run its course; `None`: the rest may follow.
-    pub(super) async fn interrupt(&mut self, fate: Fate) -> Option<Verdict> {
-        self.suffer(Point::Replying, fate).await
+    pub(super) async fn interrupt(&mut self) -> Option<Ending> {
+        let fate = self.interruption.take()?;
+        self.suffer(Point::Replying, fate).await.and_then(Result::err)
     }
 
     fn decide(&mut self) -> Reply {
-        let reply = Desk::open(&self.shared, self.exchange).decide(&self.request);
+        let reply = Desk::open(&self.shared, self.exchange).decide(&self.request, None);
         self.turn = None;
         reply
     }
 
-    /// Whether the client or the token is good. Asked only where a rule wants to know.
-    fn is_authenticated(&self) -> bool {
-        self.shared.state().rules.any_at(Point::Authenticated) && desk::is_authenticated(&self.shared, &self.request)
+    /// Decides what changes something. Its fate at `committed` is found out in the same moment, since it may be the form of what is
+    /// committed; it is told and suffered afterwards.
+    fn commit(&mut self) -> (Reply, Option<Fate>) {
+        if self.shared.rule_count.is_zero() && self.shaping.reshape.is_none() {
+            return (self.decide(), None);
+        }
+        let mut desk = Desk::open(&self.shared, self.exchange);
+        let taken = whose::take(&mut desk.state, &self.shared, &self.request, Point::Committed);
+        if let Some((_, fate)) = &taken {
+            self.shaping.add(fate);
+        }
+        let reply = desk.decide(&self.request, self.shaping.reshape.as_deref());
+        self.turn = None;
+        (reply, taken.map(|taken| self.tell(taken)))
     }
 
-    async fn pass(&mut self, point: Point) -> Option<Verdict> {
+    /// Whether the client or the token is good. Asked only where a rule wants to know.
+    fn is_authenticated(&self) -> bool {
+        !self.shared.rule_count.is_zero()
+            && self.shared.state().rules.any_at(Point::Authenticated)
+            && desk::is_authenticated(&self.shared, &self.request)
+    }
+
+    async fn pass(&mut self, point: Point) -> Option<Instead> {
         let fate = self.take(point)?;
         self.suffer(point, fate).await
     }
 
-    fn take(&self, point: Point) -> Option<Fate> {
-        let mut state = self.shared.state();
-        let (rule, fate) = state.rules.take(point, self.request.facets())?;
-        self.shared.journal.push(What::Faulted { exchange: self.exchange, rule, fate: fate.word() });
-        Some(fate)
+    /// The fate that awaits the request here, told to the journal. What it does to the reply is kept in mind.
+    fn take(&mut self, point: Point) -> Option<Fate> {
+        if self.shared.rule_count.is_zero() {
+            return None;
+        }
+        let taken = whose::take(&mut self.shared.state(), &self.shared, &self.request, point)?;
+        self.shaping.add(&taken.1);
+        Some(self.tell(taken))
     }
 
-    async fn suffer(&mut self, point: Point, fate: Fate) -> Option<Verdict> {
+    fn tell(&self, (rule, fate): (RuleId, Fate)) -> Fate {
+        self.shared.journal.push(What::Faulted { exchange: self.exchange, rule, fate: fate.word() });
+        fate
+    }
+
+    /// Lets a fate run its course; `None`: the request goes on.
+    async fn suffer(&mut self, point: Point, fate: Fate) -> Option<Instead> {
         match fate {
-            Fate::Pass => None,
+            Fate::Pass | Fate::Truncate { .. } | Fate::Garble(_) | Fate::Throttle { .. } | Fate::Reshape(_) => None,
             Fate::Delay(span) => {
                 self.turn = None;
                 tokio::time::sleep(span).await;
@@ -109,42 +154,20 @@ impl Way {
             }
             Fate::Hold(gate) => {
                 self.turn = None;
-                match self.shared.gates.wait(&gate, self.exchange, point).await {
+                let why = || self.shared.why_nobody_comes(&gate);
+                match self.shared.gates.wait(&gate, self.exchange, point, why).await {
                     Let::Go(turn) => {
                         self.turn = Some(turn);
                         None
                     }
                     Let::Open => None,
-                    Let::Drop => Some(Verdict::Drop),
+                    Let::Drop => Some(Err(Ending::Fin)),
                 }
             }
-            Fate::Status { code, error, description, retry_after } => {
-                Some(Verdict::Reply(self.refusal(code, error.as_deref(), description.as_deref(), retry_after)))
-            }
-            Fate::Replace { status, content_type, body } => {
-                let kind = content_type.as_deref().unwrap_or("application/json;charset=UTF-8");
-                Some(Verdict::Reply(Reply::with_body(status.unwrap_or(200), kind, body)))
-            }
-            Fate::Drop => Some(Verdict::Drop),
-            Fate::Reset => Some(Verdict::Reset),
-            Fate::Hang => Some(Verdict::Hang),
-        }
-    }
-
-    /// An error in the words of the endpoint.
-    fn refusal(&self, status: u16, error: Option<&str>, description: Option<&str>, retry_after: Option<u32>) -> Reply {
-        let oauth = matches!(self.request.endpoint, Endpoint::Token | Endpoint::Introspect | Endpoint::Authorize);
-        let mut reply = match error {
-            None => Reply::empty(status),
-            Some(error) if oauth => Reply::oauth_error(status, error, description),
-            Some(error) => Reply::api_error(status, error, description.unwrap_or_default()),
-        };
-        if status == 401 {
-            reply = reply.header("www-authenticate", if oauth { "Basic realm=\"pleo\"" } else { "Bearer error=\"invalid_token\"" });
-        }
-        match retry_after {
-            Some(seconds) => reply.header("retry-after", &seconds.to_string()),
-            None => reply,
+            Fate::Status { .. } | Fate::Replace { .. } | Fate::Redirect { .. } => shaping::instead(&fate, &self.request).map(Ok),
+            Fate::Drop => Some(Err(Ending::Fin)),
+            Fate::Reset => Some(Err(Ending::Reset)),
+            Fate::Hang => Some(Err(Ending::Hang)),
         }
     }
 }

@@ -96,6 +96,19 @@ pub enum What {
         /// Let go by dropping the connection.
         dropped: bool,
     },
+    /// Not all came to a gate in its time, and it opened all the same.
+    GateTimedOut {
+        /// The gate's name.
+        gate: String,
+        /// So many it held.
+        came: usize,
+        /// So many it would have opened at.
+        wanted: Option<usize>,
+        /// Let go by dropping the connections.
+        dropped: bool,
+        /// What did not come, in words.
+        story: String,
+    },
     /// A rule was applied.
     Faulted {
         /// Which request.

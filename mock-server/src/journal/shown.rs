@@ -46,6 +46,9 @@ impl Shower {
             What::Decided { exchange, decision } => json!({"exchange": exchange, "decision": decided(decision)}),
             What::Held { exchange, gate, at } => json!({"exchange": exchange, "gate": gate, "point": at}),
             What::Released { exchange, gate, dropped } => json!({"exchange": exchange, "gate": gate, "dropped": dropped}),
+            What::GateTimedOut { gate, came, wanted, dropped, story } => {
+                json!({"gate": gate, "came": came, "wanted": wanted, "dropped": dropped, "story": story})
+            }
             What::Faulted { exchange, rule, fate } => json!({"exchange": exchange, "rule": rule, "fate": fate}),
             What::Replied(replied) => json!({
                 "exchange": replied.exchange,
@@ -126,6 +129,7 @@ fn word(what: &What) -> &'static str {
         What::Decided { .. } => "decided",
         What::Held { .. } => "held",
         What::Released { .. } => "released",
+        What::GateTimedOut { .. } => "gate-timed-out",
         What::Faulted { .. } => "faulted",
         What::Replied(_) => "replied",
         What::Read { .. } => "read",

@@ -51,7 +51,7 @@ async fn a_drop_before_the_commit_changes_nothing_and_after_it_everything() {
 async fn an_answer_of_ours_before_the_commit_leaves_the_token_good() {
     let provider = provider().await;
     let first = connect(&provider).await;
-    let fate = Fate::Status { code: 503, error: Some("temporarily_unavailable".into()), description: None, retry_after: Some(7) };
+    let fate = Fate::Status { code: 503, error: Some("temporarily_unavailable".into()), description: None, retry_after: Some(7.into()) };
     provider.control().install(first_refresh(Point::Decided, fate));
     let refused = once(&provider, &refresh(&provider, &first.refresh)).await;
     assert_eq!((refused.status, refused.header("retry-after").as_deref()), (503, Some("7")));

@@ -106,6 +106,9 @@ impl WireCollector {
                 events.push(What::Replied { exchange: replied.exchange, status: replied.status, reply });
                 events
             }
+            // Without a number nothing was awaited.
+            journal::What::GateTimedOut { wanted: None, .. } => Vec::new(),
+            journal::What::GateTimedOut { wanted: Some(_), story, .. } => vec![What::Awaited { what: self.words(story), came: false }],
             journal::What::Read { exchange } => vec![What::Read { exchange: *exchange }],
             journal::What::ReadUnknown { exchange } => vec![What::ReadUnknown { exchange: *exchange }],
             journal::What::Aborted { exchange, by, written: _ } => {
@@ -298,7 +301,11 @@ impl WireCollector {
                 self.know_units(units);
                 vec![What::WorkAdded { units: units.clone() }]
             }
-            Action::ConsentSet { .. } | Action::RuleInstalled { .. } | Action::RuleRemoved { .. } | Action::PolicyChanged => Vec::new(),
+            Action::ConsentSet { .. }
+            | Action::RuleInstalled { .. }
+            | Action::RuleRemoved { .. }
+            | Action::GateSet { .. }
+            | Action::PolicyChanged => Vec::new(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! The token endpoint and the API misbehave.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use regrant_mock_server::{
     TokenShape,
@@ -30,7 +30,12 @@ pub async fn blips(defects: &[&'static str]) -> Misses {
     // An answer without tokens.
     let mark = bench.mark();
     bench.reject();
-    let nothing = Fate::Replace { status: Some(200), content_type: Some("application/json".into()), body: r#"{"hello":1}"#.into() };
+    let nothing = Fate::Replace {
+        status: Some(200),
+        content_type: Some("application/json".into()),
+        headers: BTreeMap::default(),
+        body: r#"{"hello":1}"#.into(),
+    };
     let rule = bench.on_refresh(Point::Arrived, None, nothing);
     bench.trigger().await;
     let invented = bench.requests(Endpoint::Api, mark).iter().any(|request| presented(std::slice::from_ref(request), "undefined"));
@@ -41,7 +46,7 @@ pub async fn blips(defects: &[&'static str]) -> Misses {
     // Asked for patience.
     let mark = bench.mark();
     bench.reject();
-    let patience = Fate::Status { code: 503, error: None, description: None, retry_after: Some(1) };
+    let patience = Fate::Status { code: 503, error: None, description: None, retry_after: Some(1.into()) };
     bench.on_refresh(Point::Arrived, Some(1), patience);
     bench.trigger().await;
     let begun: Vec<_> = bench.refreshes(mark).iter().map(|request| request.began).collect();
@@ -120,7 +125,12 @@ pub async fn shapes(defects: &[&'static str]) -> Misses {
     let nameless = serde_json::json!({ "access_token": "made-up", "token_type": "Bearer", "refresh_token": bench.newest(Kind::Refresh) });
     bench.reject();
     let mark = bench.mark();
-    let fate = Fate::Replace { status: Some(200), content_type: Some("application/json".into()), body: nameless.to_string() };
+    let fate = Fate::Replace {
+        status: Some(200),
+        content_type: Some("application/json".into()),
+        headers: BTreeMap::default(),
+        body: nameless.to_string(),
+    };
     let rule = bench.on_refresh(Point::Arrived, Some(1), fate);
     bench.trigger().await;
     bench.control.remove(rule);

@@ -3,7 +3,7 @@
 use toml::de::{DeTable, DeValue};
 
 use super::{Act, Await, Scenario};
-use crate::fault::{Fate, Point, Rule};
+use crate::fault::{Fate, Rule};
 
 /// A fault: where, what, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,28 +38,8 @@ pub(super) fn first_fault(scenario: &Scenario) -> Option<Fault> {
 }
 
 fn rule_fault(index: usize, rule: &Rule) -> Option<Fault> {
-    let at = |key| vec![Part::Key("rule"), Part::Index(index), Part::Key(key)];
-    if rule.on.nth == Some(0) || rule.on.times == Some(0) {
-        return Some(fault(at("on"), "nth and times count from 1", "leave it out to match every request"));
-    }
-    match &rule.fate {
-        Fate::Status { code, .. } if !(200..=599).contains(code) => Some(fault(at("fate"), "this is no HTTP status", "200 to 599")),
-        Fate::Replace { status: Some(code), .. } if !(200..=599).contains(code) => {
-            Some(fault(at("fate"), "this is no HTTP status", "200 to 599"))
-        }
-        Fate::Status { .. } | Fate::Replace { .. } if rule.at == Point::Replying => {
-            Some(fault(at("at"), "half of a reply is written by then: another cannot take its place", "at = \"committed\""))
-        }
-        Fate::Hold(gate) if gate.is_empty() => Some(fault(at("fate"), "the gate has no name", "fate = { hold = \"gate-a\" }")),
-        Fate::Pass
-        | Fate::Delay(_)
-        | Fate::Hold(_)
-        | Fate::Status { .. }
-        | Fate::Replace { .. }
-        | Fate::Drop
-        | Fate::Reset
-        | Fate::Hang => None,
-    }
+    let place = |key| vec![Part::Key("rule"), Part::Index(index), Part::Key(key)];
+    rule.check().err().map(|wrong| fault(place(wrong.member), &wrong.message, &wrong.advice))
 }
 
 fn wait_fault(scenario: &Scenario, index: usize, wait: &Await) -> Option<Fault> {

@@ -112,6 +112,11 @@ impl Store {
         self.companies.len()
     }
 
+    /// The place of a company; 0 is the first.
+    pub(crate) fn place_of(&self, id: &str) -> Option<usize> {
+        self.companies.iter().position(|company| company.id == id)
+    }
+
     /// Who consents for a company.
     pub(crate) fn person(&self, company: usize) -> (User, CompanyId) {
         self.companies.get(company).or(self.companies.first()).map_or_else(Default::default, |c| (c.user.clone(), c.id.clone()))
