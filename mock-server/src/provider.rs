@@ -25,6 +25,9 @@ pub struct ProviderConfig {
     pub tls: bool,
     /// Also answer for Pleo's host names, as a forward proxy, under a CA made for this run; `None`: there is no proxy.
     pub intercept: Option<Interception>,
+    /// Speak HTTP/2 too, with whoever asks for it: by ALPN under TLS, by its preface without. Replies are then dated by when they were
+    /// handed over to the protocol, and nothing is known of when they were read.
+    pub http2: bool,
     /// Seed of all secrets and ids.
     pub seed: u64,
     /// The journal's time zero.
@@ -49,6 +52,7 @@ impl ProviderConfig {
             reachable_as: None,
             tls: false,
             intercept: None,
+            http2: false,
             seed,
             epoch: Instant::now(),
             clients: Vec::new(),
@@ -160,7 +164,7 @@ impl Provider {
         check_loopback(&config)?;
         let authority = if config.tls || config.intercept.is_some() { Some(Arc::new(Authority::new()?)) } else { None };
         let tls = match authority.as_ref().filter(|_| config.tls) {
-            Some(authority) => Some(authority.certify(front::own_names(config.listen, config.reachable_as.as_deref()))?),
+            Some(authority) => Some(authority.certify(front::own_names(config.listen, config.reachable_as.as_deref()), config.http2)?),
             None => None,
         };
         let (listener, bound) = front::bind(config.listen).await?;

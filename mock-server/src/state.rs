@@ -26,6 +26,8 @@ pub(crate) struct Shared {
     pub(crate) gates: Gates,
     pub(crate) replies: Vec<ApiReply>,
     pub(crate) seed: u64,
+    /// HTTP/2 is spoken too.
+    pub(crate) http2: bool,
     /// Asked at every point of every request's way.
     pub(crate) rule_count: RuleCount,
     open: AtomicUsize,
@@ -77,6 +79,7 @@ impl Shared {
             gates,
             replies: config.replies.clone(),
             seed: config.seed,
+            http2: config.http2,
             rule_count: state.rules.count(),
             open: AtomicUsize::new(0),
             state: Mutex::new(state),

@@ -106,7 +106,7 @@ fn reaches_pleo(words: &[&str]) {
         return;
     }
     let bench = bench();
-    let options = ["--listen=127.0.0.1:0", "--management=127.0.0.1:0", "--intercept=127.0.0.1:0", "--ready-file=ready.json"];
+    let options = ["--listen=127.0.0.1:0", "--management=127.0.0.1:0", "--intercept=127.0.0.1:0", "--http2", "--ready-file=ready.json"];
     let serving = bench.start(&[&["serve"], &options[..]].concat());
     assert!(bench.until(QUICK, || bench.path("ready.json").exists()), "{}{}", bench.stdout(), bench.stderr());
     let ready: Value = serde_json::from_str(&bench.text("ready.json")).expect("the ready file");

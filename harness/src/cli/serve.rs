@@ -43,6 +43,7 @@ pub(super) fn serve(typed: &args::Serve) -> Result<ExitStatus, CliError> {
         management: Some(typed.management),
         reachable_as: None,
         tls: typed.tls,
+        http2: typed.http2,
         intercept: typed.intercept.map(|listen| Interception { listen, hosts: Vec::new() }),
         seed: meant::seed(typed.seed),
         epoch: Instant::now(),

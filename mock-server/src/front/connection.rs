@@ -10,15 +10,16 @@ use tokio_rustls::TlsAcceptor;
 use super::{
     door::Door,
     http::{self, Unreadable},
+    http2,
+    open::Open,
     plan::{Ending, Plan, Stroke, Verdict},
-    presented,
     reply::Reply,
     request::Request,
     way::Way,
     wire::Wire,
 };
 use crate::{
-    journal::{self, Arrived, At, Conn, Ends, Exchange, Look, Proxied, Replied, Seen, Side, What},
+    journal::{self, At, Conn, Ends, Exchange, Look, Proxied, Replied, Seen, Side, What},
     state::{Begun, Shared},
 };
 
@@ -50,15 +51,6 @@ struct Unread {
     exchange: Exchange,
     /// `None`: the socket has gone; how, the next read from it will tell.
     seen: Option<oneshot::Receiver<Seen>>,
-}
-
-/// A request that has arrived and is not answered yet. Dropping it tells the journal that it never was.
-struct Open {
-    shared: Arc<Shared>,
-    exchange: Exchange,
-    written: u64,
-    ended: bool,
-    _begun: Begun,
 }
 
 /// Why there is no further request.
@@ -93,7 +85,7 @@ impl Connection {
                 Err(_) => None,
             },
         };
-        connection.live().await;
+        connection.speak().await;
     }
 
     /// Serves a connection that the proxy has accepted; `buffer` holds what was read of it already.
@@ -101,7 +93,33 @@ impl Connection {
         let mut connection = Self::open(shared, ends, door);
         connection.wire = Some(wire);
         connection.buffer = buffer;
-        connection.live().await;
+        connection.speak().await;
+    }
+
+    /// Finds out which HTTP is spoken, and speaks it.
+    async fn speak(&mut self) {
+        match self.is_http2().await {
+            Ok(false) => self.live().await,
+            Ok(true) => {
+                let Some(wire) = self.wire.take() else { return };
+                let session = http2::Session { shared: self.shared.clone(), conn: self.conn, door: self.door.clone() };
+                self.closed_by = session.serve(wire, self.buffer.split()).await;
+            }
+            Err(_) => self.closed_by = Side::Peer,
+        }
+    }
+
+    /// By what TLS agreed on; without TLS, by the preface that only HTTP/2 begins with.
+    async fn is_http2(&mut self) -> Result<bool, End> {
+        let Some(wire) = self.wire.as_ref().filter(|_| self.shared.http2) else { return Ok(false) };
+        if let Some(agreed) = wire.agreed() {
+            return Ok(agreed);
+        }
+        let mut begun = None;
+        while self.buffer.len() < http2::PREFACE.len() && http2::PREFACE.starts_with(&self.buffer) {
+            self.more(&mut begun).await?;
+        }
+        Ok(self.buffer.starts_with(http2::PREFACE))
     }
 
     fn open(shared: Arc<Shared>, ends: Ends, door: Door) -> Self {
@@ -235,22 +253,8 @@ impl Connection {
 
     /// Answers one request.
     async fn exchange(&mut self, request: Request, keep_alive: bool, began: At, begun: Begun) -> Next {
-        let presented = presented::of(&self.shared, &request);
-        let exchange = self.shared.journal.arrived(Arrived {
-            exchange: 0,
-            conn: self.conn,
-            began,
-            endpoint: request.endpoint,
-            method: request.method.clone(),
-            host: request.host.clone(),
-            path: request.path.clone(),
-            query: request.query.clone(),
-            headers: request.headers.clone(),
-            body: request.body.clone(),
-            presented,
-        });
-        let mut open = Open { shared: self.shared.clone(), exchange, written: 0, ended: false, _begun: begun };
-        let mut way = Way::new(self.shared.clone(), exchange, request);
+        let mut open = Open::new(&self.shared, self.conn, &request, began, begun);
+        let mut way = Way::new(self.shared.clone(), open.exchange, request);
         let verdict = match self.while_open(way.answer()).await {
             Ok(verdict) => verdict,
             Err(End::Peer | End::Bad(_)) => return self.aborted_by_peer(&mut open),
@@ -307,7 +311,7 @@ impl Connection {
             }
         }
         let exchange = open.exchange;
-        open.ended = true;
+        open.replied();
         let Reply { status, headers: _, body } = plan.reply;
         let sent = sent.unwrap_or_else(|| self.shared.clock.at());
         self.shared.journal.push_at(sent, What::Replied(Box::new(Replied { exchange, status, headers, body })));
@@ -401,19 +405,5 @@ impl Drop for Connection {
         self.read_at_last(false);
         self.wire = None;
         self.shared.journal.push(What::Closed { conn: self.conn, by: self.closed_by });
-    }
-}
-
-impl Open {
-    fn aborted(&mut self, by: Side) {
-        if !std::mem::replace(&mut self.ended, true) {
-            self.shared.journal.push(What::Aborted { exchange: self.exchange, by, written: self.written });
-        }
-    }
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.aborted(Side::Provider);
     }
 }

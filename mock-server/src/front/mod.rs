@@ -1,7 +1,7 @@
 //! How the provider looks from outside: the OAuth endpoints and the resource API, on the subject's port.
 //!
 //! In: TCP connections, on the subject's port or through the proxy ([`crate::intercept`]), the shared state, the faults installed. Out: replies, and every event in the journal. A request goes
-//! [`listener`] → [`connection`] → [`way`] (faults) → [`desk`] (decisions), and its reply back the same way.
+//! [`listener`] → [`connection`] (HTTP/1.1) or [`http2`] → [`way`] (faults) → [`desk`] (decisions), and its reply back the same way.
 
 mod api;
 mod authorize;
@@ -10,8 +10,10 @@ mod consent_page;
 mod desk;
 mod door;
 mod http;
+mod http2;
 mod introspect;
 mod listener;
+mod open;
 mod plan;
 mod presented;
 mod reply;

@@ -47,7 +47,7 @@ impl Authority {
     }
 
     /// What is needed to serve TLS for `names`, host names or addresses.
-    pub(crate) fn certify(&self, names: Vec<String>) -> Result<Arc<ServerConfig>, TlsError> {
+    pub(crate) fn certify(&self, names: Vec<String>, http2: bool) -> Result<Arc<ServerConfig>, TlsError> {
         let mut leaf = CertificateParams::new(names)?;
         leaf.distinguished_name.push(DnType::CommonName, "regrant mock provider");
         leaf.use_authority_key_identifier_extension = true;
@@ -61,7 +61,8 @@ impl Authority {
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()
             .with_single_cert(vec![certificate.der().clone()], key)?;
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let spoken: &[&[u8]] = if http2 { &[b"h2", b"http/1.1"] } else { &[b"http/1.1"] };
+        config.alpn_protocols = spoken.iter().map(|name| name.to_vec()).collect();
         Ok(Arc::new(config))
     }
 }

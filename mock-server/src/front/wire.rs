@@ -49,6 +49,22 @@ impl Wire {
         }
     }
 
+    /// Whether TLS agreed on HTTP/2; `None`: there is no TLS.
+    pub(super) fn agreed(&self) -> Option<bool> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Tls(tls) => Some(tls.get_ref().1.alpn_protocol() == Some(b"h2")),
+        }
+    }
+
+    /// The socket underneath.
+    pub(super) fn socket(&self) -> &TcpStream {
+        match self {
+            Self::Plain(tcp) => tcp,
+            Self::Tls(tls) => tls.get_ref().0,
+        }
+    }
+
     /// Says that no more comes.
     pub(crate) async fn finish(&mut self) -> io::Result<()> {
         match self {
@@ -59,11 +75,7 @@ impl Wire {
 
     /// Ends the connection with RST.
     pub(super) fn reset(self) {
-        let tcp = match &self {
-            Self::Plain(tcp) => tcp,
-            Self::Tls(tls) => tls.get_ref().0,
-        };
         // If the option cannot be set, closing is the next best thing.
-        let _set = tcp.set_zero_linger();
+        let _set = self.socket().set_zero_linger();
     }
 }

@@ -66,7 +66,7 @@ impl Proxy {
         most: usize,
         patience: Duration,
     ) -> Result<Self, TlsError> {
-        let certified = hosts.iter().map(|host| Ok((host.name, authority.certify(vec![host.name.to_owned()])?)));
+        let certified = hosts.iter().map(|host| Ok((host.name, authority.certify(vec![host.name.to_owned()], shared.http2)?)));
         let certified = certified.collect::<Result<_, TlsError>>()?;
         Ok(Self(Arc::new(Inner { shared, hosts, certified, room: Semaphore::new(most), patience })))
     }

@@ -6,5 +6,6 @@ mod support;
 mod api;
 mod faults;
 mod flow;
+mod http2;
 mod intercept;
 mod management;
