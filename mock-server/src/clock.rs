@@ -42,6 +42,16 @@ impl Clock {
         // The closure never declines, so there is no error to see.
         let _moved = self.ahead.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |ahead| Some(ahead.saturating_add(by)));
     }
+
+    /// How far ahead of the host's clock it was moved.
+    pub(crate) fn ahead(&self) -> Duration {
+        Duration::from_millis(self.ahead.load(Ordering::SeqCst))
+    }
+
+    /// Goes back to the host's time.
+    pub(crate) fn reset(&self) {
+        self.ahead.store(0, Ordering::SeqCst);
+    }
 }
 
 fn millis(span: Duration) -> u64 {

@@ -11,6 +11,7 @@ use crate::{
     ConsentMode, TokenShape,
     fault::{Fate, Rule, RuleGuard, RuleId},
     journal::{At, Entry, What},
+    lineage::{self, Lineage},
     state::{Shared, State},
     vault::Canary,
 };
@@ -92,10 +93,12 @@ pub enum Action {
     },
     /// The policy was changed.
     PolicyChanged,
+    /// All was forgotten but the clients; earlier lines are gone.
+    Reset,
 }
 
 /// A handle on a running provider. Cheap to clone. Every change is in the journal before the call returns.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Control {
     pub(crate) shared: std::sync::Arc<Shared>,
 }
@@ -258,10 +261,23 @@ impl Control {
         self.shared.state().authority.grants()
     }
 
-    /// The journal so far.
+    /// Which token of a grant was made from which, and who asked in vain; `None`: there never was such a grant.
+    #[must_use]
+    pub fn lineage(&self, grant: GrantId) -> Option<Lineage> {
+        let found = self.shared.state().authority.grants().into_iter().find(|known| known.id == grant)?;
+        Some(lineage::read(&found, &self.journal()))
+    }
+
+    /// The journal so far, as much of it as is kept.
     #[must_use]
     pub fn journal(&self) -> Vec<Entry> {
         self.shared.journal.entries()
+    }
+
+    /// The number of the newest line of the journal; 0 before the first.
+    #[must_use]
+    pub fn last_entry(&self) -> u64 {
+        self.shared.journal.last()
     }
 
     /// Every entry from now on (and, first, those so far). The channel is unbounded; drop it to unsubscribe.

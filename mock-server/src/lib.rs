@@ -9,13 +9,17 @@ pub mod fault;
 mod front;
 pub mod intercept;
 pub mod journal;
+pub mod lineage;
 mod management;
 mod mint;
 mod provider;
+mod reset;
 mod state;
+mod tenants;
 pub mod vault;
 
 pub use control::Control;
 pub use mint::TokenShape;
 pub use provider::{ApiReply, ClientConfig, ConsentMode, Provider, ProviderConfig, StartError, Urls};
 pub use regrant_authority as authority;
+pub use tenants::{Tenant, TenantError};

@@ -1,15 +1,18 @@
 //! Starting and stopping the mock provider.
 
-use std::{net::SocketAddr, sync::Arc, time::Instant};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Instant};
 
 use regrant_authority::Policy;
+use tokio::{runtime::Handle, task::JoinHandle};
 
 use crate::{
-    Control,
+    Control, Tenant, TenantError,
     front::{self, Authority, Listener},
     intercept::{self, Hosts, Interception, Proxy},
+    journal::{JournalFile, Keep},
     management,
     state::Shared,
+    tenants::Origin,
 };
 
 /// How the provider is set up.
@@ -17,8 +20,10 @@ use crate::{
 pub struct ProviderConfig {
     /// Where the subject's listener binds; port 0 for any. Beyond loopback only together with `reachable_as`.
     pub listen: SocketAddr,
-    /// Where the management listener binds, on loopback; `None`: there is none.
+    /// Where the management listener binds; `None`: there is none. Beyond loopback only together with `management_token`.
     pub management: Option<SocketAddr>,
+    /// What whoever manages must send as a Bearer token; `None`: nothing.
+    pub management_token: Option<String>,
     /// The host written into the URLs handed over, when it differs from the address bound.
     pub reachable_as: Option<String>,
     /// Serve TLS under a CA made for this run.
@@ -40,6 +45,14 @@ pub struct ProviderConfig {
     pub consent: ConsentMode,
     /// Overrides and additions to the resource API.
     pub replies: Vec<ApiReply>,
+    /// How many tenants there may be besides the default one; 0: paths below `/t` are like any other.
+    pub tenants: usize,
+    /// Watch when the subject has read each reply, which takes some system calls for each; else only what follows tells.
+    pub receipts: bool,
+    /// How much of each journal is kept in memory.
+    pub journal: Keep,
+    /// Where all journals are written to as well, a line of JSON per event.
+    pub journal_file: Option<PathBuf>,
 }
 
 impl ProviderConfig {
@@ -49,6 +62,7 @@ impl ProviderConfig {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             management: None,
+            management_token: None,
             reachable_as: None,
             tls: false,
             intercept: None,
@@ -59,6 +73,10 @@ impl ProviderConfig {
             policy: Policy::default(),
             consent: ConsentMode::Auto,
             replies: Vec::new(),
+            tenants: 64,
+            receipts: true,
+            journal: Keep::All,
+            journal_file: None,
         }
     }
 }
@@ -139,20 +157,44 @@ pub enum StartError {
     /// A host to intercept that is none of Pleo's.
     #[error("{0}")]
     UnknownHost(String),
+    /// A management listener beyond loopback that anybody could use.
+    #[error("{0} is not a loopback address, and without a token anybody could manage there")]
+    Unguarded(SocketAddr),
     /// No certificate could be made.
     #[error("cannot make a certificate: {0}")]
     Certificate(String),
+    /// The journal cannot be written.
+    #[error("cannot write the journal to {}: {source}", path.display())]
+    JournalFile {
+        /// Where to.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
 }
 
 /// A running provider. Dropping it stops all listeners and ends every connection.
 pub struct Provider {
     control: Control,
-    urls: Urls,
     client: (String, Option<String>),
     authority: Option<Arc<Authority>>,
     front: Listener,
     proxy: Option<Listener>,
     management: Option<Listener>,
+    recorder: Option<JoinHandle<()>>,
+    _tenants: Closing,
+}
+
+/// Closes the tenants' ports when the provider is dropped, though a [`Control`] may live on.
+struct Closing(Arc<Shared>);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        if let Some(tenants) = &self.0.tenants {
+            drop(tenants.close());
+        }
+        self.0.journal.close();
+    }
 }
 
 impl Provider {
@@ -161,33 +203,42 @@ impl Provider {
     /// # Errors
     /// As [`StartError`] says.
     pub async fn start(config: ProviderConfig) -> Result<Self, StartError> {
-        check_loopback(&config)?;
+        check_address(config.listen, &config)?;
+        check_management(&config)?;
+        check_proxy(&config)?;
         let authority = if config.tls || config.intercept.is_some() { Some(Arc::new(Authority::new()?)) } else { None };
         let tls = match authority.as_ref().filter(|_| config.tls) {
             Some(authority) => Some(authority.certify(front::own_names(config.listen, config.reachable_as.as_deref()), config.http2)?),
             None => None,
         };
+        let file = config.journal_file.as_ref().map(|path| {
+            let failed = |source| StartError::JournalFile { path: path.clone(), source };
+            JournalFile::open(path).map(Arc::new).map_err(failed)
+        });
+        let file = file.transpose()?;
         let (listener, bound) = front::bind(config.listen).await?;
-        let shared = Arc::new(Shared::new(&config));
-        let control = Control { shared: shared.clone() };
         let managed = match config.management {
             None => None,
             Some(address) => Some(front::bind(address).await?),
         };
-        let proxied = match (&config.intercept, &authority) {
+        let proxy = match (&config.intercept, &authority) {
             (Some(intercept), Some(authority)) => {
                 let hosts = Hosts::new(&intercept.hosts).map_err(|unknown| StartError::UnknownHost(unknown.to_string()))?;
-                let proxy = Proxy::new(shared.clone(), authority, hosts)?;
-                Some((proxy, front::bind(intercept.listen).await?))
+                Some((Proxy::new(authority, hosts, config.http2)?, front::bind(intercept.listen).await?))
             }
             (None, _) | (Some(_), None) => None,
         };
         let mut urls = urls(&config, bound, managed.as_ref().map(|(_, bound)| format!("http://{bound}")));
-        urls.proxy = proxied.as_ref().map(|(_, (_, bound))| format!("http://{bound}"));
-        let management = managed.map(|(listener, _)| management::serve(control.clone(), &urls, listener));
+        urls.proxy = proxy.as_ref().map(|(_, (_, bound))| format!("http://{bound}"));
+        let runtime = Handle::current();
+        let origin = Origin { config, urls, tls: tls.clone(), file, founders: Vec::new(), runtime };
+        let shared = Arc::new(Shared::first(origin));
+        let recorder = shared.tenants.as_ref().and_then(|tenants| tenants.origin().record(&shared));
+        let control = Control { shared: shared.clone() };
+        let management = managed.map(|(listener, _)| management::serve(control.clone(), listener));
         let front = Listener::serve(shared.clone(), listener, tls);
-        let proxy = proxied.map(|(proxy, (listener, _))| proxy.serve(listener));
-        Ok(Self { client: shared.first_client(), control, urls, authority, front, proxy, management })
+        let proxy = proxy.map(|(proxy, (listener, _))| proxy.serve(shared.clone(), listener));
+        Ok(Self { client: shared.first_client(), control, authority, front, proxy, management, recorder, _tenants: Closing(shared) })
     }
 
     /// What the user and the owner can do.
@@ -199,7 +250,7 @@ impl Provider {
     /// Where it is reached.
     #[must_use]
     pub fn urls(&self) -> &Urls {
-        &self.urls
+        &self.control.shared.urls
     }
 
     /// Id and secret of the first client (secret `None` if public).
@@ -220,26 +271,52 @@ impl Provider {
         self.authority.as_ref().map(|authority| intercept::trust_store(authority.der()))
     }
 
-    /// Stops all listeners, ends every connection, and waits until that is done.
+    /// The tenant of that name, made if it is not there yet.
+    ///
+    /// # Errors
+    /// As [`TenantError`] says.
+    pub fn tenant(&self, name: &str) -> Result<Tenant, TenantError> {
+        match &self.control.shared.tenants {
+            Some(tenants) => tenants.enter(name).map(|(shared, _)| shared.into()),
+            None => Err(TenantError::Full(0)),
+        }
+    }
+
+    /// Stops all listeners, ends every connection, and waits until that is done and written down.
     pub async fn stop(self) {
         self.front.stop().await;
         if let Some(proxy) = self.proxy {
             proxy.stop().await;
         }
+        if let Some(tenants) = &self.control.shared.tenants {
+            tenants.close().end().await;
+        }
         if let Some(management) = self.management {
             management.stop().await;
+        }
+        self.control.shared.journal.close();
+        if let Some(recorder) = self.recorder {
+            // Only a panic could be in it, and that was told where it happened.
+            let _ended = recorder.await;
         }
     }
 }
 
-/// A host name for others is the leave to listen to others. Nobody else manages, ever.
-fn check_loopback(config: &ProviderConfig) -> Result<(), StartError> {
-    let open = (!config.listen.ip().is_loopback() && config.reachable_as.is_none()).then_some(config.listen);
-    let inner = [config.management, config.intercept.as_ref().map(|intercept| intercept.listen)];
-    match open.or(inner.into_iter().flatten().find(|address| !address.ip().is_loopback())) {
-        Some(address) => Err(StartError::NotLoopback(address)),
-        None => Ok(()),
-    }
+/// A host name for others is the leave to listen to others.
+pub(crate) fn check_address(listen: SocketAddr, config: &ProviderConfig) -> Result<(), StartError> {
+    if listen.ip().is_loopback() || config.reachable_as.is_some() { Ok(()) } else { Err(StartError::NotLoopback(listen)) }
+}
+
+/// Nobody manages from elsewhere without a token.
+fn check_management(config: &ProviderConfig) -> Result<(), StartError> {
+    let open = config.management.filter(|address| !address.ip().is_loopback() && config.management_token.is_none());
+    open.map_or(Ok(()), |address| Err(StartError::Unguarded(address)))
+}
+
+/// Nobody intercepts from elsewhere, ever.
+fn check_proxy(config: &ProviderConfig) -> Result<(), StartError> {
+    let open = config.intercept.as_ref().map(|intercept| intercept.listen).filter(|address| !address.ip().is_loopback());
+    open.map_or(Ok(()), |address| Err(StartError::NotLoopback(address)))
 }
 
 impl From<front::TlsError> for StartError {
@@ -248,7 +325,7 @@ impl From<front::TlsError> for StartError {
     }
 }
 
-fn urls(config: &ProviderConfig, bound: SocketAddr, management: Option<String>) -> Urls {
+pub(crate) fn urls(config: &ProviderConfig, bound: SocketAddr, management: Option<String>) -> Urls {
     let scheme = if config.tls { "https" } else { "http" };
     let host = match &config.reachable_as {
         Some(host) if host.contains(':') && !host.starts_with('[') => format!("[{host}]"),

@@ -9,25 +9,31 @@ use indexmap::IndexMap;
 use regrant_authority::{Authority, Client, Consent, Kind, Secret};
 
 use crate::{
-    ApiReply, ClientConfig, ConsentMode, ProviderConfig,
+    ApiReply, ClientConfig, ConsentMode, ProviderConfig, Urls,
     clock::Clock,
     fault::{Gates, Moment, RuleCount, Rules},
     front::Store,
     journal::{Journal, What},
     mint::{Minting, Source},
+    tenants::{self, Origin, Tenants},
     vault::{Canary, Vault},
 };
 
-/// One running provider. Locks are taken in the order state, gates, journal.
+/// One tenant of a running provider. Locks are taken in the order state, gates, journal.
 #[derive(Debug)]
 pub(crate) struct Shared {
+    pub(crate) name: String,
+    /// Where it is reached on the provider's port.
+    pub(crate) urls: Urls,
+    /// The other tenants; only the default tenant knows of them.
+    pub(crate) tenants: Option<Tenants>,
+    /// What it was set up with.
+    pub(crate) config: ProviderConfig,
     pub(crate) clock: Arc<Clock>,
     pub(crate) journal: Arc<Journal>,
     pub(crate) gates: Gates,
     pub(crate) replies: Vec<ApiReply>,
     pub(crate) seed: u64,
-    /// HTTP/2 is spoken too.
-    pub(crate) http2: bool,
     /// Asked at every point of every request's way.
     pub(crate) rule_count: RuleCount,
     open: AtomicUsize,
@@ -51,45 +57,87 @@ pub(crate) struct State {
     pub(crate) clients: Vec<String>,
 }
 
+/// A client that was registered at the start. Every tenant has the same.
+#[derive(Debug, Clone)]
+pub(crate) struct Founder {
+    /// With id and secret, once it is registered.
+    config: ClientConfig,
+    /// Its secret is a canary.
+    minted: bool,
+    any_loopback_redirect: bool,
+}
+
 /// Counts a request as open until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Begun(Arc<Shared>);
 
 impl Shared {
-    pub(crate) fn new(config: &ProviderConfig) -> Self {
+    /// The default tenant, and what others are made from, their clients included.
+    pub(crate) fn first(mut origin: Origin) -> Self {
+        let mut shared = Self::empty(tenants::DEFAULT, origin.config.seed, origin.urls.clone(), &origin.config);
+        let open_to_all = [ClientConfig::default()];
+        let configured = if origin.config.clients.is_empty() { &open_to_all[..] } else { &origin.config.clients };
+        let any_loopback_redirect = origin.config.clients.is_empty();
+        let founders = configured.iter().map(|client| {
+            let minted = client.secret.is_none() && !client.public;
+            shared.register(Founder { config: client.clone(), minted, any_loopback_redirect })
+        });
+        origin.founders = founders.collect();
+        shared.tenants = Some(Tenants::new(origin));
+        shared
+    }
+
+    /// Another tenant.
+    pub(crate) fn tenant(name: &str, origin: &Origin) -> Self {
+        let (prefix, base) = (tenants::prefix(name), &origin.urls);
+        let below = |url: &str| url.strip_prefix(&base.api).map_or_else(String::new, |path| format!("{}{prefix}{path}", base.api));
+        let urls = Urls {
+            authorize: below(&base.authorize),
+            token: below(&base.token),
+            introspect: below(&base.introspect),
+            api: below(&base.api),
+            management: base.management.as_ref().map(|base| format!("{base}/v1/tenants/{name}")),
+            // It answers for the default tenant alone.
+            proxy: None,
+        };
+        let shared = Self::empty(name, tenants::seed(origin.config.seed, name), urls, &origin.config);
+        for founder in &origin.founders {
+            shared.register(founder.clone());
+        }
+        shared
+    }
+
+    fn empty(name: &str, seed: u64, urls: Urls, config: &ProviderConfig) -> Self {
         let clock = Arc::new(Clock::new(config.epoch));
-        let journal = Arc::new(Journal::new(clock.clone()));
-        let mut source = Source::new(config.seed);
+        let journal = Arc::new(Journal::new(clock.clone(), config.journal));
+        let mut source = Source::new(seed);
         let store = Store::new(&mut source);
         let state = State {
             authority: Authority::new(config.policy.clone()),
             vault: Vault::default(),
             source,
-            rules: Rules::new(config.seed),
+            rules: Rules::new(seed),
             consent: config.consent,
             store,
             company: 0,
             tickets: IndexMap::new(),
             clients: Vec::new(),
         };
-        let gates = Gates::new(journal.clone(), config.seed);
-        let shared = Self {
+        let gates = Gates::new(journal.clone(), seed);
+        Self {
+            name: name.to_owned(),
+            urls,
+            tenants: None,
+            config: config.clone(),
             clock,
             journal,
             gates,
             replies: config.replies.clone(),
-            seed: config.seed,
-            http2: config.http2,
+            seed,
             rule_count: state.rules.count(),
             open: AtomicUsize::new(0),
             state: Mutex::new(state),
-        };
-        let open_to_all = [ClientConfig::default()];
-        let configured = if config.clients.is_empty() { &open_to_all[..] } else { &config.clients };
-        for client in configured {
-            shared.register(client, config.clients.is_empty());
         }
-        shared
     }
 
     /// The state, locked. Never held across an await.
@@ -135,24 +183,26 @@ impl Shared {
         Begun(self.clone())
     }
 
-    fn register(&self, config: &ClientConfig, any_loopback_redirect: bool) {
+    /// Registers a client, and gives it back with the id and the secret that it has now.
+    fn register(&self, mut founder: Founder) -> Founder {
         let mut state = self.state();
-        let id = config.id.clone().unwrap_or_else(|| state.source.uuid());
-        let secret = match &config.secret {
-            _ if config.public => None,
-            Some(fixed) => Some(fixed.clone()),
-            None => Some(state.secret(&self.journal).value),
-        };
+        let id = founder.config.id.get_or_insert_with(|| state.source.uuid()).clone();
+        if founder.minted {
+            let value = founder.config.secret.get_or_insert_with(|| state.source.secret(Kind::Secret)).clone();
+            state.name_secret(&self.journal, value);
+        }
+        let secret = founder.config.secret.clone().filter(|_| !founder.config.public);
         let from = regrant_authority::Time::default();
         state.authority.register(Client {
             id: id.clone(),
             secrets: secret.into_iter().map(|value| Secret { value, from, until: None }).collect(),
-            redirect_uris: config.redirect_uris.clone(),
-            any_loopback_redirect,
-            scopes: config.scopes.clone(),
-            pkce_exempt: config.pkce_exempt,
+            redirect_uris: founder.config.redirect_uris.clone(),
+            any_loopback_redirect: founder.any_loopback_redirect,
+            scopes: founder.config.scopes.clone(),
+            pkce_exempt: founder.config.pkce_exempt,
         });
         state.clients.push(id);
+        founder
     }
 }
 
@@ -160,6 +210,10 @@ impl State {
     /// A new client secret, named and told to the journal.
     pub(crate) fn secret(&mut self, journal: &Journal) -> Canary {
         let value = self.source.secret(Kind::Secret);
+        self.name_secret(journal, value)
+    }
+
+    fn name_secret(&mut self, journal: &Journal, value: String) -> Canary {
         let canary = self.vault.enter(Kind::Secret, None, value).clone();
         journal.push(What::Minted { name: canary.name.clone() });
         canary

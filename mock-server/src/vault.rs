@@ -23,6 +23,8 @@ pub struct Vault {
     all: Vec<Canary>,
     by_value: HashMap<String, usize>,
     counts: HashMap<Kind, u32>,
+    /// Secrets before this one belong to grants that were forgotten.
+    since: usize,
 }
 
 impl Vault {
@@ -46,6 +48,18 @@ impl Vault {
     #[must_use]
     pub fn find(&self, value: &str) -> Option<&Canary> {
         self.by_value.get(value).map(|&i| &self.all[i])
+    }
+
+    /// Forgets which grants the secrets belong to, not the secrets: they are known by name wherever they turn up.
+    pub fn forget_grants(&mut self) {
+        self.all.iter_mut().for_each(|canary| canary.grant = None);
+        self.since = self.all.len();
+    }
+
+    /// Those that came into being since the grants were last forgotten, and the client secrets.
+    pub fn current(&self) -> impl Iterator<Item = &Canary> {
+        let is_current = |(i, canary): &(usize, &Canary)| *i >= self.since || canary.kind == Kind::Secret;
+        self.all.iter().enumerate().filter(is_current).map(|(_, canary)| canary)
     }
 
     /// All of them, oldest first.

@@ -33,6 +33,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("mock-server", &["regrant-authority"]),
     ("harness", &["regrant-authority", "regrant-mock-server"]),
     ("tests", &["regrant", "regrant-authority", "regrant-mock-server"]),
+    ("bench", &["regrant-authority", "regrant-mock-server"]),
     ("xtask", &[]),
 ];
 
@@ -191,7 +192,7 @@ fn dependencies(manifest: &Path) -> BTreeSet<String> {
 }
 
 fn all_sources() -> Vec<PathBuf> {
-    ["harness", "mock-server", "tests", "xtask"].iter().flat_map(|folder| sources(&root().join(folder))).collect()
+    ["bench", "harness", "mock-server", "tests", "xtask"].iter().flat_map(|folder| sources(&root().join(folder))).collect()
 }
 
 /// All `.rs` files below a folder; files that hold only tests are left to themselves.

@@ -1,6 +1,7 @@
 //! The project's own chores.
 //!
 //! - `cargo xtask test`: all gates and all tests, with what they need installed first; the last line is `N passed, N failed`.
+//! - `cargo xtask bench`: the mock provider beside bare hyper and its peers, measured; `--help` tells the rest.
 //! - `cargo xtask features`: writes the Examples tables of `features/` anew from `scenarios/`.
 
 mod part;
@@ -14,8 +15,10 @@ fn main() -> ExitCode {
     match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["test"] => parts::test(),
         ["features"] => parts::features(),
+        ["bench", ..] => parts::bench(&words[1..]),
         _ => {
             println!("cargo xtask test      fmt, clippy, all tests, rustdoc; installs what the examples need");
+            println!("cargo xtask bench     measures the mock provider beside bare hyper and its peers; --quick, --help");
             println!("cargo xtask features  writes the Examples tables of features/ anew from scenarios/");
             ExitCode::from(2)
         }

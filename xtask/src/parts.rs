@@ -39,6 +39,20 @@ pub(crate) fn features() -> ExitCode {
     if part.outcome == Outcome::Done { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
+/// `cargo xtask bench`. Built apart, so that neither gets what only the other asks of a shared dependency.
+pub(crate) fn bench(words: &[String]) -> ExitCode {
+    let programs = ["regrant", "regrant-bench"];
+    if programs.iter().any(|package| !succeeds(&mut cargo(["build", "--release", "--package", package]))) {
+        return ExitCode::FAILURE;
+    }
+    let run = ["run", "--quiet", "--release", "--package", "regrant-bench", "--"].map(str::to_owned);
+    if succeeds(&mut cargo(run.iter().chain(words))) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn succeeds(command: &mut std::process::Command) -> bool {
+    command.status().is_ok_and(|status| status.success())
+}
+
 /// Generated files (snapshots, the Examples tables) are held by tests: one that is not up to date must fail, and never be rewritten.
 fn tests() -> std::process::Command {
     let mut tests = cargo(["test", "--workspace", "--no-fail-fast"]);

@@ -2,7 +2,7 @@
 
 use regrant_mock_server::fault::scenario::Status;
 
-use super::{Finding, Level::*, Requirement, Severity::*, shared::*, stop};
+use super::{Finding, Level::*, Requirement, Scope, Severity::*, shared::*, stop};
 use crate::{
     evidence::{Reply, What},
     judge::{Death, Ended, Exchange, Mark, View, control},
@@ -24,6 +24,7 @@ pub(super) const ALL: &[Requirement] = &[
         undecided: "The refusal never came about or was never read; or the status says nothing, and the trigger was answered fewer than twice after it or caused no API call before it or after the reconnection.",
         remedy: "Read the `error` member of the token endpoint's answer, not its text or status alone, and treat invalid_grant as final in one place.",
         declarable: false,
+        scope: Scope::Connection,
         check: |view| detected(view, |error| error == "invalid_grant"),
     },
     Requirement {
@@ -37,6 +38,7 @@ pub(super) const ALL: &[Requirement] = &[
         undecided: "The refusal never came about or was never read; or the status says nothing, and the trigger was answered fewer than twice after it or caused no API call before it or after the reconnection.",
         remedy: "Make the list of final codes a list: invalid_grant, invalid_token, invalid_refresh_token, unauthorized_client; and do not look at the status.",
         declarable: false,
+        scope: Scope::Connection,
         check: |view| detected(view, |error| error == "invalid_token"),
     },
     Requirement {
@@ -50,6 +52,7 @@ pub(super) const ALL: &[Requirement] = &[
         undecided: "The API never answered 401, the refresh did not succeed, or the subject was not asked to work twice afterwards.",
         remedy: "On a 401 from the API, refresh once through the central component and repeat the request once; give up only if that refresh is refused.",
         declarable: false,
+        scope: Scope::Connection,
         check: detect_04,
     },
     Requirement {
@@ -63,6 +66,7 @@ pub(super) const ALL: &[Requirement] = &[
         undecided: "No refresh followed the API's refusal; else as for DETECT-01.",
         remedy: "Let both paths, the clock and the 401, go through the same function, which ends the connection when the refresh is refused.",
         declarable: false,
+        scope: Scope::Connection,
         check: detect_07,
     },
 ];

@@ -5,7 +5,7 @@ mod words;
 use regex::Regex;
 
 use self::words::{AGAIN, ENDED, Line, REASON, STARTED};
-use super::{Finding, Level::*, Requirement, Severity::*, shared::*};
+use super::{Finding, Level::*, Requirement, Scope, Severity::*, shared::*};
 use crate::{
     evidence::What,
     judge::{Death, Ended, Mark, View},
@@ -27,6 +27,7 @@ pub(super) const ALL: &[Requirement] = &[
         undecided: "No log line was ever seen; or there were new lines that cannot be understood (another language, or codes).",
         remedy: "Log one line at the place where the refusal is handled: what failed, the OAuth error code, which connection; never the token.",
         declarable: false,
+        scope: Scope::Connection,
         check: |view| logged(view, &FAILURE),
     },
     Requirement {
@@ -40,6 +41,7 @@ pub(super) const ALL: &[Requirement] = &[
         undecided: "No log line was ever seen; or there were new lines that cannot be understood (another language, or codes).",
         remedy: "Log the change of state: connection so-and-so is now unauthenticated, because its authorisation expired or was revoked.",
         declarable: false,
+        scope: Scope::Connection,
         check: |view| logged(view, &DETECTION),
     },
     Requirement {
@@ -53,6 +55,7 @@ pub(super) const ALL: &[Requirement] = &[
         undecided: "No log line was ever seen; or there were new lines that cannot be understood (another language, or codes).",
         remedy: "Log when the user is asked to reconnect and when the flow is started. One line may serve all three.",
         declarable: false,
+        scope: Scope::Connection,
         check: |view| logged(view, &REAUTHENTICATION),
     },
 ];

@@ -2,7 +2,7 @@
 
 use regrant_mock_server::fault::scenario::Status;
 
-use super::{Finding, Level::*, Requirement, Severity::*, Verdict, shared::*};
+use super::{Finding, Level::*, Requirement, Scope, Severity::*, Verdict, shared::*};
 use crate::judge::{Death, Ended, Mark, View, control};
 
 /// The group.
@@ -18,6 +18,7 @@ pub(super) const ALL: &[Requirement] = &[
         undecided: "No `[status]`; or it never read connected; or its answer matches none of the manifest's patterns.",
         remedy: "Keep the state as a fact of its own, written when a refresh is refused; never derive it from the presence of a token.",
         declarable: false,
+        scope: Scope::Connection,
         check: mark_01,
     },
     Requirement {
@@ -31,6 +32,7 @@ pub(super) const ALL: &[Requirement] = &[
         undecided: "No `[status]`, no restart, the trigger was not answered twice after it, or nothing shows that the subject was still alive.",
         remedy: "Store the mark in the same row as the connection.",
         declarable: true,
+        scope: Scope::Connection,
         check: mark_02,
     },
     Requirement {
@@ -44,6 +46,7 @@ pub(super) const ALL: &[Requirement] = &[
         undecided: "No `[status]`, the mark was never seen, or the user's reconnection did not succeed on the wire.",
         remedy: "Clear the mark in the transaction that stores the new pair.",
         declarable: true,
+        scope: Scope::Connection,
         check: mark_03,
     },
 ];

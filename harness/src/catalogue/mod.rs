@@ -22,7 +22,7 @@ mod stop;
 mod work;
 
 pub use finding::{Finding, Verdict};
-pub use requirement::{Level, Requirement, Severity};
+pub use requirement::{Level, Requirement, Scope, Severity};
 
 /// The groups, in the order of the register.
 const GROUPS: &[&[Requirement]] = &[

@@ -1,6 +1,6 @@
 //! PROMPT: what the user is shown. A prompt is what differs from the page of a connected subject.
 
-use super::{Finding, Level::*, Requirement, Severity::*, shared::*};
+use super::{Finding, Level::*, Requirement, Scope, Severity::*, shared::*};
 use crate::{
     evidence::{PageSeen, Says, What},
     judge::{ConnectBy, Death, Ended, Mark, View},
@@ -19,6 +19,7 @@ pub(super) const ALL: &[Requirement] = &[
         undecided: "No `[prompt]`, or the page does not differ from that of a connected subject: a permanent link proves nothing.",
         remedy: "When the connection is marked, show a notice with a link to the route that starts the authorisation flow.",
         declarable: false,
+        scope: Scope::Connection,
         check: prompt_01,
     },
     Requirement {
@@ -35,6 +36,7 @@ pub(super) const ALL: &[Requirement] = &[
         undecided: "No `[prompt]`; the page does not differ; or the words were not recognised and the manifest does not give them.",
         remedy: "Say what happened and what to do, next to the link.",
         declarable: true,
+        scope: Scope::Connection,
         check: prompt_02,
     },
     Requirement {
@@ -51,6 +53,7 @@ pub(super) const ALL: &[Requirement] = &[
         undecided: "No `[prompt]`; the fault was answered fewer than twice; or the same page showed no prompt when one was due.",
         remedy: "Prompt from the mark, and set the mark only for a definitive refusal.",
         declarable: true,
+        scope: Scope::Connection,
         check: prompt_03,
     },
 ];

@@ -1,6 +1,6 @@
 //! PURGE: what must be gone once the grant is finished.
 
-use super::{Finding, Level::*, Requirement, Severity::*, shared::*, stop};
+use super::{Finding, Level::*, Requirement, Scope, Severity::*, shared::*, stop};
 use crate::{
     evidence::{CanaryForm, Found, Place, What},
     judge::{Death, Ended, Mark, View, control},
@@ -19,6 +19,7 @@ pub(super) const ALL: &[Requirement] = &[
         undecided: "The subject was not restarted while the connection was dead; or the trigger caused no API call before the refusal, was answered fewer than twice after it, or caused none again after the reconnection.",
         remedy: "Remove both tokens in one transaction; also from caches, default headers and clients that were built with them.",
         declarable: false,
+        scope: Scope::Connection,
         check: purge_01,
     },
     Requirement {
@@ -35,6 +36,7 @@ pub(super) const ALL: &[Requirement] = &[
         undecided: "As for PURGE-01; or the token came again within one burst, as for STOP-02.",
         remedy: "Delete the token from every store in the step that records the refusal, before answering anybody.",
         declarable: false,
+        scope: Scope::Connection,
         check: purge_02,
     },
     Requirement {
@@ -48,6 +50,7 @@ pub(super) const ALL: &[Requirement] = &[
         undecided: "The token was not found while it was alive (the store is elsewhere or encrypted), or a place could not be read any more.",
         remedy: "Overwrite or delete the value wherever it was written, backups and temporary files included; with SQLite set secure_delete.",
         declarable: false,
+        scope: Scope::Connection,
         check: |view| gone(view, |death| Some(death.refresh.clone())),
     },
     Requirement {
@@ -61,6 +64,7 @@ pub(super) const ALL: &[Requirement] = &[
         undecided: "The token was not found while it was alive: the store is elsewhere or encrypted, or it is kept in memory only.",
         remedy: "Delete the pair, not half of it.",
         declarable: false,
+        scope: Scope::Connection,
         check: |view| gone(view, |death| death.access.clone()),
     },
 ];

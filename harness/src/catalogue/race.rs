@@ -1,6 +1,6 @@
 //! RACE: what happens at the same time.
 
-use super::{Finding, Level::*, Requirement, Severity::*, shared::*, work};
+use super::{Finding, Level::*, Requirement, Scope, Severity::*, shared::*, work};
 use crate::{
     evidence::{Outcome, What},
     judge::{Exchange, Mark, View},
@@ -19,6 +19,7 @@ pub(super) const ALL: &[Requirement] = &[
         undecided: "No refresh was held, or fewer than three triggers were delivered meanwhile.",
         remedy: "Put the refresh behind one lock or one shared future per connection, and read the store again once the lock is yours.",
         declarable: true,
+        scope: Scope::Connection,
         check: race_01,
     },
     Requirement {
@@ -32,6 +33,7 @@ pub(super) const ALL: &[Requirement] = &[
         undecided: "No refresh was held, fewer than three triggers were delivered meanwhile, or the subject was asked fewer than twice afterwards.",
         remedy: "After waiting, take the token from the store and do the work; never fail a caller because somebody else was refreshing.",
         declarable: true,
+        scope: Scope::Connection,
         check: race_03,
     },
 ];

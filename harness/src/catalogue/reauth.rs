@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use regrant_mock_server::journal::Endpoint;
 
-use super::{Finding, Level::*, Requirement, Severity::*, Verdict, shared::*};
+use super::{Finding, Level::*, Requirement, Scope, Severity::*, Verdict, shared::*};
 use crate::{
     evidence::{Authorized, What},
     judge::{Callback, Death, Ended, Exchange, Mark, View, control},
@@ -23,6 +23,7 @@ pub(super) const ALL: &[Requirement] = &[
         undecided: "The user's browser was never sent to the authorise endpoint again.",
         remedy: "Use one function for connecting and reconnecting.",
         declarable: false,
+        scope: Scope::Connection,
         check: reauth_01,
     },
     Requirement {
@@ -36,6 +37,7 @@ pub(super) const ALL: &[Requirement] = &[
         undecided: "There was no authorise request after the refusal.",
         remedy: "Keep the scopes in one constant.",
         declarable: true,
+        scope: Scope::Connection,
         check: reauth_02,
     },
     Requirement {
@@ -53,6 +55,7 @@ pub(super) const ALL: &[Requirement] = &[
         undecided: "There were fewer than five attempts.",
         remedy: "Draw both from the system's random source at each attempt.",
         declarable: true,
+        scope: Scope::Connection,
         check: reauth_03,
     },
     Requirement {
@@ -66,6 +69,7 @@ pub(super) const ALL: &[Requirement] = &[
         undecided: "No callback was delivered, or one was not answered or came after a forged one.",
         remedy: "Exchange in the callback handler only, after taking the login out of the store.",
         declarable: false,
+        scope: Scope::Connection,
         check: reauth_04,
     },
     Requirement {
@@ -82,6 +86,7 @@ pub(super) const ALL: &[Requirement] = &[
         undecided: "The genuine callback of the same login was not exchanged either.",
         remedy: "Refuse when nothing is stored for the state, before anything else.",
         declarable: false,
+        scope: Scope::Connection,
         check: reauth_05,
     },
     Requirement {
@@ -95,6 +100,7 @@ pub(super) const ALL: &[Requirement] = &[
         undecided: "The reconnection did not succeed, or no restart followed it, or the subject was not asked to work after either.",
         remedy: "Store first, then hand out from the store; never keep a client object that holds tokens.",
         declarable: false,
+        scope: Scope::Connection,
         check: reauth_08,
     },
 ];

@@ -3,7 +3,7 @@
 use super::{
     Finding,
     Level::*,
-    Requirement,
+    Requirement, Scope,
     Severity::*,
     shared::*,
     work::{self, Delivery, Ledger, Unit},
@@ -26,6 +26,7 @@ pub(super) const ALL: &[Requirement] = &[
         undecided: "The user's reconnection did not succeed on the wire, or the trigger was not answered twice after it.",
         remedy: "Let the queue look at the connection's state each time, instead of switching the queue off.",
         declarable: true,
+        scope: Scope::Connection,
         check: recover_01,
     },
     Requirement {
@@ -42,6 +43,7 @@ pub(super) const ALL: &[Requirement] = &[
         undecided: "Fewer than three units were accepted, none was delivered before the outage, an unanswered trigger leaves a unit unknown, or the subject was not asked twice to go on afterwards.",
         remedy: "Take work out of the queue after the provider's 2xx, not before.",
         declarable: false,
+        scope: Scope::Connection,
         check: recover_02,
     },
     Requirement {
@@ -55,6 +57,7 @@ pub(super) const ALL: &[Requirement] = &[
         undecided: "Fewer than three units were accepted, none was delivered before the outage, or the subject was not asked twice to go on afterwards.",
         remedy: "Record the delivery in the step that reads the 2xx.",
         declarable: true,
+        scope: Scope::Connection,
         check: recover_03,
     },
     Requirement {
@@ -68,6 +71,7 @@ pub(super) const ALL: &[Requirement] = &[
         undecided: "No `[settings]`, or it was not readable before the outage, or differed from reading to reading.",
         remedy: "Keep tokens and settings in different tables.",
         declarable: true,
+        scope: Scope::Connection,
         check: recover_04,
     },
     Requirement {
@@ -81,6 +85,7 @@ pub(super) const ALL: &[Requirement] = &[
         undecided: "No such unit, or the subject was not asked twice to work again after the reconnection.",
         remedy: "Keep the cursor with the settings, not with the tokens; move it only over what was stored.",
         declarable: true,
+        scope: Scope::Connection,
         check: recover_05,
     },
     Requirement {
@@ -94,6 +99,7 @@ pub(super) const ALL: &[Requirement] = &[
         undecided: "Fewer than two verbs were answered after it, or a single one was not.",
         remedy: "Catch at the boundary of each unit of work; put time limits on locks and requests.",
         declarable: false,
+        scope: Scope::Connection,
         check: recover_08,
     },
 ];

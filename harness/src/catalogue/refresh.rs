@@ -2,7 +2,7 @@
 
 use regrant_mock_server::journal::{AuthStyle, Carried};
 
-use super::{Finding, Level::*, Requirement, Severity::*, shared::*};
+use super::{Finding, Level::*, Requirement, Scope, Severity::*, shared::*};
 use crate::{
     evidence::What,
     judge::{Exchange, Mark, View, control},
@@ -21,6 +21,7 @@ pub(super) const ALL: &[Requirement] = &[
         undecided: "No refresh was seen.",
         remedy: "Leave the request to an OAuth library, and choose one client authentication method explicitly.",
         declarable: true,
+        scope: Scope::Connection,
         check: refresh_01,
     },
     Requirement {
@@ -34,6 +35,7 @@ pub(super) const ALL: &[Requirement] = &[
         undecided: "Fewer than two refreshes succeeded and were used.",
         remedy: "Write both members of the answer; treat the refresh token as changing every time.",
         declarable: true,
+        scope: Scope::Connection,
         check: refresh_02,
     },
     Requirement {
@@ -47,6 +49,7 @@ pub(super) const ALL: &[Requirement] = &[
         undecided: "The kill did not fall after a refresh whose token was in use, or no refresh was needed after the restart.",
         remedy: "Commit the pair to storage, in one transaction, before the first request uses it.",
         declarable: true,
+        scope: Scope::Connection,
         check: refresh_03,
     },
     Requirement {
@@ -60,6 +63,7 @@ pub(super) const ALL: &[Requirement] = &[
         undecided: "No API request carried a token.",
         remedy: "Set the header in the one place that sends requests.",
         declarable: true,
+        scope: Scope::Connection,
         check: refresh_08,
     },
 ];

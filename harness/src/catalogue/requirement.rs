@@ -29,6 +29,15 @@ pub enum Severity {
     Advice,
 }
 
+/// What a check looks at where a subject has several connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Each connection by itself, as if there were no other; the worst finding counts.
+    Connection,
+    /// All of them together.
+    Subject,
+}
+
 /// One line of the register, with its check.
 pub struct Requirement {
     /// Stable: `STOP-01`.
@@ -51,6 +60,8 @@ pub struct Requirement {
     pub remedy: &'static str,
     /// May be declared away in `[not_applicable]`.
     pub declarable: bool,
+    /// What it looks at where there are several connections.
+    pub scope: Scope,
     /// Judges one story.
     pub check: fn(&View<'_>) -> Finding,
 }

@@ -2,7 +2,7 @@
 
 use regrant_mock_server::fault::scenario::Status;
 
-use super::{Finding, Level::*, Requirement, Severity::*, shared::*};
+use super::{Finding, Level::*, Requirement, Scope, Severity::*, shared::*};
 use crate::{
     evidence::{CanaryForm, Outcome, Place, What},
     judge::{Exchange, Mark, View, control},
@@ -21,6 +21,7 @@ pub(super) const ALL: &[Requirement] = &[
         undecided: "The fault was met fewer than twice, the subject did not work again when the provider was back, or there is no `[status]`.",
         remedy: "Decide by the presence of an OAuth error in the answer: without one, keep everything and try again later.",
         declarable: true,
+        scope: Scope::Connection,
         check: retry_01,
     },
     Requirement {
@@ -34,6 +35,7 @@ pub(super) const ALL: &[Requirement] = &[
         undecided: "No fault was met; or the attempts may come from a timer that the manifest does not declare (`features.period`).",
         remedy: "Bound the attempts, double the pause, then leave the work in the queue for its next turn.",
         declarable: true,
+        scope: Scope::Connection,
         check: retry_02,
     },
     Requirement {
@@ -47,6 +49,7 @@ pub(super) const ALL: &[Requirement] = &[
         undecided: "No fault was met, or work was accepted fewer than twice afterwards.",
         remedy: "Do not latch a transient failure: the next piece of work tries again.",
         declarable: true,
+        scope: Scope::Connection,
         check: retry_04,
     },
 ];

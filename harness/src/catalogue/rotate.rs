@@ -1,6 +1,6 @@
 //! ROTATE: what the client's own credentials do to its connections.
 
-use super::{Finding, Level::*, Requirement, Severity::*, Verdict, detect, log, mark, purge, shared::*, stop};
+use super::{Finding, Level::*, Requirement, Scope, Severity::*, Verdict, detect, log, mark, purge, shared::*, stop};
 use crate::{
     evidence::What,
     judge::{Ended, View, control},
@@ -22,6 +22,7 @@ pub(super) const ALL: &[Requirement] = &[
         undecided: "invalid_client was never answered, the trigger was answered fewer than twice afterwards, or nothing shows that the subject was still alive.",
         remedy: "Stop all connections of the client, tell the operator, and wait for new credentials.",
         declarable: true,
+        scope: Scope::Connection,
         check: rotate_01,
     },
     Requirement {
@@ -35,6 +36,7 @@ pub(super) const ALL: &[Requirement] = &[
         undecided: "One of these is undecided.",
         remedy: "Trust the error code: invalid_client speaks of your credentials, invalid_grant of the user's grant.",
         declarable: true,
+        scope: Scope::Connection,
         check: rotate_07,
     },
 ];

@@ -1,6 +1,6 @@
 //! SECRET: where tokens and secrets must not be.
 
-use super::{Finding, Level::*, Requirement, Severity::*, shared::*};
+use super::{Finding, Level::*, Requirement, Scope, Severity::*, shared::*};
 use crate::{
     evidence::{LogStream, Place, What},
     judge::{Mark, View},
@@ -19,6 +19,7 @@ pub(super) const ALL: &[Requirement] = &[
         undecided: "No log line was seen after a token was used, or there were too many to look at all of them.",
         remedy: "Log error codes and ids; never request or response bodies, headers or token objects.",
         declarable: false,
+        scope: Scope::Connection,
         check: secret_01,
     },
     Requirement {
@@ -32,6 +33,7 @@ pub(super) const ALL: &[Requirement] = &[
         undecided: "No token was on the wire.",
         remedy: "Send tokens in the Authorization header and credentials in the form body or as Basic.",
         declarable: true,
+        scope: Scope::Connection,
         check: secret_02,
     },
 ];

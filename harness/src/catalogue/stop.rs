@@ -1,6 +1,6 @@
 //! STOP: what must end once the subject knows that its grant is finished.
 
-use super::{Finding, Level::*, Requirement, Severity::*, shared::*};
+use super::{Finding, Level::*, Requirement, Scope, Severity::*, shared::*};
 use crate::judge::{Death, Ended, Exchange, Mark, View, control};
 
 /// The group.
@@ -19,6 +19,7 @@ pub(super) const ALL: &[Requirement] = &[
         undecided: "The trigger caused no API call before the refusal, was answered fewer than twice after it, or caused none again after reconnection.",
         remedy: "Keep one state per connection. When a refresh is refused, set it to unauthenticated in the same transaction that removes the tokens, and let every call ask for a token first: no token, no request.",
         declarable: false,
+        scope: Scope::Connection,
         check: stop_01,
     },
     Requirement {
@@ -35,6 +36,7 @@ pub(super) const ALL: &[Requirement] = &[
         undecided: "The trigger was not answered twice after the refusal, or nothing shows that the subject was still alive, or the token came again within one burst: then declare `features.refresh_attempts`.",
         remedy: "Treat `invalid_grant` and its kin as final: forget the token before anything else can ask for a refresh. Retry only when no OAuth error came back.",
         declarable: false,
+        scope: Scope::Connection,
         check: stop_02,
     },
     Requirement {
@@ -48,6 +50,7 @@ pub(super) const ALL: &[Requirement] = &[
         undecided: "A source caused no API call before the refusal or after the reconnection, or was answered fewer than twice in between; or `features.period` is absent, so that nothing is known of a timer.",
         remedy: "Put the check where the token is handed out, not where the work comes from.",
         declarable: false,
+        scope: Scope::Connection,
         check: stop_03,
     },
     Requirement {
@@ -61,6 +64,7 @@ pub(super) const ALL: &[Requirement] = &[
         undecided: "The trigger was answered fewer than twice after the restart, caused no API call again after the reconnection, or the subject cannot be restarted by the harness.",
         remedy: "Store the state with the connection; read it at start.",
         declarable: false,
+        scope: Scope::Connection,
         check: stop_04,
     },
 ];

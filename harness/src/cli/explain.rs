@@ -92,6 +92,7 @@ mod tests {
     #[test]
     fn a_requirement_is_explained_like_this() {
         let requirement = Requirement {
+            scope: crate::catalogue::Scope::Connection,
             id: "STOP-01",
             level: Level::Must,
             severity: Severity::Error,

@@ -1,10 +1,9 @@
 //! `regrant serve`: the mock provider alone, until Ctrl-C.
 
-use std::{collections::BTreeMap, fs, path::Path, time::Instant};
+use std::{collections::BTreeMap, fs, path::Path};
 
 use regrant_mock_server::{
     ClientConfig, ConsentMode, Provider, ProviderConfig, StartError,
-    authority::Policy,
     fault::{scenario::Scenario, script},
     intercept::{Interception, Trust},
 };
@@ -41,16 +40,14 @@ pub(super) fn serve(typed: &args::Serve) -> Result<ExitStatus, CliError> {
     let config = ProviderConfig {
         listen: typed.listen,
         management: Some(typed.management),
-        reachable_as: None,
         tls: typed.tls,
         http2: typed.http2,
         intercept: typed.intercept.map(|listen| Interception { listen, hosts: Vec::new() }),
-        seed: meant::seed(typed.seed),
-        epoch: Instant::now(),
         clients,
-        policy: Policy::default(),
         consent: consent(typed.consent),
-        replies: Vec::new(),
+        // No verdict hangs on it here, and it is the dearest part of a reply.
+        receipts: false,
+        ..ProviderConfig::local(meant::seed(typed.seed))
     };
     wait::block_on(|mut cancel| async move {
         let ca = Authority::folder(typed.tls || typed.intercept.is_some())?;
@@ -184,7 +181,8 @@ fn read_scenario(path: &Path) -> Result<Scenario, CliError> {
 fn blame(error: &StartError) -> CliError {
     match error {
         StartError::Bind { .. } => CliError::Environment(format!("{error}; another port: --listen 127.0.0.1:0 --management 127.0.0.1:0")),
-        StartError::NotLoopback(_) | StartError::UnknownHost(_) => CliError::Usage(error.to_string()),
+        StartError::JournalFile { .. } => CliError::Environment(error.to_string()),
+        StartError::NotLoopback(_) | StartError::Unguarded(_) | StartError::UnknownHost(_) => CliError::Usage(error.to_string()),
         StartError::Certificate(_) => CliError::Harness(error.to_string()),
     }
 }

@@ -4,6 +4,7 @@ use std::{
     collections::{BTreeSet, HashMap, HashSet},
     fs,
     io::{self, Read},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     sync::LazyLock,
 };
@@ -68,6 +69,8 @@ pub struct Scan {
     pub found: Vec<Found>,
     /// What could not be read, each with its reason.
     pub unread: Vec<String>,
+    /// Files with canaries that other users may read, with their modes.
+    pub open_to_others: Vec<(Place, String)>,
 }
 
 /// Searches all storage. Blocks; a file that vanishes meanwhile is no error.
@@ -192,6 +195,9 @@ impl<'a> Scanner<'a> {
         match hits {
             Ok(mut hits) => {
                 self.scan.places += 1;
+                if !hits.is_empty() {
+                    self.note_mode(path);
+                }
                 hits.extend(self.searcher.find(self.relative(path).as_bytes()));
                 Some(hits)
             }
@@ -199,6 +205,17 @@ impl<'a> Scanner<'a> {
                 self.unread(path, &error.to_string());
                 None
             }
+        }
+    }
+
+    /// A folder that others may not enter keeps them from everything in it.
+    fn note_mode(&mut self, path: &Path) {
+        let others = |path: &Path, bits: u32| fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & bits != 0);
+        let folders = path.ancestors().skip(1).take_while(|folder| folder.starts_with(&self.sandbox) && **folder != *self.sandbox);
+        if others(path, 0o044) && folders.into_iter().all(|folder| others(folder, 0o011)) {
+            let mode = fs::metadata(path).map_or(0, |meta| meta.permissions().mode() & 0o7777);
+            let place = Place::File(self.told(path));
+            self.scan.open_to_others.push((place, format!("{mode:04o}")));
         }
     }
 

@@ -242,6 +242,36 @@ pub struct PageSeen {
     pub says: Says,
     /// From here, a link, a form or a redirect leads to the authorise endpoint (the way was walked up to the consent page, which was not answered).
     pub leads_to_authorize: bool,
+    /// How many actions of a person it takes from here to the consent page; none: not known.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub actions: Option<u32>,
+    /// How many fields a person must fill in on the way.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub fields: Option<u32>,
+    /// How long the answer took.
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub took: Micros,
+    /// Of which of several connections.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub connection: Option<Connection>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_zero(span: &Micros) -> bool {
+    *span == 0
+}
+
+/// One of several connections, by its name in `features.connections`.
+pub type Connection = String;
+
+/// A way to tell the user something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Channel {
+    /// A request to `{notify_url}`.
+    Webhook,
+    /// A mail through `{smtp_url}`.
+    Mail,
 }
 
 /// Where a trigger comes from: `trigger`, or the name of a `[[trigger.also]]`.
@@ -277,11 +307,12 @@ pub enum What {
         /// What.
         reason: String,
     },
-    /// The subject is quiet: no request open or begun and no log line for the window. `false`: the ceiling was reached amid activity.
+    /// The subject is quiet: no request open or begun and no log line for a while; one with a timer was watched for two periods and is
+    /// between two turns. `false`: the ceiling was reached amid activity.
     Settled {
         /// Whether it really is.
         quiet: bool,
-        /// The window in force.
+        /// How long it has been; where it is not, how long it should have been.
         window: Micros,
     },
     /// The harness itself failed; nothing of this story is judged.
@@ -346,6 +377,9 @@ pub enum What {
         /// The unit of work it carries (push only).
         #[serde(skip_serializing_if = "Option::is_none", default)]
         item: Option<String>,
+        /// For which of several connections; none: there is only one, or it is for all.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        connection: Option<Connection>,
     },
     /// It was answered.
     VerbAnswered {
@@ -376,6 +410,12 @@ pub enum What {
         state: Option<regrant_mock_server::fault::scenario::Status>,
         /// What was answered, redacted, shortened.
         raw: String,
+        /// Of which of several connections.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        connection: Option<Connection>,
+        /// The number that `status.count` points to.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        count: Option<u64>,
     },
     /// `prompt` was read.
     PromptRead(PageSeen),
@@ -397,6 +437,18 @@ pub enum What {
         found: Vec<Found>,
         /// What could not be read, each with its reason.
         unread: Vec<String>,
+        /// Files with canaries that other users of the machine may read: each with its mode, such as `0644`.
+        #[serde(skip_serializing_if = "Vec::is_empty", default)]
+        open_to_others: Vec<(Place, String)>,
+    },
+    /// The user was told by another way than a page: a webhook, a mail.
+    Notified {
+        /// Which way.
+        channel: Channel,
+        /// What it said, redacted, at most 8 KiB.
+        text: String,
+        /// Whether it tells that access must be restored.
+        says: Says,
     },
 
     // --- text ---
@@ -453,6 +505,20 @@ pub enum What {
         /// Their ids.
         units: Vec<String>,
     },
+    /// From now on a rule befalls traffic.
+    RuleBegan {
+        /// Which, counted from 1 in each story.
+        rule: u32,
+    },
+    /// From now on it does not.
+    RuleEnded {
+        /// Which.
+        rule: u32,
+    },
+    /// The subject's processes were stopped where they were (SIGSTOP).
+    Paused,
+    /// They go on (SIGCONT).
+    Continued,
     /// The provider's clock was moved.
     ClockMoved {
         /// By so much.
@@ -570,6 +636,9 @@ pub enum What {
         fate: String,
         /// The provider's decision had been committed before.
         committed: bool,
+        /// The rule that asked for it; none: recorded before rules were.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        rule: Option<u32>,
     },
     /// The reply was fully written.
     Replied {

@@ -2,7 +2,7 @@
 
 use super::{InStory, Judged, Judgement, Terms, Told, View};
 use crate::{
-    catalogue::{Finding, Requirement, Verdict},
+    catalogue::{Finding, Requirement, Scope, Verdict},
     evidence::{History, What},
 };
 
@@ -20,22 +20,38 @@ pub struct Purpose {
 /// Judges histories. `wanted` says which requirements take part.
 #[must_use]
 pub fn judge(histories: &[History], terms: &Terms, purposes: &[Purpose], wanted: impl Fn(&Requirement) -> bool) -> Judgement {
-    let views: Vec<(View<'_>, Option<&Purpose>)> =
-        histories.iter().map(|h| (View::new(h, terms), purposes.iter().find(|p| p.story == h.story))).collect();
+    let projected: Vec<Vec<History>> =
+        histories.iter().map(|h| super::connections(h).iter().map(|name| super::of_connection(h, name)).collect()).collect();
+    let mut views: Vec<Seen<'_>> = Vec::with_capacity(histories.len());
+    for (history, parts) in histories.iter().zip(&projected) {
+        let purpose = purposes.iter().find(|p| p.story == history.story);
+        views.push(Seen { view: View::new(history, terms), each: parts_of(parts, terms), purpose });
+    }
     let requirements = crate::catalogue::all().filter(|r| wanted(r)).map(|r| judged(r, terms, &views)).collect();
     Judgement { requirements, stories: histories.iter().map(told).collect() }
 }
 
-fn judged(requirement: &Requirement, terms: &Terms, views: &[(View<'_>, Option<&Purpose>)]) -> Judged {
+/// A story, whole and from each of its connections, if it has several.
+struct Seen<'h> {
+    view: View<'h>,
+    each: Vec<View<'h>>,
+    purpose: Option<&'h Purpose>,
+}
+
+fn parts_of<'h>(parts: &'h [History], terms: &'h Terms) -> Vec<View<'h>> {
+    if parts.len() > 1 { parts.iter().map(|part| View::new(part, terms)).collect() } else { Vec::new() }
+}
+
+fn judged(requirement: &Requirement, terms: &Terms, views: &[Seen<'_>]) -> Judged {
     let names = |list: &[String]| list.iter().any(|id| id == requirement.id);
     let mut stories = Vec::new();
-    for (view, purpose) in views {
+    for Seen { view, each, purpose } in views {
         let Some(purpose) = purpose else { continue };
         let tests = names(&purpose.tests);
         if !tests && !names(&purpose.also) {
             continue;
         }
-        let finding = in_story(requirement, terms, view);
+        let finding = in_story(requirement, terms, view, each);
         if tests || finding.verdict == Verdict::Fail {
             stories.push(InStory { name: view.history.story.clone(), finding });
         }
@@ -59,7 +75,7 @@ fn declared(requirement: &Requirement, terms: &Terms) -> Option<Finding> {
     Some(Finding::not_applicable(format!("declared: {reason}")))
 }
 
-fn in_story(requirement: &Requirement, terms: &Terms, view: &View<'_>) -> Finding {
+fn in_story(requirement: &Requirement, terms: &Terms, view: &View<'_>, each: &[View<'_>]) -> Finding {
     if let Some(finding) = declared(requirement, terms) {
         return finding;
     }
@@ -72,7 +88,13 @@ fn in_story(requirement: &Requirement, terms: &Terms, view: &View<'_>) -> Findin
     if let Some(fault) = fault {
         return fault;
     }
-    let finding = (requirement.check)(view);
+    let finding = match requirement.scope {
+        Scope::Connection if !each.is_empty() => {
+            let findings = each.iter().map(|view| (requirement.check)(view));
+            findings.min_by_key(|finding| finding.verdict.rank()).unwrap_or_else(|| (requirement.check)(view))
+        }
+        Scope::Connection | Scope::Subject => (requirement.check)(view),
+    };
     let environment = view.events().find_map(|(_, what)| match what {
         What::EnvironmentFault { reason } => Some(reason),
         _ => None,

@@ -1,5 +1,6 @@
 //! From histories to verdicts: pure, so that a saved run can be judged again.
 
+mod connections;
 pub mod control;
 mod death;
 mod exchange;
@@ -13,6 +14,7 @@ mod view;
 
 use serde::{Deserialize, Serialize};
 
+pub use connections::{connections, of_connection};
 pub use death::{Death, Ended};
 pub use exchange::{ApiFacts, Exchange, TokenFacts};
 pub use merge::{Purpose, judge};

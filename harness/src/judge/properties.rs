@@ -191,6 +191,10 @@ fn any_what([kind, a, b, c, d, e, f, g, h, i]: [u8; 10]) -> What {
         place: [Place::Log(LogStream::Stdout), Place::Row("x".into()), Place::Url, Place::Residue("x".into())][usize::from(d % 4)].clone(),
     };
     let page = |die: u8| PageSeen {
+        actions: None,
+        fields: None,
+        took: 0,
+        connection: None,
         status: 200,
         text: text(die),
         says: [Says::Yes, Says::No][usize::from(die % 2)],
@@ -205,6 +209,7 @@ fn any_what([kind, a, b, c, d, e, f, g, h, i]: [u8; 10]) -> What {
         5 => What::ProcessStopping { incarnation: u32::from(a), kill: b % 2 == 0 },
         6 => What::ProcessExited { incarnation: u32::from(a), code: i32::from(b) - 20, expected: c % 2 == 0 },
         7..=9 => What::VerbCalled {
+            connection: None,
             call,
             verb: [Verb::Trigger, Verb::Trigger, Verb::Connect, Verb::Status, Verb::Disconnect][usize::from(b % 5)],
             source: (c % 2 == 0).then(|| ["trigger", "webhook"][usize::from(d % 2)].to_owned()),
@@ -218,10 +223,15 @@ fn any_what([kind, a, b, c, d, e, f, g, h, i]: [u8; 10]) -> What {
             detail: String::new(),
         },
         12 => What::CallbackDelivered { call, forged: b % 2 == 0, status: (c % 2 == 0).then_some(200), code: token(d, "code") },
-        13 => What::StatusRead { state: statuses[usize::from(a % 4)], raw: text(b) },
+        13 => What::StatusRead { connection: None, count: None, state: statuses[usize::from(a % 4)], raw: text(b) },
         14 => What::PromptRead(page(a)),
         15 => What::SettingsRead { digest: (a % 3 != 0).then(|| format!("{}", b % 2)) },
-        16 => What::StorageScanned { places: 1, found: (0..c % 3).map(|_| canary()).collect(), unread: strings(e) },
+        16 => What::StorageScanned {
+            open_to_others: Vec::new(),
+            places: 1,
+            found: (0..c % 3).map(|_| canary()).collect(),
+            unread: strings(e),
+        },
         17 | 18 => What::Log { stream: LogStream::Stderr, text: text(a) },
         19 => What::CanarySeen { found: canary(), seen: u32::from(e) },
         20 => What::Revoked { grants: vec![u32::from(a % 3)], cause: Cause::User },
@@ -281,7 +291,12 @@ fn any_what([kind, a, b, c, d, e, f, g, h, i]: [u8; 10]) -> What {
         },
         32 => What::Held { exchange, gate: "g".into() },
         33 => What::Released { exchange, dropped: b % 2 == 0 },
-        34 => What::Faulted { exchange, fate: ["drop", "hang", "hold g", "status 503"][usize::from(b % 4)].into(), committed: c % 2 == 0 },
+        34 => What::Faulted {
+            rule: Some(1),
+            exchange,
+            fate: ["drop", "hang", "hold g", "status 503"][usize::from(b % 4)].into(),
+            committed: c % 2 == 0,
+        },
         35 => What::Replied {
             exchange,
             status: [200, 400, 401, 503][usize::from(b % 4)],

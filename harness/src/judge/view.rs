@@ -277,7 +277,7 @@ impl<'h> View<'h> {
     /// Status readings with their marks.
     pub fn statuses(&self) -> impl Iterator<Item = (Mark, Option<regrant_mock_server::fault::scenario::Status>, &'h str)> {
         self.events().filter_map(|(mark, what)| match what {
-            What::StatusRead { state, raw } => Some((mark, *state, raw.as_str())),
+            What::StatusRead { state, raw, .. } => Some((mark, *state, raw.as_str())),
             _ => None,
         })
     }
@@ -317,7 +317,7 @@ fn calls<'h>(order: &[(Mark, &'h Event)]) -> Vec<Call<'h>> {
     let mut calls: BTreeMap<u32, Call<'h>> = BTreeMap::new();
     for (mark, event) in order {
         match &event.what {
-            What::VerbCalled { call, verb, source, wanted, item } => {
+            What::VerbCalled { call, verb, source, wanted, item, connection: _ } => {
                 let it = Call {
                     id: *call,
                     called: *mark,

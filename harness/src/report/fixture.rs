@@ -67,6 +67,7 @@ pub(crate) fn register() -> Vec<Requirement> {
 
 fn line(id: &'static str, severity: Severity, sentence: &'static str, remedy: &'static str) -> Requirement {
     Requirement {
+        scope: crate::catalogue::Scope::Connection,
         id,
         level: Level::Must,
         severity,
@@ -140,6 +141,8 @@ fn revoked() -> History {
     events.push((
         2_510,
         What::StatusRead {
+            connection: None,
+            count: None,
             state: Some(regrant_mock_server::fault::scenario::Status::Disconnected),
             raw: "{\"state\":\"needs_reauth\"}".into(),
         },
@@ -153,7 +156,7 @@ fn revoked() -> History {
 }
 
 fn trigger(call: u32) -> What {
-    What::VerbCalled { call, verb: Verb::Trigger, source: Some("trigger".into()), wanted: None, item: None }
+    What::VerbCalled { call, verb: Verb::Trigger, source: Some("trigger".into()), wanted: None, item: None, connection: None }
 }
 
 fn api_call(at: u64, exchange: u64, state: TokenState) -> [(u64, What); 2] {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::words;
-use crate::evidence::{Authorized, Event, History, Micros, Phase, TokenResult, Verb, What};
+use crate::evidence::{Authorized, Channel, Event, History, Micros, Phase, Says, TokenResult, Verb, What};
 
 /// Tells the events of one story; knows which request an exchange is.
 pub(super) struct Narrator<'h> {
@@ -58,7 +58,10 @@ impl<'h> Narrator<'h> {
             | What::ProcessStopping { .. }
             | What::ProcessExited { .. }
             | What::ProcessesLeft { .. } => process(what),
-            What::VerbCalled { verb, source, wanted, item, .. } => words::call(*verb, source.as_deref(), *wanted, item.as_deref()),
+            What::VerbCalled { verb, source, wanted, item, connection, .. } => {
+                let said = words::call(*verb, source.as_deref(), *wanted, item.as_deref());
+                connection.as_ref().map_or(said.clone(), |name| format!("{said} (connection {name})"))
+            }
             What::VerbAnswered { call, outcome, status, detail } => {
                 let verb = self.calls.get(call).map_or("call".into(), |(verb, source)| words::verb(*verb, *source));
                 let status = status.map(|status| format!(" ({status})")).unwrap_or_default();
@@ -69,7 +72,8 @@ impl<'h> Narrator<'h> {
             | What::PromptRead(_)
             | What::SettingsRead { .. }
             | What::DataRead { .. }
-            | What::StorageScanned { .. } => probe(what),
+            | What::StorageScanned { .. }
+            | What::Notified { .. } => probe(what),
             What::Log { stream, text } => format!("{} says: {}", words::stream(stream), shortened(text, 200)),
             What::LogFlooded { lines } => format!("{lines} further lines of log were left out"),
             What::CanarySeen { found, .. } => format!("found {}", words::found(found)),
@@ -81,6 +85,10 @@ impl<'h> Narrator<'h> {
             What::SecretHanded => "the subject is given the newest client secret".into(),
             What::WorkAdded { units } => format!("new work at the provider: {}", listed(units)),
             What::ClockMoved { by } => format!("the provider's clock moves by {}", span(*by)),
+            What::RuleBegan { rule } => format!("from now on rule {rule} of the story befalls traffic"),
+            What::RuleEnded { rule } => format!("rule {rule} of the story has ended"),
+            What::Paused => "the subject's processes are stopped where they are".into(),
+            What::Continued => "the subject's processes go on".into(),
             What::Requested { .. }
             | What::Token { .. }
             | What::Api { .. }
@@ -124,7 +132,7 @@ impl<'h> Narrator<'h> {
             What::Held { exchange, gate } => format!("{} is held at {gate}", self.target(*exchange)),
             What::Released { exchange, dropped: true } => format!("{} is let go by dropping its connection", self.target(*exchange)),
             What::Released { exchange, dropped: false } => format!("{} is let go", self.target(*exchange)),
-            What::Faulted { exchange, fate, committed } => {
+            What::Faulted { exchange, fate, committed, rule: _ } => {
                 let when = if *committed { "after the provider had made its change" } else { "before the provider changed anything" };
                 format!("{} meets a fault, {when}: {fate}", self.target(*exchange))
             }
@@ -185,24 +193,36 @@ fn probe(what: &What) -> String {
             let answer = status.map_or_else(String::new, |status| format!(" -> {status}"));
             format!("the user's browser delivers {kind}{carrying}{answer}")
         }
-        What::StatusRead { state, raw } => format!("status reads {}{}", words::status(*state), tail(&shortened(raw, 120))),
+        What::StatusRead { state, raw, connection, count: _ } => {
+            let of = connection.as_ref().map_or(String::new(), |name| format!(" of {name}"));
+            format!("status{of} reads {}{}", words::status(*state), tail(&shortened(raw, 120)))
+        }
         What::PromptRead(page) => words::page(page),
         What::SettingsRead { digest } => match digest {
             Some(digest) => format!("settings are read (digest {})", shortened(digest, 12)),
             None => "settings could not be read".into(),
         },
+        What::Notified { channel, text, says } => {
+            let way = match channel {
+                Channel::Webhook => "webhook",
+                Channel::Mail => "mail",
+            };
+            let says = if *says == Says::Yes { "tells" } else { "does not tell" };
+            format!("a {way} comes; it {says} the user that access must be restored{}", tail(&shortened(text, 120)))
+        }
         What::DataRead { count } => match count {
             Some(count) => format!("data is read: {count} records"),
             None => "data could not be read".into(),
         },
-        What::StorageScanned { places, found, unread } => {
+        What::StorageScanned { places, found, unread, open_to_others } => {
             let what = if found.is_empty() {
                 "no secret found".into()
             } else {
                 format!("found {}", found.iter().map(words::found).collect::<Vec<_>>().join(", "))
             };
             let unread = if unread.is_empty() { String::new() } else { format!("; not readable: {}", unread.join(", ")) };
-            format!("storage is searched ({places} files and rows): {what}{unread}")
+            let open = if open_to_others.is_empty() { "" } else { "; open to other users" };
+            format!("storage is searched ({places} files and rows): {what}{unread}{open}")
         }
         other => format!("{other:?}"),
     }
@@ -288,17 +308,38 @@ mod tests {
 
     fn of_verbs_and_probes() -> Vec<What> {
         let found = Found { canary: "refresh#3".into(), form: CanaryForm::Base64, place: Place::Row("app.db tokens.refresh".into()) };
-        let page = PageSeen { status: 200, text: "Reconnect".into(), says: Says::Yes, leads_to_authorize: true };
+        let page = PageSeen {
+            actions: None,
+            fields: None,
+            took: 0,
+            connection: None,
+            status: 200,
+            text: "Reconnect".into(),
+            says: Says::Yes,
+            leads_to_authorize: true,
+        };
         vec![
-            What::VerbCalled { call: 1, verb: Verb::Connect, source: None, wanted: Some(Wanted::Deny), item: None },
-            What::VerbCalled { call: 2, verb: Verb::Trigger, source: Some("webhook".into()), wanted: None, item: Some("item-7".into()) },
+            What::VerbCalled { call: 1, verb: Verb::Connect, source: None, wanted: Some(Wanted::Deny), item: None, connection: None },
+            What::VerbCalled {
+                call: 2,
+                verb: Verb::Trigger,
+                source: Some("webhook".into()),
+                wanted: None,
+                item: Some("item-7".into()),
+                connection: None,
+            },
             What::VerbAnswered { call: 2, outcome: Outcome::NoAnswer, status: None, detail: "connection reset".into() },
             What::CallbackDelivered { call: 1, forged: true, status: Some(400), code: Some("code#2".into()) },
-            What::StatusRead { state: None, raw: "{\"state\":\n\"?\"}".into() },
+            What::StatusRead { connection: None, count: None, state: None, raw: "{\"state\":\n\"?\"}".into() },
             What::PromptRead(page),
             What::SettingsRead { digest: Some("0123456789abcdef".into()) },
             What::DataRead { count: Some(3) },
-            What::StorageScanned { places: 12, found: vec![found.clone()], unread: vec!["lock.db: locked".into()] },
+            What::StorageScanned {
+                open_to_others: Vec::new(),
+                places: 12,
+                found: vec![found.clone()],
+                unread: vec!["lock.db: locked".into()],
+            },
             What::Log { stream: LogStream::File("logs/app.log".into()), text: "refresh failed".into() },
             What::LogFlooded { lines: 900 },
             What::CanarySeen { found, seen: 4 },
@@ -357,7 +398,7 @@ mod tests {
             What::Undocumented { exchange: 1 },
             What::Held { exchange: 1, gate: "gate-a".into() },
             What::Released { exchange: 1, dropped: true },
-            What::Faulted { exchange: 1, fate: "status 503".into(), committed: false },
+            What::Faulted { rule: Some(1), exchange: 1, fate: "status 503".into(), committed: false },
             What::Replied {
                 exchange: 1,
                 status: 200,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use regrant_mock_server::{
     authority::Cause,
     control::Target,
-    fault::scenario::{Act, Reconnect, Token},
+    fault::scenario::{Act, NeedRefresh, Reconnect, Token},
 };
 use tokio::time::{Instant, sleep_until};
 
@@ -35,9 +35,9 @@ impl Cast {
                 }
             }
             Act::Revoke(revoke) => {
-                self.control().revoke(Target::All, revoke.cause());
+                self.control().revoke(self.target(revoke.connection()), revoke.cause());
             }
-            Act::NeedRefresh(_) => self.need_refresh().await,
+            Act::NeedRefresh(which) => self.need_refresh(*which).await,
             Act::Expire(Token::Access) => {
                 self.control().expire_access(Target::All);
             }
@@ -58,8 +58,14 @@ impl Cast {
             }
             Act::Trigger(how) => self.trigger(how).await,
             Act::Kill(_) => self.kill().await?,
-            Act::Pause(_) => self.pause().await?,
-            Act::Continue(_) => self.resume().await?,
+            Act::Pause(_) => {
+                self.pause().await?;
+                self.recorder.record(What::Paused);
+            }
+            Act::Continue(_) => {
+                self.recorder.record(What::Continued);
+                self.resume().await?;
+            }
             Act::Restart(_) => self.restart().await?,
             Act::Reload(_) => self.reload().await?,
         }
@@ -76,8 +82,15 @@ impl Cast {
         let Disconnect::Verb(verb) = self.setting.manifest.disconnect.clone() else { return };
         let call = self.recorder.next_call();
         self.last_stimulus = self.recorder.now();
-        self.recorder.record(What::VerbCalled { call, verb: Verb::Disconnect, source: None, wanted: None, item: None });
-        let answered = self.driver.perform("disconnect", &verb, &self.bindings, Follow::Pages, self.limit()).await;
+        self.recorder.record(What::VerbCalled {
+            call,
+            verb: Verb::Disconnect,
+            source: None,
+            wanted: None,
+            item: None,
+            connection: self.named(0),
+        });
+        let answered = self.driver.perform("disconnect", &verb, &self.bound_to(0), Follow::Pages, self.limit()).await;
         let (outcome, status, detail) = match &answered {
             Ok(answered) if answered.status() < 400 => (Outcome::Accepted, Some(answered.status()), String::new()),
             Ok(answered) => (Outcome::Refused, Some(answered.status()), String::new()),
@@ -87,10 +100,11 @@ impl Cast {
     }
 
     /// The next call must refresh, in the form that this subject understands.
-    async fn need_refresh(&mut self) {
+    async fn need_refresh(&mut self, which: NeedRefresh) {
         match self.setting.refreshing {
             Refreshing::OnRejection => {
-                self.control().reject_access(Target::All);
+                let number = if let NeedRefresh::Table { connection } = which { Some(connection) } else { None };
+                self.control().reject_access(self.target(number));
             }
             Refreshing::OnExpiry => {
                 // The life of the newest access token runs out; that is a real time and not shortened, since the subject has its own clock.
@@ -120,10 +134,12 @@ impl Cast {
         Ok(())
     }
 
-    /// New units of work at the provider, of the kinds that the subject was seen to work on.
+    /// New units of work at the provider, in each connection's company, of the kinds that the subject was seen to work on.
     pub(super) fn add_work(&self, count: usize) {
         for kind in &self.setting.units {
-            self.control().add_work(*kind, count);
+            for link in self.all_links() {
+                self.control().add_work_in(link, *kind, count);
+            }
         }
     }
 }

@@ -21,6 +21,7 @@ use tokio::{
 
 use super::{
     Setting, StageError,
+    links::{Link, links},
     pumps::{self, Processes},
     recorder::Recorder,
     setup,
@@ -59,6 +60,8 @@ pub(super) struct Cast {
     pub(super) hung: Arc<AtomicBool>,
     pub(super) detached: Vec<JoinHandle<()>>,
     pub(super) restarts: u32,
+    /// The connections that the story has.
+    pub(super) links: Vec<Link>,
     /// The client's newest secret, if the subject was not given it yet.
     pub(super) secret_pending: Option<String>,
     /// How many `need_refresh` the story has, and how many were met.
@@ -79,7 +82,7 @@ pub(super) struct Cast {
 
 impl Cast {
     /// Provider up, sandbox made, nothing of the subject started.
-    pub(super) async fn assemble(setting: Setting, recorder: Recorder, policy: Policy) -> Result<Self, StageError> {
+    pub(super) async fn assemble(setting: Setting, recorder: Recorder, policy: Policy, connections: u32) -> Result<Self, StageError> {
         let manifest = Arc::clone(&setting.manifest);
         let sandbox =
             Sandbox::create().map_err(|e| StageError::Environment(format!("cannot make a sandbox in the temporary folder: {e}")))?;
@@ -131,6 +134,7 @@ impl Cast {
             hung: Arc::default(),
             detached: Vec::new(),
             restarts: 0,
+            links: links(manifest.features.connections.as_deref(), connections),
             secret_pending: None,
             refreshes_planned: 0,
             refreshes_done: 0,

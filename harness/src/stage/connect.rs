@@ -7,7 +7,7 @@ use super::cast::Cast;
 use crate::{
     collect::brief,
     evidence::{Outcome, Verb, Wanted, What},
-    subject::{Answered, AuthorizeUrl, CallbackUrl, Consent, Consented, ProcId, SubjectError},
+    subject::{Answered, AuthorizeUrl, Bindings, CallbackUrl, Consent, Consented, ProcId, SubjectError},
 };
 
 /// How much of an answer to a verb a history keeps, in bytes.
@@ -17,21 +17,32 @@ impl Cast {
     /// One login. True if the callback was delivered and answered with success.
     pub(super) async fn connect(&mut self, wanted: Wanted, forge: Reconnect) -> bool {
         let call = self.recorder.next_call();
+        let link = self.link(forge.connection);
         self.last_stimulus = self.recorder.now();
-        self.recorder.record(What::VerbCalled { call, verb: Verb::Connect, source: None, wanted: Some(wanted), item: None });
+        let connection = self.named(link);
+        self.recorder.record(What::VerbCalled { call, verb: Verb::Connect, source: None, wanted: Some(wanted), item: None, connection });
         let (outcome, status, detail) = match self.log_in(call, wanted, forge).await {
             Ok((status, detail)) if status < 400 => (Outcome::Accepted, Some(status), detail),
             Ok((status, detail)) => (Outcome::Refused, Some(status), detail),
             Err(error) => (unanswered(&error), None, self.canaries.redact(&error.to_string())),
         };
         self.recorder.record(What::VerbAnswered { call, outcome, status, detail });
+        if wanted == Wanted::Consent {
+            self.note_grant(link);
+        }
         outcome == Outcome::Accepted
     }
 
     async fn log_in(&mut self, call: u32, wanted: Wanted, forge: Reconnect) -> Result<(i32, String), SubjectError> {
         let connect = self.setting.manifest.connect.clone();
-        let (url, waiting) = self.driver.begin(&connect, &self.bindings, self.limit()).await?;
-        let consented = self.at_the_provider(&url, wanted).await?;
+        let link = self.link(forge.connection);
+        let bindings = self.bound_to(link);
+        let (url, waiting) = self.driver.begin(&connect, &bindings, self.limit()).await?;
+        // Each connection is another company's.
+        self.control().consent_for(forge.company.map_or(link, |company| company.saturating_sub(1) as usize));
+        let consented = self.at_the_provider(&url, wanted).await;
+        self.control().consent_for(0);
+        let consented = consented?;
         let callback = match consented {
             Consented::Callback(callback) => callback,
             Consented::Page(_) if wanted == Wanted::Abandon => return Ok((200, "walked away at the consent page".into())),
@@ -46,7 +57,13 @@ impl Cast {
         if forge.stateless_first {
             self.deliver_forged(call, &callback, None).await;
         }
-        self.deliver(call, &callback, waiting).await
+        if forge.callback_twice {
+            // A browser that repeats the request: the second comes while the first is being answered.
+            let (first, second) =
+                tokio::join!(self.deliver(call, &bindings, &callback, waiting), self.deliver(call, &bindings, &callback, None));
+            return first.or(second);
+        }
+        self.deliver(call, &bindings, &callback, waiting).await
     }
 
     async fn at_the_provider(&self, url: &AuthorizeUrl, wanted: Wanted) -> Result<Consented, SubjectError> {
@@ -61,12 +78,18 @@ impl Cast {
         Ok(consented?)
     }
 
-    async fn deliver(&self, call: u32, callback: &CallbackUrl, waiting: Option<ProcId>) -> Result<(i32, String), SubjectError> {
+    async fn deliver(
+        &self,
+        call: u32,
+        bindings: &Bindings,
+        callback: &CallbackUrl,
+        waiting: Option<ProcId>,
+    ) -> Result<(i32, String), SubjectError> {
         let connect = self.setting.manifest.connect.clone();
         let code = query(&callback.0, "code").and_then(|code| self.canaries.name_of(&code));
         // Recorded before it is delivered: what follows is its doing.
         self.recorder.record(What::CallbackDelivered { call, forged: false, status: None, code });
-        let answered = self.driver.deliver(&connect, callback, waiting, &self.bindings, self.limit()).await?;
+        let answered = self.driver.deliver(&connect, callback, waiting, bindings, self.limit()).await?;
         // A program that ends with 0 has succeeded; a page has its status.
         let status = match &answered {
             Answered::Http(answer) => i32::from(answer.status),

@@ -8,6 +8,7 @@ mod cast;
 mod connect;
 mod intercepted;
 mod lifecycle;
+mod links;
 mod probes;
 mod pumps;
 mod quiet;

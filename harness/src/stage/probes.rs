@@ -8,7 +8,7 @@ use tokio::task::spawn_blocking;
 use super::cast::Cast;
 use crate::{
     collect::{brief, count_records, digest, page, page_seen, scan_storage, scan_text},
-    evidence::{Outcome, Place, Verb, What},
+    evidence::{Outcome, PageSeen, Place, Verb, What, micros},
     subject::{Answered, Follow, SubjectError, manifest::PromptChannel},
 };
 
@@ -24,8 +24,10 @@ impl Cast {
         if !self.is_up() {
             return;
         }
-        self.read_status().await;
-        self.read_prompt().await;
+        for link in self.all_links() {
+            self.read_status(link).await;
+            self.read_prompt(link).await;
+        }
         self.read_settings().await;
         self.read_data().await;
     }
@@ -49,15 +51,22 @@ impl Cast {
                 Err(error) => scan.unread.push(format!("`{name}`: {error}")),
             }
         }
-        self.recorder.record(What::StorageScanned { places: scan.places, found: scan.found, unread: scan.unread });
+        self.recorder.record(What::StorageScanned {
+            places: scan.places,
+            found: scan.found,
+            unread: scan.unread,
+            open_to_others: scan.open_to_others,
+        });
     }
 
     /// Reads the status; what it says, if the manifest's patterns tell.
-    pub(super) async fn read_status(&mut self) -> Option<Status> {
+    pub(super) async fn read_status(&mut self, link: usize) -> Option<Status> {
         let probe = self.setting.manifest.status.clone()?;
         let call = self.recorder.next_call();
-        self.recorder.record(What::VerbCalled { call, verb: Verb::Status, source: None, wanted: None, item: None });
-        let answered = self.driver.perform("status", &probe.verb, &self.bindings, Follow::Pages, self.limit()).await;
+        let connection = self.named(link);
+        let what = What::VerbCalled { call, verb: Verb::Status, source: None, wanted: None, item: None, connection: connection.clone() };
+        self.recorder.record(what);
+        let answered = self.driver.perform("status", &probe.verb, &self.bound_to(link), Follow::Pages, self.limit()).await;
         let (state, raw, outcome, status) = match &answered {
             Ok(answered) => {
                 let patterns =
@@ -67,20 +76,31 @@ impl Cast {
             }
             Err(error) => (None, error.to_string(), Outcome::NoAnswer, None),
         };
+        let count = answered.as_ref().ok().and_then(|a| probe.count.as_ref().and_then(|count| count.of(a.text())));
         self.note_patience(outcome);
         self.look_for_canaries("status", answered.as_ref().map_or("", Answered::text));
         let raw = brief(&raw, &self.canaries, KEPT);
         self.recorder.record(What::VerbAnswered { call, outcome, status, detail: String::new() });
-        self.recorder.record(What::StatusRead { state, raw });
+        self.recorder.record(What::StatusRead { state, raw, connection, count });
         state
     }
 
-    async fn read_prompt(&mut self) {
+    async fn read_prompt(&mut self, link: usize) {
         let Some(prompt) = self.setting.manifest.prompt.clone() else { return };
         let PromptChannel::Verb(verb) = &prompt.channel else { return };
-        let Ok(look) = self.driver.look(verb, &self.bindings, self.limit()).await else { return };
+        let asked = self.recorder.now();
+        let Ok(look) = self.driver.look(verb, &self.bound_to(link), self.limit()).await else { return };
+        let took = micros(look.took.unwrap_or_else(|| self.recorder.now().saturating_sub(asked)));
         let answer = page::Answer { status: look.status, content_type: None, body: look.body.as_bytes() };
         let (seen, found) = page_seen(answer, prompt.says.as_ref(), look.leads_to_authorize, "prompt", &self.canaries);
+        let ways = look.leads_to_authorize.then_some((look.actions, look.fields));
+        let seen = PageSeen {
+            actions: ways.map(|(actions, _)| actions),
+            fields: ways.map(|(_, fields)| fields),
+            took,
+            connection: self.named(link),
+            ..seen
+        };
         let at = self.recorder.now();
         let draft = self.recorder.record_at(at, What::PromptRead(seen));
         self.recorder.found_in(at, found, draft);

@@ -32,30 +32,29 @@ impl Cast {
         }
     }
 
-    /// The quiet window in force.
-    pub(super) fn window(&self) -> Duration {
-        let own = (self.longest_reaction * PATIENCE).clamp(SHORTEST, LONGEST);
-        match self.setting.manifest.features.period {
-            Some(Some(period)) => own.max(period * 2),
-            Some(None) | None => own,
-        }
-    }
-
     /// Waits until no request is open or begun, no trigger is unanswered and no log line came for the window; a request that a gate holds
     /// does not count. False if that never came.
     pub(super) async fn settle(&mut self) -> bool {
         let started = Instant::now();
-        let ceiling = started + self.window().max(LONGEST);
+        let period = self.period();
+        // A subject with a timer is never silent for long while it is well: it is watched for two periods, and rests between two turns.
+        let watched = started + period.map_or(Duration::ZERO, |period| period * 2);
+        let ceiling = watched + LONGEST;
         let mut activity = self.recorder.activity();
         loop {
-            let window = if self.calibrating { self.calibrated_window() } else { self.window() };
+            let window = match period {
+                Some(period) => between_turns(period),
+                None if self.calibrating => self.calibrated_window(),
+                None => self.window(),
+            };
             let epoch = Instant::from_std(self.recorder.epoch());
             let last = (epoch + *activity.borrow_and_update()).max(epoch + self.last_stimulus);
+            let rests = (last + window).max(watched);
             let open = self.is_anything_open();
             let now = Instant::now();
-            if !open && now >= last + window {
+            if !open && now >= rests {
                 self.note_reaction();
-                self.recorder.record(What::Settled { quiet: true, window: micros(window) });
+                self.recorder.record(What::Settled { quiet: true, window: micros(now.saturating_duration_since(last)) });
                 return true;
             }
             if now >= ceiling {
@@ -63,9 +62,19 @@ impl Cast {
                 return false;
             }
             // While something is open its end is an activity; a look every window keeps us honest about triggers.
-            let next = if open { now + window.min(SHORTEST) } else { last + window };
+            let next = if open { now + window.min(SHORTEST) } else { rests };
             let _ = timeout(next.min(ceiling).saturating_duration_since(now), activity.changed()).await;
         }
+    }
+
+    /// The quiet window of a subject that works when it is asked to.
+    fn window(&self) -> Duration {
+        (self.longest_reaction * PATIENCE).clamp(SHORTEST, LONGEST)
+    }
+
+    /// How often the subject works unasked.
+    fn period(&self) -> Option<Duration> {
+        self.setting.manifest.features.period.flatten()
     }
 
     /// A request that is not answered, or a trigger. What a gate holds, and what waits for that, is the harness's own doing.
@@ -89,4 +98,9 @@ impl Cast {
             self.longest_reaction = self.longest_reaction.max(self.reaction());
         }
     }
+}
+
+/// How long a subject with a timer is silent between two turns, at the least.
+fn between_turns(period: Duration) -> Duration {
+    SHORTEST.min(period / 4)
 }

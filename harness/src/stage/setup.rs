@@ -63,6 +63,8 @@ pub(super) async fn start_provider(
     config.reachable_as.clone_from(&terms.reachable_as);
     config.clients = vec![client];
     config.consent = ConsentMode::Auto;
+    // A subject is spoken to at the root only, and nothing that it does may go unseen.
+    config.tenants = 0;
     if let Some(listen) = terms.listen {
         config.listen = listen;
     }

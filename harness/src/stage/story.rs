@@ -20,12 +20,15 @@ const DRAIN: usize = 10;
 pub async fn tell(setting: Setting, scenario: &Scenario, recorder: &Recorder, mut cancel: watch::Receiver<bool>) {
     let refreshing = setting.refreshing;
     recorder.record(What::StoryBegan { story: recorder.story().to_owned(), refreshing });
+    if let Some(reason) = too_few_connections(&setting, scenario) {
+        return note(recorder, StageError::NotRealised(reason));
+    }
     let mut policy = Policy::default();
     regrant_mock_server::fault::scenario::apply_policy(&scenario.provider, &mut policy);
     if refreshing == Refreshing::OnExpiry {
         policy.access_lifetime = SHORT_LIFE;
     }
-    let cast = match Cast::assemble(setting, recorder.clone(), policy).await {
+    let cast = match Cast::assemble(setting, recorder.clone(), policy, scenario.connections).await {
         Ok(cast) => cast,
         Err(error) => return note(recorder, error),
     };
@@ -40,6 +43,12 @@ pub async fn tell(setting: Setting, scenario: &Scenario, recorder: &Recorder, mu
         () = asked(&mut cancel) => note(recorder, StageError::NotRealised("the user cancelled the run".into())),
     }
     cast.leave().await;
+}
+
+fn too_few_connections(setting: &Setting, scenario: &Scenario) -> Option<String> {
+    let declared = setting.manifest.features.connections.as_ref().map_or(1, |names| names.len().max(1));
+    let wanted = scenario.connections as usize;
+    (declared < wanted).then(|| format!("it needs {wanted} connections, and `features.connections` names {declared}"))
 }
 
 /// A sender that is gone can no longer ask.
@@ -67,7 +76,7 @@ async fn perform(cast: &mut Cast, scenario: &Scenario) -> Result<(), StageError>
     cast.prepare().await?;
     cast.start().await?;
     if scenario.prologue {
-        prologue(cast).await?;
+        prologue(cast, scenario).await?;
     }
     cast.calibrating = false;
     cast.recorder.record(What::PhaseBegan { phase: Phase::Story });
@@ -80,7 +89,7 @@ async fn perform(cast: &mut Cast, scenario: &Scenario) -> Result<(), StageError>
         cast.control().remove(rule);
     }
     release_gates(cast, scenario);
-    epilogue(cast).await
+    epilogue(cast, scenario).await
 }
 
 async fn take(cast: &mut Cast, step: &Step, since: usize) -> Result<usize, StageError> {
@@ -103,12 +112,12 @@ fn release_gates(cast: &Cast, scenario: &Scenario) {
 }
 
 fn once() -> Trigger {
-    Trigger { times: 1, together: false, detached: false, every_source: false }
+    Trigger { times: 1, together: false, detached: false, every_source: false, connection: None, every_connection: false }
 }
 
 /// Proof that the subject works; where Pleo's hosts are intercepted, also that its requests come there.
-async fn prologue(cast: &mut Cast) -> Result<(), StageError> {
-    let outcome = first_work(cast).await;
+async fn prologue(cast: &mut Cast, scenario: &Scenario) -> Result<(), StageError> {
+    let outcome = first_work(cast, scenario).await;
     match (cast.missed_by_the_proxy(), outcome) {
         (None, outcome) => outcome,
         (Some(missed), Ok(())) => Err(StageError::Environment(missed)),
@@ -117,14 +126,16 @@ async fn prologue(cast: &mut Cast) -> Result<(), StageError> {
 }
 
 /// It connects, and asked to work it calls the API with success.
-async fn first_work(cast: &mut Cast) -> Result<(), StageError> {
-    if !cast.connect(Wanted::Consent, Reconnect::default()).await {
-        let why = last_answer(cast, Verb::Connect);
-        return Err(StageError::NotRealised(format!("the subject could not be connected in the first place: {why}")));
+async fn first_work(cast: &mut Cast, scenario: &Scenario) -> Result<(), StageError> {
+    for number in 1..=scenario.connections {
+        if !cast.connect(Wanted::Consent, Reconnect { connection: Some(number), ..Reconnect::default() }).await {
+            let why = last_answer(cast, Verb::Connect);
+            return Err(StageError::NotRealised(format!("the subject could not be connected in the first place: {why}")));
+        }
     }
     cast.add_work(1);
     let since = cast.recorder.position();
-    cast.trigger(&Trigger { every_source: true, ..once() }).await;
+    cast.trigger(&Trigger { every_source: true, every_connection: true, ..once() }).await;
     cast.settle().await;
     if !worked(cast, since) {
         let why = last_answer(cast, Verb::Trigger);
@@ -132,7 +143,7 @@ async fn first_work(cast: &mut Cast) -> Result<(), StageError> {
     }
     cast.read_probes().await;
     if cast.setting.manifest.status.as_ref().is_some_and(|s| s.connected.is_some()) {
-        let status = cast.recorder.last(|w| if let What::StatusRead { state, raw } = w { Some((*state, raw.clone())) } else { None });
+        let status = cast.recorder.last(|w| if let What::StatusRead { state, raw, .. } = w { Some((*state, raw.clone())) } else { None });
         if let Some((_, (state, raw))) = status
             && state != Some(Status::Connected)
         {
@@ -165,14 +176,16 @@ fn worked(cast: &Cast, since: usize) -> bool {
 }
 
 /// Settle, look, restart, work, settle, look; then the user reconnects and the work must go on.
-async fn epilogue(cast: &mut Cast) -> Result<(), StageError> {
+async fn epilogue(cast: &mut Cast, scenario: &Scenario) -> Result<(), StageError> {
     cast.recorder.record(What::PhaseBegan { phase: Phase::Epilogue });
     rest(cast).await?;
     cast.restart().await?;
-    cast.trigger(&once()).await;
+    cast.trigger(&Trigger { every_connection: true, ..once() }).await;
     rest(cast).await?;
     let since = cast.recorder.position();
-    cast.connect(Wanted::Consent, Reconnect::default()).await;
+    for number in 1..=scenario.connections {
+        cast.connect(Wanted::Consent, Reconnect { connection: Some(number), ..Reconnect::default() }).await;
+    }
     drain(cast, since).await;
     cast.read_probes().await;
     cast.stop().await
@@ -190,7 +203,7 @@ async fn drain(cast: &mut Cast, since: usize) {
     let mut delivered = deliveries(cast, since);
     let mut idle = 0;
     for turn in 0..DRAIN {
-        cast.trigger(&Trigger { every_source: turn == 0, ..once() }).await;
+        cast.trigger(&Trigger { every_source: turn == 0, every_connection: true, ..once() }).await;
         cast.settle().await;
         let now = deliveries(cast, since);
         idle = if now > delivered { 0 } else { idle + 1 };

@@ -15,7 +15,7 @@ use super::{cast::Cast, connect::DETAIL, recorder::Recorder};
 use crate::{
     canary::CanarySet,
     collect::brief,
-    evidence::{Outcome, Verb, What},
+    evidence::{Connection, Outcome, Verb, What},
     subject::{self, Bindings, Driver, manifest::Trigger},
 };
 
@@ -23,6 +23,7 @@ use crate::{
 struct Pull {
     driver: Driver,
     bindings: Bindings,
+    connection: Option<Connection>,
     trigger: Trigger,
     recorder: Recorder,
     canaries: CanarySet,
@@ -41,7 +42,10 @@ impl Cast {
     /// Pulls a trigger as a scenario says.
     pub(super) async fn trigger(&mut self, how: &scenario::Trigger) {
         let sources = self.sources_of(how);
-        let pulls: Vec<Pull> = sources.iter().flat_map(|t| std::iter::repeat_n(t, how.times as usize)).map(|t| self.load(t)).collect();
+        let links: Vec<usize> = if how.every_connection { self.all_links().collect() } else { vec![self.link(how.connection)] };
+        let each = links.iter().flat_map(|link| sources.iter().map(move |source| (*link, source)));
+        let pulls: Vec<Pull> =
+            each.flat_map(|it| std::iter::repeat_n(it, how.times as usize)).map(|(link, t)| self.load(link, t)).collect();
         for pull in &pulls {
             if how.together {
                 pull.call();
@@ -76,11 +80,12 @@ impl Cast {
         sources
     }
 
-    fn load(&self, trigger: &Trigger) -> Pull {
+    fn load(&self, link: usize, trigger: &Trigger) -> Pull {
         let item = format!("item-{:016x}", rand::random::<u64>());
         Pull {
             driver: self.driver.clone(),
-            bindings: self.bindings.with("item_id", item),
+            bindings: self.bound_to(link).with("item_id", item),
+            connection: self.named(link),
             trigger: trigger.clone(),
             recorder: self.recorder.clone(),
             canaries: self.canaries.clone(),
@@ -109,7 +114,14 @@ impl Pull {
     fn call(&self) {
         self.open.fetch_add(1, Ordering::AcqRel);
         let source = Some(self.trigger.name.clone());
-        self.recorder.record(What::VerbCalled { call: self.call, verb: Verb::Trigger, source, wanted: None, item: self.item() });
+        self.recorder.record(What::VerbCalled {
+            call: self.call,
+            verb: Verb::Trigger,
+            source,
+            wanted: None,
+            item: self.item(),
+            connection: self.connection.clone(),
+        });
     }
 
     async fn answer(self) {

@@ -76,7 +76,7 @@ impl Cast {
             let mut tick = tokio::time::interval(ASK);
             loop {
                 tick.tick().await;
-                if self.read_status().await == Some(wanted) {
+                if self.read_status(0).await == Some(wanted) {
                     return;
                 }
             }

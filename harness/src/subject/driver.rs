@@ -158,6 +158,7 @@ impl Driver {
             leads_to_authorize: authorize.is_some() || named,
             actions: u32::from(authorize.is_some() || named),
             fields: 0,
+            took: None,
             authorize,
         })
     }

@@ -194,7 +194,7 @@ impl Bench {
     pub fn requests(&self, endpoint: Endpoint, since: u64) -> Vec<Arrived> {
         let entries = self.control.journal();
         let arrived = entries.into_iter().filter(|entry| entry.n > since).filter_map(|entry| match entry.what {
-            What::Arrived(arrived) => Some(*arrived),
+            What::Arrived(arrived) => Some((*arrived).clone()),
             _ => None,
         });
         arrived.filter(|arrived| arrived.endpoint == endpoint).collect()

@@ -230,6 +230,14 @@ impl Gates {
         count
     }
 
+    /// Drops the connections of all that any gate holds, and forgets all gates.
+    pub(crate) fn drop_all(&self) {
+        for gate in self.all() {
+            self.open(&gate.name, None, true);
+        }
+        self.named().clear();
+    }
+
     fn released(&self, name: &str, exchange: Exchange, dropped: bool) {
         self.journal.push(What::Released { exchange, gate: name.to_owned(), dropped });
     }

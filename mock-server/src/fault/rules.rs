@@ -103,6 +103,12 @@ impl Rules {
         self.installed.len() < before
     }
 
+    /// Removes them all; whoever counts them sees it.
+    pub(crate) fn clear(&mut self) {
+        self.installed.clear();
+        self.recount();
+    }
+
     /// The rules that are in force until `name` is released.
     pub(crate) fn until(&self, name: &str) -> Vec<RuleId> {
         self.installed.iter().filter(|installed| installed.rule.until.as_deref() == Some(name)).map(|installed| installed.id).collect()

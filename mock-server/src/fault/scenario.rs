@@ -35,6 +35,10 @@ pub struct Scenario {
     /// Tell the common beginning first.
     #[serde(default = "yes")]
     pub prologue: bool,
+    /// How many connections the subject needs for it (`features.connections`); each is another company's. What follows says `connection = 2`
+    /// where it does not mean the first.
+    #[serde(default = "once")]
+    pub connections: u32,
     /// Policy for this story.
     #[serde(default)]
     pub provider: ProviderPolicy,
@@ -181,7 +185,7 @@ pub enum Act {
     /// The grant ends at the provider.
     Revoke(Revoke),
     /// The next call must refresh: the API rejects the access token (or it runs out).
-    NeedRefresh(Token),
+    NeedRefresh(NeedRefresh),
     /// A token runs out.
     Expire(Token),
     /// The API rejects the access token with this status, whatever its state, until told otherwise.
@@ -245,6 +249,25 @@ pub struct Reconnect {
     pub forged_first: bool,
     /// Before the genuine callback one without any `state` is delivered.
     pub stateless_first: bool,
+    /// The browser delivers the same callback twice, the second time at once.
+    pub callback_twice: bool,
+    /// The user consents in another browser window for this company, from 1; the connection's own unless told otherwise.
+    pub company: Option<u32>,
+    /// Which connection, from 1; the first unless told otherwise.
+    pub connection: Option<u32>,
+}
+
+/// `need_refresh = "access"` or `{ connection = 2 }`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum NeedRefresh {
+    /// Every connection, by the word `access`.
+    Word(Token),
+    /// One connection.
+    Table {
+        /// Which, from 1.
+        connection: u32,
+    },
 }
 
 /// `revoke = "grant"` or `{ cause = "policy" }`.
@@ -255,8 +278,11 @@ pub enum Revoke {
     Word(GrantWord),
     /// With a cause.
     Table {
-        /// Who ends it.
+        /// Who ends it; the user unless told otherwise.
+        #[serde(default)]
         cause: CauseWord,
+        /// Which connection's, from 1; every one's unless told otherwise.
+        connection: Option<u32>,
     },
 }
 
@@ -269,10 +295,11 @@ pub enum GrantWord {
 }
 
 /// A cause, as written in a scenario.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum CauseWord {
     /// The user.
+    #[default]
     User,
     /// A security event.
     Security,
@@ -287,10 +314,19 @@ impl Revoke {
     #[must_use]
     pub fn cause(&self) -> Cause {
         match self {
-            Self::Word(GrantWord::Grant) | Self::Table { cause: CauseWord::User } => Cause::User,
-            Self::Table { cause: CauseWord::Security } => Cause::Security,
-            Self::Table { cause: CauseWord::Policy } => Cause::Policy,
-            Self::Table { cause: CauseWord::CredentialRotation } => Cause::CredentialRotation,
+            Self::Word(GrantWord::Grant) | Self::Table { cause: CauseWord::User, .. } => Cause::User,
+            Self::Table { cause: CauseWord::Security, .. } => Cause::Security,
+            Self::Table { cause: CauseWord::Policy, .. } => Cause::Policy,
+            Self::Table { cause: CauseWord::CredentialRotation, .. } => Cause::CredentialRotation,
+        }
+    }
+
+    /// Which connection's, from 1; none: every one's.
+    #[must_use]
+    pub fn connection(&self) -> Option<u32> {
+        match self {
+            Self::Word(GrantWord::Grant) => None,
+            Self::Table { connection, .. } => *connection,
         }
     }
 }
@@ -333,6 +369,11 @@ pub struct Trigger {
     /// Go on without waiting for the answers.
     #[serde(default)]
     pub detached: bool,
+    /// For which connection, from 1; the first unless told otherwise.
+    pub connection: Option<u32>,
+    /// For every connection.
+    #[serde(default)]
+    pub every_connection: bool,
 }
 
 fn once() -> u32 {

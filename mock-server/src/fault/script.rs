@@ -10,7 +10,7 @@ use std::time::Duration;
 use regrant_authority::Cause;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::scenario::{Act, Await, Scenario, Token, apply_policy};
+use super::scenario::{Act, Await, NeedRefresh, Scenario, Token, apply_policy};
 use crate::{
     Control,
     control::{Target, UnitKind},
@@ -44,7 +44,7 @@ pub enum Told<'a> {
 
 /// Tells a story: puts its policy in force, lets the person have the prologue, installs its rules and goes through its steps.
 pub async fn run(control: &Control, scenario: &Scenario, mut tell: impl FnMut(Told<'_>)) {
-    let mut teller = Teller { control, entries: control.follow(), last: control.journal().len() as u64, minted: 0 };
+    let mut teller = Teller { control, entries: control.follow(), last: control.last_entry(), minted: 0 };
     control.policy(|policy| apply_policy(&scenario.provider, policy));
     if scenario.prologue {
         tell(Told::Prologue);
@@ -93,7 +93,7 @@ struct Teller<'a> {
 impl Teller<'_> {
     /// From here on requests are new.
     fn mark(&mut self) {
-        self.last = self.control.journal().len() as u64;
+        self.last = self.control.last_entry();
         self.minted = self.control.canaries().len();
     }
 
@@ -141,8 +141,12 @@ impl Teller<'_> {
         let control = self.control;
         match act {
             Act::Revoke(revoke) => drop(control.revoke(Target::All, revoke.cause())),
-            Act::NeedRefresh(Token::Access) | Act::Reject(Token::Access) => drop(control.reject_access(Target::All)),
-            Act::NeedRefresh(Token::Refresh) | Act::Reject(Token::Refresh) => drop(control.expire_refresh(Target::All, false)),
+            Act::NeedRefresh(NeedRefresh::Word(Token::Access) | NeedRefresh::Table { .. }) | Act::Reject(Token::Access) => {
+                drop(control.reject_access(Target::All));
+            }
+            Act::NeedRefresh(NeedRefresh::Word(Token::Refresh)) | Act::Reject(Token::Refresh) => {
+                drop(control.expire_refresh(Target::All, false));
+            }
             Act::Expire(Token::Access) => drop(control.expire_access(Target::All)),
             Act::Expire(Token::Refresh) => drop(control.expire_refresh(Target::All, true)),
             Act::RotateSecret(rotate) => {

@@ -9,6 +9,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::{
     door::Door,
+    guests::{Guests, Host},
     http::{self, Unreadable},
     http2,
     open::Open,
@@ -19,7 +20,7 @@ use super::{
     wire::Wire,
 };
 use crate::{
-    journal::{self, At, Conn, Ends, Exchange, Look, Proxied, Replied, Seen, Side, What},
+    journal::{self, At, Ends, Exchange, Look, Proxied, Replied, Seen, Side, What},
     state::{Begun, Shared},
 };
 
@@ -34,22 +35,22 @@ const AHEAD: usize = 64 * 1024;
 /// A connection. Dropping it closes it, and tells the journal so.
 pub(crate) struct Connection {
     shared: Arc<Shared>,
-    door: Door,
+    /// Whom it is for.
+    guests: Arc<Guests>,
     ends: Ends,
-    /// Whether the subject's end can be seen on this host.
-    visible: bool,
-    conn: Conn,
+    /// Whether the subject's end can be seen on this host; `None`: nobody wants to know.
+    visible: Option<bool>,
     wire: Option<Wire>,
     buffer: BytesMut,
     unread: Option<Unread>,
     fin_sent: bool,
-    closed_by: Side,
 }
 
 /// A reply that was written, and whether it was read.
 struct Unread {
+    shared: Arc<Shared>,
     exchange: Exchange,
-    /// `None`: the socket has gone; how, the next read from it will tell.
+    /// `None`: the socket has gone, or nobody watches it; the next read from it will tell more.
     seen: Option<oneshot::Receiver<Seen>>,
 }
 
@@ -79,7 +80,7 @@ impl Connection {
             Some(tls) => match tokio::time::timeout(HANDSHAKE, TlsAcceptor::from(tls).accept(tcp)).await {
                 Ok(Ok(stream)) => Some(Wire::Tls(Box::new(stream))),
                 Ok(Err(_)) => {
-                    connection.closed_by = Side::Peer;
+                    connection.guests.closed_by(Side::Peer);
                     None
                 }
                 Err(_) => None,
@@ -102,16 +103,15 @@ impl Connection {
             Ok(false) => self.live().await,
             Ok(true) => {
                 let Some(wire) = self.wire.take() else { return };
-                let session = http2::Session { shared: self.shared.clone(), conn: self.conn, door: self.door.clone() };
-                self.closed_by = session.serve(wire, self.buffer.split()).await;
+                http2::serve(self.guests.clone(), wire, self.buffer.split()).await;
             }
-            Err(_) => self.closed_by = Side::Peer,
+            Err(_) => self.guests.closed_by(Side::Peer),
         }
     }
 
     /// By what TLS agreed on; without TLS, by the preface that only HTTP/2 begins with.
     async fn is_http2(&mut self) -> Result<bool, End> {
-        let Some(wire) = self.wire.as_ref().filter(|_| self.shared.http2) else { return Ok(false) };
+        let Some(wire) = self.wire.as_ref().filter(|_| self.shared.config.http2) else { return Ok(false) };
         if let Some(agreed) = wire.agreed() {
             return Ok(agreed);
         }
@@ -123,10 +123,9 @@ impl Connection {
     }
 
     fn open(shared: Arc<Shared>, ends: Ends, door: Door) -> Self {
-        let visible = matches!(journal::look(ends, false), Look::Empty | Look::Waiting);
-        let conn = shared.journal.opened(ends.peer, ends.local);
-        let (wire, buffer, unread) = (None, BytesMut::new(), None);
-        Self { shared, door, ends, visible, conn, wire, buffer, unread, fin_sent: false, closed_by: Side::Provider }
+        let visible = shared.config.receipts.then(|| matches!(journal::look(ends, false), Look::Empty | Look::Waiting));
+        let guests = Guests::new(shared.clone(), ends, door).into();
+        Self { shared, guests, ends, visible, wire: None, buffer: BytesMut::new(), unread: None, fin_sent: false }
     }
 
     async fn live(&mut self) {
@@ -135,15 +134,15 @@ impl Connection {
             let (target, mut request, keep_alive) = match self.request(&mut begun).await {
                 Ok(request) => request,
                 Err(End::Peer) => {
-                    self.closed_by = Side::Peer;
+                    self.guests.closed_by(Side::Peer);
                     return;
                 }
                 Err(End::Bad(why)) => {
                     drop(begun);
-                    return self.refuse(why).await;
+                    return self.refuse(&Reply::api_error(why.status, "BAD_REQUEST", why.message)).await;
                 }
             };
-            if let Err(refused) = self.door.admit(&target, &mut request) {
+            if let Err(refused) = self.guests.door().admit(&target, &mut request) {
                 let outcome = Proxied::Refused(refused.why.clone());
                 self.shared.journal.push(What::Proxied { authority: refused.authority.clone(), outcome });
                 if self.answer_outside(&refused.reply(), &request.method, keep_alive).await {
@@ -152,7 +151,11 @@ impl Connection {
                 return self.close_gently().await;
             }
             let (began, begun) = begun.unwrap_or_else(|| (self.shared.clock.at(), self.shared.begin()));
-            match self.exchange(request, keep_alive, began, begun).await {
+            let (host, begun) = match self.guests.host(&mut request, begun) {
+                Ok(host) => host,
+                Err(full) => return self.refuse(&Reply::api_error(503, "SERVICE_UNAVAILABLE", &full.to_string())).await,
+            };
+            match self.exchange(host, request, keep_alive, began, begun).await {
                 Next::Request => {}
                 Next::CloseGently => return self.close_gently().await,
                 Next::Close => return,
@@ -213,8 +216,8 @@ impl Connection {
             return match read {
                 Ok(0) => {
                     // Closing its end with something unread would have reset the connection; only a half-closed one can still wait.
-                    let waiting = journal::look(self.ends, self.fin_sent) == Look::Waiting;
-                    self.read_at_last(!waiting);
+                    let read = self.visible.is_some() && journal::look(self.ends, self.fin_sent) != Look::Waiting;
+                    self.read_at_last(read);
                     Err(End::Peer)
                 }
                 Ok(_) => {
@@ -244,17 +247,22 @@ impl Connection {
         }
     }
 
+    /// Watches the subject's end, if anybody wants to know what it has read.
+    fn watch(&self, fin_sent: bool) -> Option<oneshot::Receiver<Seen>> {
+        self.visible.map(|visible| journal::watch(self.ends, visible, fin_sent))
+    }
+
     /// Tells the journal, once, what became of the last reply.
     fn read_at_last(&mut self, read: bool) {
-        if let Some(Unread { exchange, .. }) = self.unread.take() {
-            self.shared.journal.push(if read { What::Read { exchange } } else { What::ReadUnknown { exchange } });
+        if let Some(Unread { shared, exchange, .. }) = self.unread.take() {
+            shared.journal.push(if read { What::Read { exchange } } else { What::ReadUnknown { exchange } });
         }
     }
 
     /// Answers one request.
-    async fn exchange(&mut self, request: Request, keep_alive: bool, began: At, begun: Begun) -> Next {
-        let mut open = Open::new(&self.shared, self.conn, &request, began, begun);
-        let mut way = Way::new(self.shared.clone(), open.exchange, request);
+    async fn exchange(&mut self, (shared, conn): Host, request: Request, keep_alive: bool, began: At, begun: Begun) -> Next {
+        let mut open = Open::new(&shared, conn, &request, began, begun);
+        let mut way = Way::new(shared, open.exchange, request);
         let verdict = match self.while_open(way.answer()).await {
             Ok(verdict) => verdict,
             Err(End::Peer | End::Bad(_)) => return self.aborted_by_peer(&mut open),
@@ -314,8 +322,9 @@ impl Connection {
         open.replied();
         let Reply { status, headers: _, body } = plan.reply;
         let sent = sent.unwrap_or_else(|| self.shared.clock.at());
-        self.shared.journal.push_at(sent, What::Replied(Box::new(Replied { exchange, status, headers, body })));
-        self.unread = Some(Unread { exchange, seen: Some(journal::watch(self.ends, self.visible, false)) });
+        let replied = Replied { exchange, status, headers, body };
+        open.shared.journal.push_at(sent, What::Replied(replied.into()));
+        self.unread = Some(Unread { shared: open.shared.clone(), exchange, seen: self.watch(false) });
         if keep_alive { Next::Request } else { Next::CloseGently }
     }
 
@@ -349,14 +358,13 @@ impl Connection {
 
     fn aborted_by_peer(&mut self, open: &mut Open) -> Next {
         open.aborted(Side::Peer);
-        self.closed_by = Side::Peer;
+        self.guests.closed_by(Side::Peer);
         Next::Close
     }
 
     /// Answers what is no request, which is no exchange either.
-    async fn refuse(&mut self, why: Unreadable) {
-        let reply = Reply::api_error(why.status, "BAD_REQUEST", why.message);
-        let _kept = self.answer_outside(&reply, "", false).await;
+    async fn refuse(&mut self, reply: &Reply) {
+        let _kept = self.answer_outside(reply, "", false).await;
         self.close_gently().await;
     }
 
@@ -386,8 +394,9 @@ impl Connection {
             let _finished = wire.finish().await;
             self.fin_sent = true;
         }
+        let seen = self.watch(true);
         if let Some(unread) = &mut self.unread {
-            unread.seen = Some(journal::watch(self.ends, self.visible, true));
+            unread.seen = seen;
         }
         let deadline = tokio::time::Instant::now() + BEFORE_CLOSE;
         loop {
@@ -404,6 +413,5 @@ impl Drop for Connection {
     fn drop(&mut self) {
         self.read_at_last(false);
         self.wire = None;
-        self.shared.journal.push(What::Closed { conn: self.conn, by: self.closed_by });
     }
 }

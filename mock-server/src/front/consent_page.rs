@@ -13,7 +13,7 @@ pub(super) fn ask(ticket: &str, consent: &Consent, company: &str) -> Reply {
     let body = format!(
         "<h1>Allow access to {company}?</h1>\
          <p>The application <code>{client}</code> wants to use Pleo for <strong>{company}</strong>:</p><ul>{scopes}</ul>\
-         <form method=\"post\" action=\"/oauth/authorize\"><input type=\"hidden\" name=\"ticket\" value=\"{ticket}\">\
+         <form method=\"post\" action=\"authorize\"><input type=\"hidden\" name=\"ticket\" value=\"{ticket}\">\
          <button name=\"decision\" value=\"allow\">Allow</button> <button name=\"decision\" value=\"deny\">Deny</button></form>\
          <p class=\"to\">You will be sent to {to}</p>",
         company = escape(company),

@@ -20,7 +20,7 @@ use tokio::{
 };
 
 use super::{
-    door::Door,
+    guests::Guests,
     http::{BODY_LIMIT, HEAD_LIMIT},
     open::Open,
     plan::{Ending, Plan, Stroke, Verdict},
@@ -29,10 +29,7 @@ use super::{
     way::Way,
     wire::Wire,
 };
-use crate::{
-    journal::{Conn, Proxied, Replied, Side, What},
-    state::Shared,
-};
+use crate::journal::{Proxied, Replied, Side, What};
 
 /// What a client that knows of HTTP/2 says first.
 pub(super) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -42,14 +39,6 @@ const STREAMS: u32 = 128;
 const FAREWELL: Duration = Duration::from_secs(1);
 /// What belongs to a connection of HTTP/1.1 and has no meaning in HTTP/2 (RFC 9113 section 8.2.2).
 const OF_A_CONNECTION: [&str; 5] = ["connection", "transfer-encoding", "keep-alive", "upgrade", "proxy-connection"];
-
-/// What the streams of a connection have in common.
-#[derive(Clone)]
-pub(super) struct Session {
-    pub(super) shared: Arc<Shared>,
-    pub(super) conn: Conn,
-    pub(super) door: Door,
-}
 
 /// The connection, as a stream sees it.
 #[derive(Clone)]
@@ -64,7 +53,7 @@ struct Around {
 
 /// One stream on which a request came.
 struct Stream {
-    session: Session,
+    guests: Arc<Guests>,
     around: Around,
     respond: SendResponse<Bytes>,
 }
@@ -72,74 +61,72 @@ struct Stream {
 /// The subject has ended the stream, or the connection.
 struct Gone;
 
-impl Session {
-    /// Serves until the connection ends; by whom.
-    pub(super) async fn serve(self, wire: Wire, early: BytesMut) -> Side {
-        // A second handle: the protocol keeps the socket to itself, and does not know RST.
-        let handle = wire.socket().as_fd().try_clone_to_owned();
-        let (Ok(handle), early) = (handle, Cursor::new(early.freeze())) else { return Side::Provider };
-        // Not the halves that tokio has for TCP: dropped, they say FIN, and a reset would come too late.
-        match wire {
-            Wire::Plain(tcp) => {
-                let (read, write) = tokio::io::split(tcp);
-                self.drive(tokio::io::join(early.chain(read), write), handle).await
-            }
-            Wire::Tls(tls) => {
-                let (read, write) = tokio::io::split(*tls);
-                self.drive(tokio::io::join(early.chain(read), write), handle).await
-            }
+/// Serves until the connection ends.
+pub(super) async fn serve(guests: Arc<Guests>, wire: Wire, early: BytesMut) {
+    // A second handle: the protocol keeps the socket to itself, and does not know RST.
+    let handle = wire.socket().as_fd().try_clone_to_owned();
+    let (Ok(handle), early) = (handle, Cursor::new(early.freeze())) else { return };
+    // Not the halves that tokio has for TCP: dropped, they say FIN, and a reset would come too late.
+    match wire {
+        Wire::Plain(tcp) => {
+            let (read, write) = tokio::io::split(tcp);
+            drive(&guests, tokio::io::join(early.chain(read), write), handle).await
+        }
+        Wire::Tls(tls) => {
+            let (read, write) = tokio::io::split(*tls);
+            drive(&guests, tokio::io::join(early.chain(read), write), handle).await
         }
     }
+}
 
-    async fn drive<T: AsyncRead + AsyncWrite + Unpin>(self, io: T, handle: OwnedFd) -> Side {
-        let mut builder = h2::server::Builder::new();
-        builder.max_concurrent_streams(STREAMS).max_header_list_size(u32::try_from(HEAD_LIMIT).unwrap_or(u32::MAX));
-        let Ok(mut connection) = builder.handshake::<_, Bytes>(io).await else { return Side::Peer };
-        let flushed = watch::Sender::new(0);
-        let (reset, mut is_reset) = watch::channel(false);
-        let again = Arc::new(Notify::new());
-        let around = Around { flushed: flushed.subscribe(), again: again.clone(), reset };
-        let mut streams = JoinSet::new();
-        loop {
-            let accepted = poll_fn(|cx| {
-                let polled = connection.poll_accept(cx);
-                if polled.is_pending() {
-                    flushed.send_modify(|count| *count += 1);
-                }
-                polled
-            });
-            tokio::select! {
-                biased;
-                _ = is_reset.changed() => {
-                    // If the option cannot be set, closing is the next best thing.
-                    let _set = rustix::net::sockopt::set_socket_linger(&handle, Some(Duration::ZERO));
-                    drop(connection);
-                    drop(handle);
-                    streams.shutdown().await;
-                    return Side::Provider;
-                }
-                accepted = accepted => match accepted {
-                    Some(Ok((request, respond))) => {
-                        let stream = Stream { session: self.clone(), around: around.clone(), respond };
-                        streams.spawn(stream.live(request));
-                    }
-                    Some(Err(_)) | None => break,
-                },
-                () = again.notified() => {}
-                Some(_ended) = streams.join_next() => {}
+async fn drive<T: AsyncRead + AsyncWrite + Unpin>(guests: &Arc<Guests>, io: T, handle: OwnedFd) {
+    let mut builder = h2::server::Builder::new();
+    builder.max_concurrent_streams(STREAMS).max_header_list_size(u32::try_from(HEAD_LIMIT).unwrap_or(u32::MAX));
+    let Ok(mut connection) = builder.handshake::<_, Bytes>(io).await else { return guests.closed_by(Side::Peer) };
+    let flushed = watch::Sender::new(0);
+    let (reset, mut is_reset) = watch::channel(false);
+    let again = Arc::new(Notify::new());
+    let around = Around { flushed: flushed.subscribe(), again: again.clone(), reset };
+    let mut streams = JoinSet::new();
+    loop {
+        let accepted = poll_fn(|cx| {
+            let polled = connection.poll_accept(cx);
+            if polled.is_pending() {
+                flushed.send_modify(|count| *count += 1);
             }
+            polled
+        });
+        tokio::select! {
+            biased;
+            _ = is_reset.changed() => {
+                // If the option cannot be set, closing is the next best thing.
+                let _set = rustix::net::sockopt::set_socket_linger(&handle, Some(Duration::ZERO));
+                drop(connection);
+                drop(handle);
+                streams.shutdown().await;
+                return;
+            }
+            accepted = accepted => match accepted {
+                Some(Ok((request, respond))) => {
+                    let stream = Stream { guests: guests.clone(), around: around.clone(), respond };
+                    streams.spawn(stream.live(request));
+                }
+                Some(Err(_)) | None => break,
+            },
+            () = again.notified() => {}
+            Some(_ended) = streams.join_next() => {}
         }
-        drop(connection);
-        let all = async { while streams.join_next().await.is_some() {} };
-        let _in_time = tokio::time::timeout(FAREWELL, all).await;
-        streams.shutdown().await;
-        Side::Peer
     }
+    drop(connection);
+    let all = async { while streams.join_next().await.is_some() {} };
+    let _in_time = tokio::time::timeout(FAREWELL, all).await;
+    streams.shutdown().await;
+    guests.closed_by(Side::Peer);
 }
 
 impl Stream {
     async fn live(mut self, request: ::http::Request<RecvStream>) {
-        let shared = self.session.shared.clone();
+        let shared = self.guests.owner().clone();
         let (began, begun) = (shared.clock.at(), shared.begin());
         let (parts, body) = request.into_parts();
         let method = parts.method.as_str().to_owned();
@@ -153,12 +140,18 @@ impl Stream {
         if let Some(authority) = parts.uri.authority() {
             request.host = authority.as_str().to_owned();
         }
-        if let Err(refused) = self.session.door.admit(&target, &mut request) {
+        if let Err(refused) = self.guests.door().admit(&target, &mut request) {
             let outcome = Proxied::Refused(refused.why.clone());
             shared.journal.push(What::Proxied { authority: refused.authority.clone(), outcome });
             return self.answer_outside(&refused.reply(), &request.method);
         }
-        let mut open = Open::new(&shared, self.session.conn, &request, began, begun);
+        let ((shared, conn), begun) = match self.guests.host(&mut request, begun) {
+            Ok(host) => host,
+            Err(full) => {
+                return self.answer_outside(&Reply::api_error(503, "SERVICE_UNAVAILABLE", &full.to_string()), &request.method);
+            }
+        };
+        let mut open = Open::new(&shared, conn, &request, began, begun);
         let mut way = Way::new(shared, open.exchange, request);
         let done = match while_open(self.respond.poll(), way.answer()).await {
             Ok(Verdict::Write(plan)) => self.carry_out(&mut way, plan, &mut open).await,
@@ -173,7 +166,7 @@ impl Stream {
     }
 
     async fn carry_out(&mut self, way: &mut Way, plan: Plan, open: &mut Open) -> Result<(), Gone> {
-        let shared = self.session.shared.clone();
+        let shared = open.shared.clone();
         let (head, headers) = head_of(&plan.reply);
         let bodiless = way.method() == "HEAD" || matches!(plan.reply.status, 204 | 304);
         let body = if bodiless { Bytes::new() } else { plan.reply.body.clone() };
@@ -203,7 +196,7 @@ impl Stream {
         }
         open.replied();
         let (exchange, Reply { status, headers: _, body }) = (open.exchange, plan.reply);
-        shared.journal.push_at(sent, What::Replied(Box::new(Replied { exchange, status, headers, body })));
+        shared.journal.push_at(sent, What::Replied(Replied { exchange, status, headers, body }.into()));
         shared.journal.push(What::ReadUnknown { exchange });
         Ok(())
     }

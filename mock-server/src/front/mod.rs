@@ -9,6 +9,7 @@ mod connection;
 mod consent_page;
 mod desk;
 mod door;
+mod guests;
 mod http;
 mod http2;
 mod introspect;

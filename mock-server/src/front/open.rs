@@ -10,7 +10,7 @@ use crate::{
 
 /// An exchange without its reply. Dropping it tells the journal that there never was one.
 pub(super) struct Open {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     pub(super) exchange: Exchange,
     /// Bytes of the reply that are out.
     pub(super) written: u64,

@@ -35,6 +35,12 @@ impl Request {
         Self { endpoint: endpoint(&path), method, path, host, audience: AUDIENCE, query, headers, body, parameters, form, grant }
     }
 
+    /// Takes the request as one for another path, below which a tenant stands.
+    pub(crate) fn move_to(&mut self, path: String) {
+        self.endpoint = endpoint(&path);
+        self.path = path;
+    }
+
     /// The first header of that name.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())

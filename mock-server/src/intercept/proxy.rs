@@ -38,7 +38,6 @@ pub(crate) struct Proxy(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    shared: Arc<Shared>,
     hosts: Hosts,
     certified: HashMap<&'static str, Arc<ServerConfig>>,
     room: Semaphore,
@@ -55,28 +54,22 @@ enum Broken {
 
 impl Proxy {
     /// Makes a certificate for each host.
-    pub(crate) fn new(shared: Arc<Shared>, authority: &front::Authority, hosts: Hosts) -> Result<Self, TlsError> {
-        Self::with_limits(shared, authority, hosts, MOST, PATIENCE)
+    pub(crate) fn new(authority: &front::Authority, hosts: Hosts, http2: bool) -> Result<Self, TlsError> {
+        Self::with_limits(authority, hosts, http2, MOST, PATIENCE)
     }
 
-    fn with_limits(
-        shared: Arc<Shared>,
-        authority: &front::Authority,
-        hosts: Hosts,
-        most: usize,
-        patience: Duration,
-    ) -> Result<Self, TlsError> {
-        let certified = hosts.iter().map(|host| Ok((host.name, authority.certify(vec![host.name.to_owned()], shared.http2)?)));
+    fn with_limits(authority: &front::Authority, hosts: Hosts, http2: bool, most: usize, patience: Duration) -> Result<Self, TlsError> {
+        let certified = hosts.iter().map(|host| Ok((host.name, authority.certify(vec![host.name.to_owned()], http2)?)));
         let certified = certified.collect::<Result<_, TlsError>>()?;
-        Ok(Self(Arc::new(Inner { shared, hosts, certified, room: Semaphore::new(most), patience })))
+        Ok(Self(Arc::new(Inner { hosts, certified, room: Semaphore::new(most), patience })))
     }
 
     /// Serves until the listener is dropped.
-    pub(crate) fn serve(self, listener: TcpListener) -> Listener {
-        Listener::accept(listener, move |tcp, peer| self.clone().connection(tcp, peer))
+    pub(crate) fn serve(self, shared: Arc<Shared>, listener: TcpListener) -> Listener {
+        Listener::accept(listener, move |tcp, peer| self.clone().connection(shared.clone(), tcp, peer))
     }
 
-    async fn connection(self, mut tcp: TcpStream, peer: SocketAddr) {
+    async fn connection(self, shared: Arc<Shared>, mut tcp: TcpStream, peer: SocketAddr) {
         // Without it the kernel may keep the last part of a reply back.
         let _set = tcp.set_nodelay(true);
         let Ok(local) = tcp.local_addr() else { return };
@@ -95,11 +88,11 @@ impl Proxy {
         match head.asked {
             Asked::Tunnel(authority) => {
                 drop(buffer.split_to(head.length));
-                self.tunnel(tcp, ends, buffer, &authority).await;
+                self.tunnel(shared, tcp, ends, buffer, &authority).await;
             }
             Asked::Absolute { .. } => {
                 let door = Door::Absolute(self.0.hosts.clone());
-                Connection::take_over(self.0.shared.clone(), ends, Wire::Plain(tcp), buffer, door).await;
+                Connection::take_over(shared, ends, Wire::Plain(tcp), buffer, door).await;
             }
             Asked::Origin => {
                 let why = "this is a forward proxy: set it as HTTPS_PROXY; it is no server, and its address no API's";
@@ -108,9 +101,9 @@ impl Proxy {
         }
     }
 
-    async fn tunnel(&self, mut tcp: TcpStream, ends: Ends, buffer: BytesMut, authority: &Authority) {
+    async fn tunnel(&self, shared: Arc<Shared>, mut tcp: TcpStream, ends: Ends, buffer: BytesMut, authority: &Authority) {
         let tell = |outcome| {
-            self.0.shared.journal.push(What::Proxied { authority: authority.to_string(), outcome });
+            shared.journal.push(What::Proxied { authority: authority.to_string(), outcome });
         };
         let host = match self.0.hosts.tunnel(authority) {
             Ok(host) => host,
@@ -126,7 +119,7 @@ impl Proxy {
             Ok(Ok(stream)) => {
                 tell(Proxied::Served);
                 let wire = Wire::Tls(Box::new(stream));
-                Connection::take_over(self.0.shared.clone(), ends, wire, BytesMut::new(), Door::Tunnel(host)).await;
+                Connection::take_over(shared, ends, wire, BytesMut::new(), Door::Tunnel(host)).await;
             }
             Ok(Err(Broken::Handshake(why))) => tell(Proxied::Untrusted(why)),
             Ok(Err(Broken::Silent)) => {}
@@ -215,14 +208,17 @@ async fn refuse(mut tcp: TcpStream, reply: &Reply, method: &str) {
 mod tests {
     #![allow(clippy::expect_used, reason = "tests say what they expect")]
     use super::*;
-    use crate::ProviderConfig;
+    use crate::{ProviderConfig, tenants::Origin};
 
     async fn answer_to(said: &[u8], most: usize, patience: Duration) -> String {
-        let shared = Arc::new(Shared::new(&ProviderConfig::local(1)));
+        let config = ProviderConfig::local(1);
+        let urls = crate::provider::urls(&config, config.listen, None);
+        let runtime = tokio::runtime::Handle::current();
+        let shared = Arc::new(Shared::first(Origin { config, urls, tls: None, file: None, founders: Vec::new(), runtime }));
         let authority = front::Authority::new().expect("made");
-        let proxy = Proxy::with_limits(shared, &authority, Hosts::new(&[]).expect("known"), most, patience).expect("made");
+        let proxy = Proxy::with_limits(&authority, Hosts::new(&[]).expect("known"), false, most, patience).expect("made");
         let (listener, bound) = front::bind(([127, 0, 0, 1], 0).into()).await.expect("bound");
-        let serving = proxy.serve(listener);
+        let serving = proxy.serve(shared, listener);
         let mut client = TcpStream::connect(bound).await.expect("connected");
         client.write_all(said).await.expect("sent");
         let mut bytes = Vec::new();

@@ -3,16 +3,20 @@
 //! Secrets stand here by value where the subject sent them (headers, bodies) and by name (`refresh#3`) where the provider
 //! recognised them. Readers that keep a journal must redact it.
 
+mod file;
 mod log;
 mod queue;
+mod reader;
 mod shown;
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use regrant_authority::{GrantId, TokenState};
 
+pub(crate) use file::JournalFile;
 pub(crate) use log::Journal;
 pub(crate) use queue::{Ends, Look, Seen, look, watch};
+pub(crate) use reader::{Read, Reader};
 pub(crate) use shown::Shower;
 
 /// A moment: time since [`crate::ProviderConfig::epoch`], monotonic.
@@ -21,6 +25,20 @@ pub type At = Duration;
 pub type Conn = u64;
 /// Numbers a request and its reply, from 1, in order of arrival.
 pub type Exchange = u64;
+
+/// How much of the journal is kept in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// All of it, for whoever judges it at the end.
+    All,
+    /// The newest lines, so many at most and of so many bytes (roughly) at most; one line is always kept.
+    Last {
+        /// Lines.
+        entries: usize,
+        /// Bytes.
+        bytes: usize,
+    },
+}
 
 /// One line of the journal. `n` is its place in the order of all lines, from 1, without gaps.
 #[derive(Debug, Clone)]
@@ -70,7 +88,7 @@ pub enum What {
         outcome: Proxied,
     },
     /// A request was read whole.
-    Arrived(Box<Arrived>),
+    Arrived(Arc<Arrived>),
     /// What the provider made of it. Tokens were committed if the outcome is `Issued`.
     Decided {
         /// Which request.
@@ -119,7 +137,7 @@ pub enum What {
         fate: String,
     },
     /// The last byte of the reply was handed to the kernel; dated when that write began.
-    Replied(Box<Replied>),
+    Replied(Arc<Replied>),
     /// The subject's receive queue was seen empty after the reply was written (or its socket was gone): it has read the reply.
     Read {
         /// Which request.
@@ -175,7 +193,7 @@ pub struct Arrived {
     pub method: String,
     /// The host asked for, as sent; of a request through the proxy, Pleo's host name in lower case.
     pub host: String,
-    /// Path without query, as sent.
+    /// Path without query, as sent, but without the prefix that names a tenant.
     pub path: String,
     /// Query without `?`, as sent.
     pub query: Option<String>,

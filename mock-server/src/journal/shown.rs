@@ -1,21 +1,38 @@
 //! The journal as JSON, for readers outside. Secrets are shown by name, in whatever form they stand in a message.
 
+use std::collections::HashMap;
+
 use serde_json::{Value, json};
 
 use super::{Arrived, AuthorizeOutcome, Decision, Entry, Presented, TokenOutcome, What};
 use crate::vault::Vault;
 
+/// Forms are looked up by their first bytes; all that is ever minted is longer.
+const START: usize = 8;
+
 /// Shows entries. Knows the secrets that were minted up to its last [`Shower::learn`].
 #[derive(Debug, Default)]
 pub(crate) struct Shower {
     known: usize,
-    /// Forms of secrets and their names.
-    forms: Vec<(String, String)>,
+    /// Shows secrets as they are.
+    open: bool,
+    /// Forms of secrets and their names, by how they start.
+    forms: HashMap<[u8; START], Vec<(String, String)>>,
+    /// Those that are shorter than a start.
+    short: Vec<(String, String)>,
 }
 
 impl Shower {
+    /// One that shows secrets as they are.
+    pub(crate) fn open() -> Self {
+        Self { open: true, ..Self::default() }
+    }
+
     /// Takes in what was minted since the last time.
     pub(crate) fn learn(&mut self, vault: &Vault) {
+        if self.open {
+            return;
+        }
         for canary in vault.all().iter().skip(self.known) {
             let encoded: String = url::form_urlencoded::byte_serialize(canary.value.as_bytes()).collect();
             let strict: String = canary.value.bytes().map(percent).collect();
@@ -23,7 +40,12 @@ impl Shower {
             let mut forms = vec![canary.value.clone(), encoded.replace('+', "%20"), encoded, strict, quoted.trim_matches('"').to_owned()];
             forms.sort();
             forms.dedup();
-            self.forms.extend(forms.into_iter().map(|form| (form, canary.name.clone())));
+            for form in forms {
+                match form.as_bytes().first_chunk() {
+                    Some(start) => self.forms.entry(*start).or_default().push((form, canary.name.clone())),
+                    None => self.short.push((form, canary.name.clone())),
+                }
+            }
             self.known += 1;
         }
     }
@@ -84,7 +106,10 @@ impl Shower {
     }
 
     /// Basic credentials are taken apart: they hide their secret from a search, and one that was configured has no name.
-    fn header(&self, name: &str, value: &str) -> String {
+    pub(crate) fn header(&self, name: &str, value: &str) -> String {
+        if self.open {
+            return value.to_owned();
+        }
         use base64::Engine as _;
         let decoded = || {
             let (scheme, credentials) = value.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("basic"))?;
@@ -100,7 +125,11 @@ impl Shower {
         }
     }
 
-    fn text(&self, body: &[u8]) -> String {
+    /// A body.
+    pub(crate) fn text(&self, body: &[u8]) -> String {
+        if self.open {
+            return String::from_utf8_lossy(body).into_owned();
+        }
         let named = self.named(&String::from_utf8_lossy(body));
         let hidden = |pair: &str| match pair.split_once('=') {
             Some(("client_secret", value)) if !value.is_empty() && !value.contains('#') => "client_secret=(a secret)".to_owned(),
@@ -109,14 +138,30 @@ impl Shower {
         if named.contains("client_secret=") { named.split('&').map(hidden).collect::<Vec<_>>().join("&") } else { named }
     }
 
-    fn named(&self, text: &str) -> String {
-        let mut text = text.to_owned();
-        for (form, name) in &self.forms {
-            if text.contains(form.as_str()) {
-                text = text.replace(form.as_str(), name);
+    /// Text with the names of secrets in place of them.
+    pub(crate) fn named(&self, text: &str) -> String {
+        let mut out = String::with_capacity(text.len());
+        let (mut done, mut at) = (0, 0);
+        while let Some(start) = text.as_bytes().get(at..).and_then(<[u8]>::first_chunk) {
+            match self.found(start, &text.as_bytes()[at..]) {
+                Some((form, name)) => {
+                    // Forms are ASCII, so that both ends are where characters end.
+                    out.push_str(text.get(done..at).unwrap_or_default());
+                    out.push_str(name);
+                    at += form.len();
+                    done = at;
+                }
+                None => at += 1,
             }
         }
-        text
+        out.push_str(text.get(done..).unwrap_or_default());
+        self.short.iter().fold(out, |out, (form, name)| if out.contains(form.as_str()) { out.replace(form.as_str(), name) } else { out })
+    }
+
+    /// The longest form of a secret that stands at the beginning.
+    fn found(&self, start: &[u8; START], text: &[u8]) -> Option<&(String, String)> {
+        let there = self.forms.get(start)?.iter().filter(|(form, _)| text.starts_with(form.as_bytes()));
+        there.max_by_key(|(form, _)| form.len())
     }
 }
 

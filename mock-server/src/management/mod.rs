@@ -15,11 +15,11 @@ use hyper_util::{
 };
 use tokio::net::TcpListener;
 
-use crate::{Control, Urls, front::Listener};
+use crate::{Control, front::Listener};
 
 /// Serves the management port until the listener is dropped.
-pub(crate) fn serve(control: Control, urls: &Urls, listener: TcpListener) -> Listener {
-    let service = TowerToHyperService::new(routes::router(control, urls));
+pub(crate) fn serve(control: Control, listener: TcpListener) -> Listener {
+    let service = TowerToHyperService::new(routes::router(control));
     Listener::accept(listener, move |tcp, _| {
         let service = service.clone();
         async move {

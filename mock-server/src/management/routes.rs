@@ -25,8 +25,8 @@ use crate::{
 };
 
 /// All paths. A test holds that each one the OpenAPI document names is here.
-pub(super) fn router(control: Control, urls: &Urls) -> Router {
-    let ready = ready(&control, urls);
+pub(super) fn router(control: Control) -> Router {
+    let ready = ready(&control, &control.shared.urls);
     Router::new()
         .route("/v1/ready", get(|| async move { Shown(ready.clone()) }))
         .route("/v1/openapi.json", get(|| async { Shown(openapi::document()) }))

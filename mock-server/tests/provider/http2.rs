@@ -85,8 +85,11 @@ async fn curl_speaks_http2_through_the_proxy() {
     assert_eq!(said(&provider, &["--http2", "-x", &proxy, "https://external.pleo.io/v2/employees"]).await, "2 401");
     assert_eq!(said(&provider, &["--http2", "-x", &proxy, "https://external.pleo.io/oauth/token"]).await, "2 404");
     assert_eq!(said(&provider, &["--http2", "-x", &proxy, "-H", "Host: auth.pleo.io", "https://external.pleo.io/"]).await, "2 421");
-    let hosts =
-        provider.control().journal().into_iter().filter_map(|entry| if let What::Arrived(a) = entry.what { Some(a.host) } else { None });
+    let hosts = provider
+        .control()
+        .journal()
+        .into_iter()
+        .filter_map(|entry| if let What::Arrived(a) = entry.what { Some(a.host.clone()) } else { None });
     assert_eq!(hosts.collect::<Vec<_>>(), ["external.pleo.io"; 2]);
 }
 

@@ -57,7 +57,8 @@ fn outcomes(provider: &Provider) -> Vec<(String, Proxied)> {
 }
 
 fn arrived(provider: &Provider) -> Vec<(String, Endpoint, String)> {
-    let of = |what| if let What::Arrived(arrived) = what { Some((arrived.host, arrived.endpoint, arrived.path)) } else { None };
+    let of =
+        |what| if let What::Arrived(arrived) = what { Some((arrived.host.clone(), arrived.endpoint, arrived.path.clone())) } else { None };
     provider.control().journal().into_iter().filter_map(|entry| of(entry.what)).collect()
 }
 

@@ -2,6 +2,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests say what they expect")]
 
 mod support;
+mod tenants;
 
 mod api;
 mod faults;

@@ -18,7 +18,11 @@ fn dead() -> Story {
 fn keeping(kept: &[Found]) -> Story {
     let story = Story::connected().revoked().rejected().trigger().api(401).refused("invalid_grant").gives_up().answered(Outcome::Accepted);
     let found = kept.to_vec();
-    let story = story.settled().mark("offence").event(What::StorageScanned { places: 9, found, unread: Vec::new() }).looks();
+    let story = story
+        .settled()
+        .mark("offence")
+        .event(What::StorageScanned { open_to_others: Vec::new(), places: 9, found, unread: Vec::new() })
+        .looks();
     story.asked_in_vain(2).rest().epilogue()
 }
 
@@ -112,7 +116,12 @@ fn a_search_that_came_too_late_or_saw_less_decides_nothing() {
     let late = late.settled().asked_in_vain(2).rest().epilogue();
     late.undecided("PURGE-03", "not searched between the refusal and the next stimulus");
     let blind = Story::connected().revoked().rejected().trigger().api(401).refused("invalid_grant").gives_up().answered(Outcome::Accepted);
-    let blind = blind.settled().event(What::StorageScanned { places: 8, found: Vec::new(), unread: vec!["app.db: locked".into()] });
+    let blind = blind.settled().event(What::StorageScanned {
+        open_to_others: Vec::new(),
+        places: 8,
+        found: Vec::new(),
+        unread: vec!["app.db: locked".into()],
+    });
     blind.looks().asked_in_vain(2).rest().epilogue().undecided("PURGE-03", "not everything could be read: app.db: locked");
 }
 

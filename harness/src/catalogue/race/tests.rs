@@ -19,7 +19,7 @@ fn held() -> Story {
     let exchange = story.exchange();
     let story = story.token_decided("refresh_token", Some("refresh#1"), BASIC, &pair(2));
     story
-        .event(What::Faulted { exchange, fate: "hold refresh".into(), committed: true })
+        .event(What::Faulted { rule: Some(1), exchange, fate: "hold refresh".into(), committed: true })
         .event(What::Held { exchange, gate: "refresh".into() })
 }
 

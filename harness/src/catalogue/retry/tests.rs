@@ -67,11 +67,13 @@ fn a_token_that_was_replaced_or_could_not_be_looked_for_is_not_purged() {
     });
     encrypted.passes("RETRY-01");
     let locked = Story::connected().rejected().trigger().faulted(Answer::Unavailable).answered(Outcome::Accepted).settled();
-    let locked = locked.event(What::StorageScanned { places: 1, found: Vec::new(), unread: vec!["app.db: locked".into()] }).looks();
+    let locked = locked
+        .event(What::StorageScanned { open_to_others: Vec::new(), places: 1, found: Vec::new(), unread: vec!["app.db: locked".into()] })
+        .looks();
     back(meets(locked, &Answer::Unavailable)).passes("RETRY-01");
     let moved = Story::connected().rejected().trigger().faulted(Answer::Unavailable).answered(Outcome::Accepted).settled();
     let elsewhere = vec![found("refresh#1", Place::File("queue/refresh.json".into()))];
-    let moved = moved.event(What::StorageScanned { places: 9, found: elsewhere, unread: Vec::new() }).looks();
+    let moved = moved.event(What::StorageScanned { open_to_others: Vec::new(), places: 9, found: elsewhere, unread: Vec::new() }).looks();
     back(meets(moved, &Answer::Unavailable)).passes("RETRY-01");
 }
 
@@ -164,7 +166,7 @@ fn an_outage_that_a_hanging_endpoint_makes_counts_when_the_subject_gives_up_wait
     let hang = |story: Story| {
         let story = story.trigger().token_asked();
         let exchange = story.exchange();
-        let story = story.event(What::Faulted { exchange, fate: "hang".into(), committed: false }).after(5_000);
+        let story = story.event(What::Faulted { rule: Some(1), exchange, fate: "hang".into(), committed: false }).after(5_000);
         let story =
             story.token_decided("refresh_token", Some("refresh#1"), regrant_mock_server::journal::AuthStyle::Basic, &Answer::Dropped);
         story.event(What::Aborted { exchange, by_subject: true }).answered(Outcome::Accepted).rest()

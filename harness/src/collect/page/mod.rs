@@ -62,7 +62,8 @@ pub fn page_seen(
         None => says(&canaries.redact(&seen.text), None),
     };
     let text = normalised(&seen, canaries);
-    (PageSeen { status: answer.status, text, says, leads_to_authorize }, page_found(answer, what, canaries))
+    let seen = PageSeen { status: answer.status, text, says, leads_to_authorize, actions: None, fields: None, took: 0, connection: None };
+    (seen, page_found(answer, what, canaries))
 }
 
 /// Which canaries stand in an answer. Codes and states stand in links by right.

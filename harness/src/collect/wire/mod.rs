@@ -89,9 +89,9 @@ impl WireCollector {
             journal::What::Decided { exchange, decision } => self.decided(*exchange, decision),
             journal::What::Held { exchange, gate, at: _ } => vec![What::Held { exchange: *exchange, gate: gate.clone() }],
             journal::What::Released { exchange, gate: _, dropped } => vec![What::Released { exchange: *exchange, dropped: *dropped }],
-            journal::What::Faulted { exchange, rule: _, fate } => {
+            journal::What::Faulted { exchange, rule, fate } => {
                 let committed = self.open.get(exchange).is_some_and(|open| open.decided);
-                vec![What::Faulted { exchange: *exchange, fate: self.words(fate), committed }]
+                vec![What::Faulted { exchange: *exchange, fate: self.words(fate), committed, rule: Some(*rule) }]
             }
             journal::What::Replied(replied) => {
                 let open = self.open.remove(&replied.exchange);
@@ -301,11 +301,9 @@ impl WireCollector {
                 self.know_units(units);
                 vec![What::WorkAdded { units: units.clone() }]
             }
-            Action::ConsentSet { .. }
-            | Action::RuleInstalled { .. }
-            | Action::RuleRemoved { .. }
-            | Action::GateSet { .. }
-            | Action::PolicyChanged => Vec::new(),
+            Action::RuleInstalled { rule } => vec![What::RuleBegan { rule: *rule }],
+            Action::RuleRemoved { rule } => vec![What::RuleEnded { rule: *rule }],
+            Action::ConsentSet { .. } | Action::PolicyChanged | Action::GateSet { .. } | Action::Reset => Vec::new(),
         }
     }
 

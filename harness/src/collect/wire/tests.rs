@@ -55,7 +55,7 @@ fn tell(wire: &mut WireCollector, what: journal::What) -> Vec<What> {
 }
 
 fn arrive(wire: &mut WireCollector, request: Arrived) -> Vec<What> {
-    tell(wire, journal::What::Arrived(Box::new(request)))
+    tell(wire, journal::What::Arrived(request.into()))
 }
 
 fn seen(events: &[What]) -> Vec<Found> {
@@ -171,7 +171,7 @@ fn the_client_secret_is_named_however_it_was_sent() {
 }
 
 fn replied(status: u16, body: &str) -> journal::What {
-    journal::What::Replied(Box::new(Replied { exchange: 7, status, headers: vec![], body: body.to_owned().into() }))
+    journal::What::Replied(Replied { exchange: 7, status, headers: vec![], body: body.to_owned().into() }.into())
 }
 
 #[test]
@@ -206,9 +206,9 @@ fn a_fault_knows_whether_the_decision_was_committed() {
     let faulted = || journal::What::Faulted { exchange: 7, rule: 1, fate: "status 503".into() };
     let mut wire = collector();
     arrive(&mut wire, request(Endpoint::Token, "/oauth/token", &[], ""));
-    assert_eq!(tell(&mut wire, faulted()), [What::Faulted { exchange: 7, fate: "status 503".into(), committed: false }]);
+    assert_eq!(tell(&mut wire, faulted()), [What::Faulted { rule: Some(1), exchange: 7, fate: "status 503".into(), committed: false }]);
     token_event(&mut wire, &[], "");
-    assert_eq!(tell(&mut wire, faulted()), [What::Faulted { exchange: 7, fate: "status 503".into(), committed: true }]);
+    assert_eq!(tell(&mut wire, faulted()), [What::Faulted { rule: Some(1), exchange: 7, fate: "status 503".into(), committed: true }]);
 }
 
 #[test]

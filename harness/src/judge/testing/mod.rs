@@ -52,6 +52,10 @@ pub(crate) struct Story {
     /// Units nobody has fetched yet.
     waiting: Vec<String>,
     marks: BTreeMap<&'static str, Vec<u32>>,
+    /// Which of several connections all this is about; none: there is only one.
+    connection: Option<&'static str>,
+    /// Where the others stand: pair, grant, code, what the subject says of them.
+    others: BTreeMap<&'static str, (u32, u32, u32, Subject)>,
 }
 
 const MS: u64 = 1_000;
@@ -92,6 +96,8 @@ impl Story {
             unit: 0,
             waiting: Vec::new(),
             marks: BTreeMap::new(),
+            connection: None,
+            others: BTreeMap::new(),
         }
     }
 
@@ -149,6 +155,22 @@ impl Story {
         self
     }
 
+    /// What follows is about this connection.
+    pub(crate) fn of(mut self, name: &'static str) -> Self {
+        let here = (self.pair, self.grant, self.code, self.subject.clone());
+        if let Some(before) = self.connection.replace(name) {
+            self.others.insert(before, here);
+        }
+        let new = u32::try_from(self.others.len()).expect("few") * 100;
+        let subject = Self::new().subject;
+        (self.pair, self.grant, self.code, self.subject) = self.others.remove(name).unwrap_or((new + 100, new + 100, new + 100, subject));
+        self
+    }
+
+    fn connection(&self) -> Option<Connection> {
+        self.connection.map(str::to_owned)
+    }
+
     /// Remembers the number of the next event.
     pub(crate) fn mark(mut self, name: &'static str) -> Self {
         let n = u32::try_from(self.history.events.len()).expect("short") + 1;
@@ -180,19 +202,21 @@ impl Story {
     }
 
     pub(crate) fn scan(self) -> Self {
-        let found = self.subject.keeps.iter().map(|canary| found(canary, Place::Row("app.db tokens.value".into()))).collect();
-        self.event(What::StorageScanned { places: 9, found, unread: Vec::new() })
+        let others = self.others.values().flat_map(|(.., subject)| &subject.keeps);
+        let found = self.subject.keeps.iter().chain(others).map(|canary| found(canary, Place::Row("app.db tokens.value".into()))).collect();
+        self.event(What::StorageScanned { open_to_others: Vec::new(), places: 9, found, unread: Vec::new() })
     }
 
     /// Status, prompt, settings and data are read.
     pub(crate) fn looks(self) -> Self {
         let (text, says, leads_to_authorize) = self.subject.page.clone();
         let state = self.subject.says;
-        let page = PageSeen { status: 200, text, says, leads_to_authorize };
-        let digest = Some(self.subject.settings.clone());
+        let (digest, connection) = (Some(self.subject.settings.clone()), self.connection());
+        let page =
+            PageSeen { actions: None, fields: None, took: 0, connection: connection.clone(), status: 200, text, says, leads_to_authorize };
         self.called(Verb::Status, None, None)
             .answered(Outcome::Accepted)
-            .event(What::StatusRead { state, raw: "the status".into() })
+            .event(What::StatusRead { connection, count: None, state, raw: "the status".into() })
             .event(What::PromptRead(page))
             .event(What::SettingsRead { digest })
             .event(What::DataRead { count: Some(3) })
@@ -234,8 +258,8 @@ impl Story {
 
     pub(crate) fn called(mut self, verb: Verb, wanted: Option<Wanted>, source: Option<&str>) -> Self {
         self.call += 1;
-        let call = self.call;
-        self.event(What::VerbCalled { call, verb, source: source.map(str::to_owned), wanted, item: None })
+        let (call, connection) = (self.call, self.connection());
+        self.event(What::VerbCalled { call, verb, source: source.map(str::to_owned), wanted, item: None, connection })
     }
 
     pub(crate) fn answered(self, outcome: Outcome) -> Self {

@@ -150,11 +150,11 @@ impl Story {
                 let description = Some("The refresh token is expired or revoked".into());
                 self.replies(400, Reply::Final { error, description })
             }
-            Answer::Unavailable => {
-                self.event(What::Faulted { exchange, fate: "status 503".into(), committed: false }).replies(503, Reply::Transient)
-            }
+            Answer::Unavailable => self
+                .event(What::Faulted { rule: Some(1), exchange, fate: "status 503".into(), committed: false })
+                .replies(503, Reply::Transient),
             Answer::Dropped => self
-                .event(What::Faulted { exchange, fate: "drop".into(), committed: false })
+                .event(What::Faulted { rule: Some(1), exchange, fate: "drop".into(), committed: false })
                 .event(What::Aborted { exchange, by_subject: false }),
         }
     }

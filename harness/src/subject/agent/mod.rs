@@ -145,6 +145,8 @@ pub struct Look {
     pub actions: u32,
     /// Empty fields on the way that the user must fill in.
     pub fields: u32,
+    /// How long the page itself took; none: not measured apart.
+    pub took: Option<Duration>,
 }
 
 impl Agent {
@@ -225,7 +227,9 @@ impl Agent {
     /// # Errors
     /// No answer.
     pub async fn look(&self, call: &HttpCall, bindings: &Bindings, limit: Duration) -> Result<Look, AgentError> {
+        let asked = tokio::time::Instant::now();
         let answer = self.send(call, bindings, Follow::Pages, limit).await?;
+        let took = Some(asked.elapsed());
         let way = self.find_way(&answer, Deadline::after(limit)).await;
         Ok(Look {
             status: i32::from(answer.status),
@@ -235,6 +239,7 @@ impl Agent {
             actions: way.as_ref().map_or(0, |way| way.actions),
             fields: way.as_ref().map_or(0, |way| way.fields),
             authorize: way.map(|way| way.authorize),
+            took,
         })
     }
 

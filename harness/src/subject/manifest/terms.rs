@@ -315,6 +315,16 @@ pub struct Count {
     pub length: bool,
 }
 
+impl Count {
+    /// The number that an answer shows; none: it is no JSON, or there is no number.
+    #[must_use]
+    pub fn of(&self, text: &str) -> Option<u64> {
+        let json: serde_json::Value = serde_json::from_str(text).ok()?;
+        let there = json.pointer(&self.pointer)?;
+        if self.length { there.as_array().and_then(|list| u64::try_from(list.len()).ok()) } else { there.as_u64() }
+    }
+}
+
 /// `[disconnect]`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Disconnect {

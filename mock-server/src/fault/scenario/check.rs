@@ -2,7 +2,7 @@
 
 use toml::de::{DeTable, DeValue};
 
-use super::{Act, Await, Scenario};
+use super::{Act, Await, NeedRefresh, Scenario};
 use crate::fault::{Fate, Rule};
 
 /// A fault: where, what, and what to do about it.
@@ -65,24 +65,30 @@ fn act_fault(scenario: &Scenario, step: usize, index: usize, act: &Act) -> Optio
     match act {
         Act::Release(name) => gate_fault(place, name, &[gates(scenario), ends(scenario)].concat()),
         Act::Drop(gate) => gate_fault(place, gate, &gates(scenario)),
-        Act::Reconnect(_)
-        | Act::Deny(_)
+        Act::Reconnect(how) => connection_fault(scenario, place, how.connection),
+        Act::Revoke(how) => connection_fault(scenario, place, how.connection()),
+        Act::NeedRefresh(NeedRefresh::Table { connection }) => connection_fault(scenario, place, Some(*connection)),
+        Act::Trigger(how) => connection_fault(scenario, place, how.connection),
+        Act::Deny(_)
         | Act::Abandon(_)
         | Act::Disconnect(_)
-        | Act::Revoke(_)
-        | Act::NeedRefresh(_)
+        | Act::NeedRefresh(NeedRefresh::Word(_))
         | Act::Expire(_)
         | Act::Reject(_)
         | Act::RotateSecret(_)
         | Act::Advance(_)
         | Act::AddWork(_)
-        | Act::Trigger(_)
         | Act::Kill(_)
         | Act::Pause(_)
         | Act::Continue(_)
         | Act::Restart(_)
         | Act::Reload(_) => None,
     }
+}
+
+fn connection_fault(scenario: &Scenario, place: Vec<Part>, connection: Option<u32>) -> Option<Fault> {
+    let wrong = connection.filter(|number| !(1..=scenario.connections).contains(number))?;
+    Some(fault(place, &format!("there is no connection {wrong}"), "connections = 2 at the top; connections count from 1"))
 }
 
 /// The gates that rules hold at.

@@ -1,0 +1,5 @@
+module example.test/early-refresher
+
+go 1.23.0
+
+require golang.org/x/oauth2 v0.30.0

@@ -1,0 +1,3 @@
+module example.test/tombstone
+
+go 1.22
