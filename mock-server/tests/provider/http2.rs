@@ -218,3 +218,16 @@ async fn too_long_a_body_is_refused() {
     std::fs::remove_file(&file).expect("removed");
     assert_eq!(String::from_utf8_lossy(&output.stdout), "2 413");
 }
+
+#[tokio::test]
+async fn a_tenant_is_reached_over_http2_too() {
+    let provider = speaking().await;
+    let tenant = provider.tenant("one").expect("made");
+    let mut client = client(&provider).await;
+    assert_eq!(ask(&mut client, "/t/one/v2/employees").await.expect("answered").0, 401);
+    assert_eq!(ask(&mut client, "/v2/employees").await.expect("answered").0, 401);
+    let arrivals = |control: &regrant_mock_server::Control| control.journal().iter().filter(|e| matches!(e.what, What::Arrived(_))).count();
+    assert_eq!((arrivals(&tenant.control()), arrivals(provider.control())), (1, 1));
+    drop(client);
+    support::until(&tenant.control(), |entry| matches!(entry.what, What::Closed { by: Side::Peer, .. })).await;
+}
