@@ -8,7 +8,7 @@ use tokio::{runtime::Handle, task::JoinHandle};
 use crate::{
     Control, Tenant, TenantError,
     front::{self, Authority, Listener},
-    intercept::{self, Hosts, Interception, Proxy},
+    intercept::{self, Hosts, Interception, Proxy, Relay},
     journal::{JournalFile, Keep},
     management,
     state::Shared,
@@ -30,6 +30,8 @@ pub struct ProviderConfig {
     pub tls: bool,
     /// Also answer for Pleo's host names, as a forward proxy, under a CA made for this run; `None`: there is no proxy.
     pub intercept: Option<Interception>,
+    /// Make an authority though neither TLS nor interception needs one: for [`Provider::relay`].
+    pub certify: bool,
     /// Speak HTTP/2 too, with whoever asks for it: by ALPN under TLS, by its preface without. Replies are then dated by when they were
     /// handed over to the protocol, and nothing is known of when they were read.
     pub http2: bool,
@@ -66,6 +68,7 @@ impl ProviderConfig {
             reachable_as: None,
             tls: false,
             intercept: None,
+            certify: false,
             http2: false,
             seed,
             epoch: Instant::now(),
@@ -206,7 +209,7 @@ impl Provider {
         check_address(config.listen, &config)?;
         check_management(&config)?;
         check_proxy(&config)?;
-        let authority = if config.tls || config.intercept.is_some() { Some(Arc::new(Authority::new()?)) } else { None };
+        let authority = if config.tls || config.certify || config.intercept.is_some() { Some(Arc::new(Authority::new()?)) } else { None };
         let tls = match authority.as_ref().filter(|_| config.tls) {
             Some(authority) => Some(authority.certify(front::own_names(config.listen, config.reachable_as.as_deref()), config.http2)?),
             None => None,
@@ -259,7 +262,7 @@ impl Provider {
         self.client.clone()
     }
 
-    /// The run's CA as PEM, when serving TLS or intercepting.
+    /// The run's CA as PEM, when serving TLS, intercepting, or told to certify.
     #[must_use]
     pub fn ca_pem(&self) -> Option<&str> {
         self.authority.as_ref().map(|authority| authority.pem())
@@ -269,6 +272,20 @@ impl Provider {
     #[must_use]
     pub fn trust_store(&self) -> Option<Vec<u8>> {
         self.authority.as_ref().map(|authority| intercept::trust_store(authority.der()))
+    }
+
+    /// TLS under the run's CA before a program that serves plain HTTP on this machine. `None`: there is no authority.
+    ///
+    /// # Errors
+    /// The address cannot be had, or either is beyond loopback.
+    pub async fn relay(&self, listen: SocketAddr, to: SocketAddr) -> Result<Option<Relay>, StartError> {
+        let Some(authority) = &self.authority else { return Ok(None) };
+        if let Some(beyond) = [listen, to].into_iter().find(|address| !address.ip().is_loopback()) {
+            return Err(StartError::NotLoopback(beyond));
+        }
+        let tls = authority.certify(front::own_names(listen, None), false)?;
+        let (listener, _) = front::bind(listen).await?;
+        Ok(Some(Relay::open(listener, tls, to)))
     }
 
     /// The tenant of that name, made if it is not there yet.

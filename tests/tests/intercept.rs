@@ -44,6 +44,14 @@ fn a_subject_with_hard_coded_addresses_is_judged() {
 }
 
 #[test]
+fn a_subject_behind_https_is_judged_too() {
+    let bench = bench();
+    check(&bench, &["start.https=true", "start.env.BEHIND=https"]).assert(4, &["ok    user_revokes_access"]);
+    let judged = bench.verdicts("regrant-out")["counts"]["error"]["pass"].as_u64();
+    assert!(judged.is_some_and(|passed| passed > 10), "{judged:?}");
+}
+
+#[test]
 fn one_that_ignores_the_proxy_is_told_so() {
     let ended = check(&bench(), &["start.env.PROXY=ignored"]);
     ended.assert(

@@ -1,4 +1,5 @@
-"""An integration with Pleo's addresses hard-coded, in the standard library. With PROXY=ignored it ignores the proxy."""
+"""An integration with Pleo's addresses hard-coded, in the standard library. With PROXY=ignored it ignores the proxy, with
+BEHIND=https it serves only behind a proxy that speaks https."""
 
 import base64, hashlib, json, os, secrets, urllib.error, urllib.parse, urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -72,6 +73,8 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def do_GET(self):
+        if os.environ.get("BEHIND") and self.headers.get("X-Forwarded-Proto") != os.environ["BEHIND"]:
+            return self.say(426, "https only")
         path, _, query = self.path.partition("?")
         query = dict(urllib.parse.parse_qsl(query))
         if path == "/":

@@ -12,9 +12,6 @@ pub(super) fn refuse(manifest: &Manifest) -> Result<(), Wrong> {
         if start.attach.is_some() {
             return unsupported("start.attach".into(), "write start.run, so that the harness starts the subject itself");
         }
-        if start.https {
-            return unsupported("start.https".into(), "let the subject serve plain http on {port}");
-        }
     }
     if manifest.connect.opens == Opens::Browser {
         return unsupported("connect.opens".into(), "let the subject print the address, and write opens = \"stdout\"");
