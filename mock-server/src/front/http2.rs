@@ -66,17 +66,16 @@ pub(super) async fn serve(guests: Arc<Guests>, wire: Wire, early: BytesMut) {
     // A second handle: the protocol keeps the socket to itself, and does not know RST.
     let handle = wire.socket().as_fd().try_clone_to_owned();
     let (Ok(handle), early) = (handle, Cursor::new(early.freeze())) else { return };
-    // Not the halves that tokio has for TCP: dropped, they say FIN, and a reset would come too late.
     match wire {
-        Wire::Plain(tcp) => {
-            let (read, write) = tokio::io::split(tcp);
-            drive(&guests, tokio::io::join(early.chain(read), write), handle).await
-        }
-        Wire::Tls(tls) => {
-            let (read, write) = tokio::io::split(*tls);
-            drive(&guests, tokio::io::join(early.chain(read), write), handle).await
-        }
+        Wire::Plain(tcp) => drive(&guests, rewound(early, tcp), handle).await,
+        Wire::Tls(tls) => drive(&guests, rewound(early, *tls), handle).await,
     }
+}
+
+/// A stream with what was read of it already put back. Not tokio's own halves of TCP: dropped, they say FIN, and a reset would come too late.
+fn rewound<T: AsyncRead + AsyncWrite>(early: Cursor<Bytes>, stream: T) -> impl AsyncRead + AsyncWrite + Unpin {
+    let (read, write) = tokio::io::split(stream);
+    tokio::io::join(early.chain(read), write)
 }
 
 async fn drive<T: AsyncRead + AsyncWrite + Unpin>(guests: &Arc<Guests>, io: T, handle: OwnedFd) {
