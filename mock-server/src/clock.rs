@@ -1,6 +1,7 @@
 //! The two clocks: the journal's, which only runs, and the provider's, which can be moved forward.
 
 use std::{
+    cell::RefCell,
     sync::atomic::{AtomicU64, Ordering},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
@@ -43,6 +44,12 @@ impl Clock {
         let _moved = self.ahead.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |ahead| Some(ahead.saturating_add(by)));
     }
 
+    /// The host's time at a moment of the journal.
+    pub(crate) fn wall(&self, at: At) -> Time {
+        let before = millis(self.started.saturating_duration_since(self.epoch));
+        Time(self.wall_at_start.saturating_sub(before).saturating_add(millis(at)))
+    }
+
     /// How far ahead of the host's clock it was moved.
     pub(crate) fn ahead(&self) -> Duration {
         Duration::from_millis(self.ahead.load(Ordering::SeqCst))
@@ -64,16 +71,34 @@ pub(crate) fn iso(time: Time) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
-/// The host's time as an HTTP date (RFC 9110 section 5.6.7).
+/// The same, to the millisecond.
+pub(crate) fn iso_millis(time: Time) -> String {
+    let seconds = iso(time);
+    format!("{}.{:03}Z", seconds.trim_end_matches('Z'), time.0 % 1000)
+}
+
+/// The host's time as an HTTP date (RFC 9110 section 5.6.7). Every reply has one, and most of a second's replies the same.
 pub(crate) fn http_date() -> String {
-    http_date_ahead(Duration::ZERO)
+    thread_local! {
+        static LAST: RefCell<(u64, String)> = const { RefCell::new((0, String::new())) };
+    }
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    LAST.with_borrow_mut(|(second, date)| {
+        if *second != seconds {
+            (*second, *date) = (seconds, http_date_at(seconds));
+        }
+        date.clone()
+    })
 }
 
 /// A moment so far ahead of the host's time as an HTTP date.
 pub(crate) fn http_date_ahead(ahead: Duration) -> String {
+    http_date_at((SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() + ahead).as_secs())
+}
+
+fn http_date_at(seconds: u64) -> String {
     const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
     const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let seconds = (SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() + ahead).as_secs();
     let (year, month, day, hour, minute, second) = civil(seconds);
     let weekday = usize::try_from(seconds / 86_400 % 7).map_or("Thu", |i| DAYS[i]);
     let month = usize::try_from(month - 1).map_or("Jan", |i| MONTHS[i]);
@@ -104,6 +129,12 @@ mod tests {
         assert_eq!(iso(Time(0)), "1970-01-01T00:00:00Z");
         assert_eq!(iso(Time(951_782_400_000)), "2000-02-29T00:00:00Z");
         assert_eq!(iso(Time(1_767_225_599_999)), "2025-12-31T23:59:59Z");
+    }
+
+    #[test]
+    fn an_http_date_has_its_weekday() {
+        assert_eq!(http_date_at(784_111_777), "Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(http_date_at(0), "Thu, 01 Jan 1970 00:00:00 GMT");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::{
     ConsentMode, TokenShape,
-    fault::{Fate, Rule, RuleGuard, RuleId},
+    fault::{CannotDo, Fate, Rule, RuleGuard, RuleId},
     journal::{At, Entry, What},
     lineage::{self, Lineage},
     state::{Shared, State},
@@ -93,6 +93,11 @@ pub enum Action {
     },
     /// The policy was changed.
     PolicyChanged,
+    /// A client was connected without a request on the wire.
+    Connected {
+        /// By this grant.
+        grant: GrantId,
+    },
     /// All was forgotten but the clients; earlier lines are gone.
     Reset,
 }
@@ -113,7 +118,7 @@ pub struct Unit {
 }
 
 /// What kind of work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum UnitKind {
     /// An entry in a new pending export job of its own.
@@ -225,17 +230,46 @@ impl Control {
     }
 
     /// Installs a rule; `nth` counts matching requests from now on. A gate that it holds at is closed again, should it stand open.
+    ///
+    /// # Panics
+    /// On the wiremock door, if the rule is beyond it; [`Control::try_install`] says so instead. A rule that silently did nothing
+    /// would let a test pass that tests nothing.
+    #[track_caller]
     pub fn install(&self, rule: Rule) -> RuleId {
+        match self.try_install(rule) {
+            Ok(id) => id,
+            Err(beyond) => panic!("{beyond}"),
+        }
+    }
+
+    /// Whether a rule can be carried out by the door of this provider.
+    ///
+    /// # Errors
+    /// It cannot. The mock's own listener carries out everything.
+    pub fn can_install(&self, rule: &Rule) -> Result<(), CannotDo> {
+        (self.shared.reach)(rule)
+    }
+
+    /// [`install`](Self::install), for every door.
+    ///
+    /// # Errors
+    /// The rule is beyond the door; nothing is installed.
+    pub fn try_install(&self, rule: Rule) -> Result<RuleId, CannotDo> {
+        self.can_install(&rule)?;
         let mut state = self.shared.state();
         if let Fate::Hold(gate) = &rule.fate {
             self.shared.gates.close(gate);
         }
         let id = state.rules.install(rule, self.shared.moment());
         self.told(Action::RuleInstalled { rule: id });
-        id
+        Ok(id)
     }
 
     /// Installs a rule until the guard is dropped.
+    ///
+    /// # Panics
+    /// As [`Control::install`].
+    #[track_caller]
     pub fn guard(&self, rule: Rule) -> RuleGuard {
         RuleGuard::new(self.clone(), self.install(rule))
     }
@@ -296,6 +330,11 @@ impl Control {
     #[must_use]
     pub fn seed(&self) -> u64 {
         self.shared.seed
+    }
+
+    /// Lets a story that waits for the integration go on ([`crate::fault::script`]), also if it begins to wait a moment later.
+    pub fn go_on(&self) {
+        self.shared.go_on.notify_one();
     }
 
     /// Requests that were begun and are not yet replied to, aborted or refused (held ones included).

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// What minted secrets look like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum TokenShape {
     /// Letters and digits.
@@ -19,9 +19,16 @@ pub enum TokenShape {
     /// All that the grammars allow: b64token for access tokens (RFC 6750 section 2.1), VSCHAR for refresh tokens and codes
     /// (RFC 6749 appendix A), `-._~+/=%:` in secrets.
     Odd,
+    /// Access tokens that look like a signed JWT whose `exp` is long past, though they are opaque and good; the rest as `plain`.
+    Jwt,
+    /// Letters and digits, 2000 of them: more than a column of 255 or a cookie would like.
+    Long,
 }
 
 const PLAIN: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+
+/// How long a long token is.
+const LONG: usize = 2000;
 
 /// Draws secrets and ids. Ids have a stream of their own, so that they do not depend on how many tokens were minted.
 #[derive(Debug)]
@@ -42,7 +49,7 @@ impl Source {
     /// A new secret of about 250 bits.
     pub(crate) fn secret(&mut self, kind: Kind) -> String {
         let extra: &[u8] = match (self.shape, kind) {
-            (TokenShape::Plain, _) => b"",
+            (TokenShape::Plain | TokenShape::Jwt | TokenShape::Long, _) => b"",
             (TokenShape::Odd, Kind::Access) => b"-._~+/",
             (TokenShape::Odd, Kind::Refresh | Kind::Code) => b"-._~+/=%&;:,!*'()$@?#[]{}|^\\\"<>`",
             (TokenShape::Odd, Kind::Secret) => b"-._~+/=%:",
@@ -52,7 +59,12 @@ impl Source {
         for (i, _) in extra.iter().take(8).enumerate() {
             text[3 + 5 * i] = pick(&mut self.secrets, extra);
         }
-        String::from_utf8_lossy(&text).into_owned()
+        match (self.shape, kind) {
+            (TokenShape::Long, Kind::Access | Kind::Refresh) => text.extend((43..LONG).map(|_| pick(&mut self.secrets, PLAIN))),
+            (TokenShape::Long, Kind::Code | Kind::Secret) | (TokenShape::Plain | TokenShape::Odd | TokenShape::Jwt, _) => {}
+        }
+        let text = String::from_utf8_lossy(&text).into_owned();
+        if self.shape == TokenShape::Jwt && kind == Kind::Access { misleading_jwt(&text) } else { text }
     }
 
     /// A random UUID (version 4).
@@ -66,6 +78,16 @@ impl Source {
     pub(crate) fn word(&mut self) -> String {
         (0..8).map(|_| char::from(pick(&mut self.ids, b"abcdefghijkmnpqrstuvwxyz23456789"))).collect()
     }
+}
+
+/// A JWT in form, which says that it expired in 2001. `random` is its id and its signature.
+fn misleading_jwt(random: &str) -> String {
+    use base64::Engine as _;
+    let part = |text: &str| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(text);
+    let header = part(r#"{"alg":"RS256","typ":"at+jwt","kid":"2001"}"#);
+    let claims =
+        part(&format!(r#"{{"iss":"https://auth.example.test","aud":"elsewhere","iat":999996400,"exp":1000000000,"jti":"{random}"}}"#));
+    format!("{header}.{claims}.{random}")
 }
 
 fn pick(rng: &mut ChaCha20Rng, from: &[u8]) -> u8 {
@@ -111,6 +133,26 @@ mod tests {
         other.secret(Kind::Access);
         assert_eq!(one.uuid(), other.uuid());
         assert_ne!(one.uuid(), Source::new(8).uuid());
+    }
+
+    #[test]
+    fn a_misleading_token_says_that_it_is_long_past() {
+        use base64::Engine as _;
+        let mut source = Source::new(1);
+        source.shape = TokenShape::Jwt;
+        let (one, other) = (source.secret(Kind::Access), source.secret(Kind::Access));
+        assert_ne!(one, other);
+        let claims = one.split('.').nth(1).and_then(|part| base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(part).ok());
+        let claims: serde_json::Value = serde_json::from_slice(&claims.unwrap_or_default()).unwrap_or_default();
+        assert_eq!(claims["exp"], 1_000_000_000);
+        assert!(!source.secret(Kind::Refresh).contains('.'));
+    }
+
+    #[test]
+    fn a_long_token_is_long() {
+        let mut source = Source::new(1);
+        source.shape = TokenShape::Long;
+        assert_eq!([Kind::Access, Kind::Refresh, Kind::Code].map(|kind| source.secret(kind).len()), [LONG, LONG, 43]);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use tokio::{runtime::Handle, task::JoinHandle};
 
 use crate::{
     Control, Tenant, TenantError,
+    fault::everything,
     front::{self, Authority, Listener},
     intercept::{self, Hosts, Interception, Proxy, Relay},
     journal::{JournalFile, Keep},
@@ -102,7 +103,7 @@ pub struct ClientConfig {
 }
 
 /// How the consent page answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ConsentMode {
     /// A page with an Allow and a Deny button, for people.
@@ -141,6 +142,20 @@ pub struct Urls {
     pub management: Option<String>,
     /// The forward proxy that answers for Pleo's hosts.
     pub proxy: Option<String>,
+}
+
+impl Urls {
+    /// All of them, below the base of the API.
+    pub(crate) fn at(api: String, management: Option<String>) -> Self {
+        Self {
+            authorize: format!("{api}/oauth/authorize"),
+            token: format!("{api}/oauth/token"),
+            introspect: format!("{api}/oauth/token/introspect"),
+            api,
+            management,
+            proxy: None,
+        }
+    }
 }
 
 /// Why the provider did not start.
@@ -231,10 +246,11 @@ impl Provider {
             }
             (None, _) | (Some(_), None) => None,
         };
-        let mut urls = urls(&config, bound, managed.as_ref().map(|(_, bound)| format!("http://{bound}")));
+        let management = managed.as_ref().map(|(_, bound)| format!("http://{}", reached(*bound, config.reachable_as.as_deref())));
+        let mut urls = urls(&config, bound, management);
         urls.proxy = proxy.as_ref().map(|(_, (_, bound))| format!("http://{bound}"));
-        let runtime = Handle::current();
-        let origin = Origin { config, urls, tls: tls.clone(), file, founders: Vec::new(), runtime };
+        let runtime = Some(Handle::current());
+        let origin = Origin { config, urls, tls: tls.clone(), file, founders: Vec::new(), runtime, reach: everything };
         let shared = Arc::new(Shared::first(origin));
         let recorder = shared.tenants.as_ref().and_then(|tenants| tenants.origin().record(&shared));
         let control = Control { shared: shared.clone() };
@@ -260,6 +276,12 @@ impl Provider {
     #[must_use]
     pub fn client(&self) -> (String, Option<String>) {
         self.client.clone()
+    }
+
+    /// What the first client may ask for; empty: anything, until its first authorise request has asked.
+    #[must_use]
+    pub fn scopes(&self) -> Vec<String> {
+        self.control.shared.state().authority.client(&self.client.0).map(|client| client.scopes.clone()).unwrap_or_default()
     }
 
     /// The run's CA as PEM, when serving TLS, intercepting, or told to certify.
@@ -344,19 +366,21 @@ impl From<front::TlsError> for StartError {
 
 pub(crate) fn urls(config: &ProviderConfig, bound: SocketAddr, management: Option<String>) -> Urls {
     let scheme = if config.tls { "https" } else { "http" };
-    let host = match &config.reachable_as {
+    let host = host(bound, config.reachable_as.as_deref());
+    Urls::at(format!("{scheme}://{host}:{}", bound.port()), management)
+}
+
+fn host(bound: SocketAddr, reachable_as: Option<&str>) -> String {
+    match reachable_as {
         Some(host) if host.contains(':') && !host.starts_with('[') => format!("[{host}]"),
-        Some(host) => host.clone(),
+        Some(host) => host.to_owned(),
         None if bound.is_ipv6() => format!("[{}]", bound.ip()),
         None => bound.ip().to_string(),
-    };
-    let api = format!("{scheme}://{host}:{}", bound.port());
-    Urls {
-        authorize: format!("{api}/oauth/authorize"),
-        token: format!("{api}/oauth/token"),
-        introspect: format!("{api}/oauth/token/introspect"),
-        api,
-        management,
-        proxy: None,
     }
+}
+
+/// Where the management listener is reached: on this host by its own address, from elsewhere by name.
+fn reached(bound: SocketAddr, reachable_as: Option<&str>) -> String {
+    let name = reachable_as.filter(|_| !bound.ip().is_loopback());
+    format!("{}:{}", host(bound, name), bound.port())
 }

@@ -7,12 +7,13 @@ use regrant_authority::{Authority, Client, Secret, Time};
 use crate::{Control, control::Action, front::Store, mint::Source};
 
 impl Control {
-    /// Forgets all grants and tokens, rules, gates (what they hold is dropped), pending pages, work and the journal, and puts clock,
+    /// Ends a story that was loaded, forgets all grants and tokens, rules, gates (what they hold is dropped), pending pages, work and the journal, and puts clock,
     /// policy, consent and token shape back to what they were at the start. Clients stay, with their secrets.
     ///
     /// Numbers of journal lines, connections and exchanges go on; grants count from 1 again.
     pub fn reset(&self) {
         let shared = &self.shared;
+        shared.telling.end(self);
         let mut state = shared.state();
         let ahead = shared.clock.ahead();
         let mut authority = Authority::new(shared.config.policy.clone());

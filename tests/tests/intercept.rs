@@ -137,3 +137,11 @@ fn reaches_pleo(words: &[&str]) {
 fn left_out(program: &str) -> bool {
     std::env::var("REGRANT_LEFT_OUT").unwrap_or_default().split(',').any(|name| name == program)
 }
+
+#[test]
+fn the_page_shows_what_the_subject_here_has() {
+    let page = include_str!("../../docs/interception.md");
+    let (_, rest) = page.split_once("```toml manifest\n").expect("a block of the manifest");
+    let (shown, _) = rest.split_once("```").expect("its end");
+    assert!(include_str!("../subjects/intercepted/regrant.toml").ends_with(shown), "{shown}");
+}

@@ -1,11 +1,18 @@
 //! `regrant serve`: the mock provider alone, until Ctrl-C.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{self, IsTerminal as _},
+    net::SocketAddr,
+    path::Path,
+};
 
 use regrant_mock_server::{
-    ClientConfig, ConsentMode, Provider, ProviderConfig, StartError,
+    ClientConfig, ConsentMode, Control, Provider, ProviderConfig, StartError,
     fault::{scenario::Scenario, script},
     intercept::{Interception, Trust},
+    journal::Keep,
 };
 use serde::Serialize;
 
@@ -26,7 +33,8 @@ struct Ready {
     management_url: Option<String>,
     client_id: String,
     client_secret: Option<String>,
-    scopes: Option<Vec<String>>,
+    /// What the client may ask for; empty: anything, until its first authorise request has asked.
+    scopes: Vec<String>,
     ca_file: Option<String>,
     proxy_url: Option<String>,
     /// What an integration must find in its environment to come through the proxy.
@@ -34,12 +42,21 @@ struct Ready {
     seed: u64,
 }
 
+/// What the events of one journal may weigh in memory. Bodies make them heavy, not their number.
+const JOURNAL_BYTES: usize = 64 * 1024 * 1024;
+
 pub(super) fn serve(typed: &args::Serve) -> Result<ExitStatus, CliError> {
+    check_remote(typed)?;
     let clients = typed.client.iter().map(|one| client(one)).collect::<Result<Vec<_>, _>>()?;
     let scenario = typed.scenario.as_deref().map(read_scenario).transpose()?;
     let config = ProviderConfig {
         listen: typed.listen,
         management: Some(typed.management),
+        management_token: typed.management_token.clone(),
+        reachable_as: typed.reachable_as.clone(),
+        tenants: typed.tenants,
+        journal: Keep::Last { entries: typed.journal, bytes: JOURNAL_BYTES },
+        journal_file: typed.journal_file.clone(),
         tls: typed.tls,
         http2: typed.http2,
         intercept: typed.intercept.map(|listen| Interception { listen, hosts: Vec::new() }),
@@ -63,9 +80,30 @@ pub(super) fn serve(typed: &args::Serve) -> Result<ExitStatus, CliError> {
             () = tell(&provider, scenario.as_ref()) => {}
             () = wait::cancelled(&mut cancel) => {}
         }
+        let control = provider.control().clone();
         provider.stop().await;
+        if let Some(trouble) = control.journal_trouble() {
+            return Err(CliError::Environment(format!("the journal file is not complete: {trouble}")));
+        }
         Ok(ExitStatus::Clean)
     })?
+}
+
+/// Others are let in only on purpose, and only as far as they can then do no more than they should.
+fn check_remote(typed: &args::Serve) -> Result<(), CliError> {
+    let is_open = |address: SocketAddr| !address.ip().is_loopback();
+    let refuse = |address: SocketAddr, flags: &str| Err(CliError::Usage(format!("{address} is beyond loopback: add {flags}")));
+    if is_open(typed.listen) && !(typed.allow_remote && typed.reachable_as.is_some()) {
+        return refuse(typed.listen, "--allow-remote and --reachable-as HOST, or listen on 127.0.0.1");
+    }
+    let has_token = typed.management_token.as_ref().is_some_and(|token| !token.is_empty());
+    if is_open(typed.management) && !(typed.allow_remote && has_token) {
+        return refuse(
+            typed.management,
+            "--allow-remote and --management-token TOKEN (or REGRANT_MANAGEMENT_TOKEN), or manage on 127.0.0.1",
+        );
+    }
+    Ok(())
 }
 
 /// Tells the story, if there is one; never ends.
@@ -73,9 +111,24 @@ async fn tell(provider: &Provider, scenario: Option<&Scenario>) {
     if let Some(scenario) = scenario {
         // A story that nobody reads any more goes on for whoever works with the provider.
         let _ = out::say(&format!("\n{}\n{}\n\n", scenario.title, scenario.about.trim()));
+        listen_for_enter(provider.control().clone());
         script::run(provider.control(), scenario, |told| drop(out::say(&format!("{}\n", prompter::line(&told))))).await;
     }
     std::future::pending::<()>().await;
+}
+
+/// Where the integration rightly does nothing, the person says so with Enter.
+fn listen_for_enter(control: Control) {
+    if !io::stdin().is_terminal() {
+        return;
+    }
+    let _ = out::say("Press Enter to go on where the integration rightly does nothing.\n\n");
+    // Reading a terminal cannot be cancelled: a thread that ends with the process. Without it the management port is left to say so.
+    let _thread = std::thread::Builder::new().name("enter".into()).spawn(move || {
+        for _line in io::stdin().lines().map_while(Result::ok) {
+            control.go_on();
+        }
+    });
 }
 
 /// A folder for the run's certificate authority, gone when serving ends.
@@ -109,7 +162,7 @@ fn ready(provider: &Provider, seed: u64, trust: Option<&Trust>) -> Ready {
         management_url: urls.management,
         client_id,
         client_secret,
-        scopes: None,
+        scopes: provider.scopes(),
         ca_file: trust.map(|trust| trust.ca_file.display().to_string()),
         proxy_url: urls.proxy,
         environment: environment.into_iter().collect(),
@@ -189,6 +242,8 @@ fn blame(error: &StartError) -> CliError {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser as _;
+
     use super::*;
 
     #[test]
@@ -205,6 +260,34 @@ mod tests {
     fn a_client_without_a_secret_is_refused() {
         for typed in ["crm", "crm:", ":secret", "crm:@http://127.0.0.1/callback"] {
             assert!(matches!(client(typed), Err(CliError::Usage(_))), "{typed}");
+        }
+    }
+
+    fn typed(flags: &[&str]) -> args::Serve {
+        let line = ["regrant", "serve"].iter().chain(flags);
+        let args::Command::Serve(serve) = args::Typed::try_parse_from(line).expect("right flags").command else {
+            panic!("another command")
+        };
+        serve
+    }
+
+    #[test]
+    fn nobody_is_let_in_from_elsewhere_by_accident() {
+        for (flags, is_let) in [
+            (&["--listen", "0.0.0.0:0"][..], false),
+            (&["--listen", "0.0.0.0:0", "--allow-remote"], false),
+            (&["--listen", "0.0.0.0:0", "--reachable-as", "mock.test"], false),
+            (&["--listen", "0.0.0.0:0", "--allow-remote", "--reachable-as", "mock.test"], true),
+            (&["--management", "[::]:0"], false),
+            (&["--management", "[::]:0", "--allow-remote"], false),
+            (&["--management", "[::]:0", "--allow-remote", "--management-token="], false),
+            (&["--management", "[::]:0", "--management-token", "x"], false),
+            (&["--management", "[::]:0", "--allow-remote", "--management-token", "x"], true),
+            (&["--listen", "127.0.0.2:0", "--management", "[::1]:0"], true),
+        ] {
+            let checked = check_remote(&typed(flags));
+            assert_eq!(checked.is_ok(), is_let, "{flags:?}");
+            assert!(checked.err().is_none_or(|error| error.message().contains("--allow-remote")), "{flags:?}");
         }
     }
 

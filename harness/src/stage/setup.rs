@@ -35,12 +35,17 @@ pub(super) fn first_bindings(setting: &Setting, sandbox: &Sandbox) -> Result<(Bi
         ports.push(port);
     }
     bindings.set("run_id", sandbox.run_id()).set("state_dir", sandbox.state_dir().to_string_lossy());
-    bindings.set("process", "0").set("connection", "").set("item_id", "");
+    bindings.set("process", "0").set("connection", first_connection(setting)).set("item_id", "");
     if let Some(uri) = setting.manifest.start.as_ref().and_then(|s| s.redirect_uri.as_ref()) {
         let uri = bindings.fill(uri)?;
         bindings.set("redirect_uri", uri);
     }
     Ok((bindings, ports))
+}
+
+/// What does not say which connection it is about is about the first.
+fn first_connection(setting: &Setting) -> String {
+    setting.manifest.features.connections.as_ref().and_then(|names| names.first().cloned()).unwrap_or_default()
 }
 
 pub(super) async fn start_provider(

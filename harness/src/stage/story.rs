@@ -80,7 +80,7 @@ async fn perform(cast: &mut Cast, scenario: &Scenario) -> Result<(), StageError>
     }
     cast.calibrating = false;
     cast.recorder.record(What::PhaseBegan { phase: Phase::Story });
-    let rules: Vec<_> = scenario.rules.iter().map(|rule| cast.control().install(rule.clone())).collect();
+    let rules = scenario.install(cast.control());
     let mut since = cast.recorder.position();
     for step in &scenario.steps {
         since = take(cast, step, since).await?;

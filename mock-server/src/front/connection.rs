@@ -139,13 +139,13 @@ impl Connection {
                 }
                 Err(End::Bad(why)) => {
                     drop(begun);
-                    return self.refuse(&Reply::api_error(why.status, "BAD_REQUEST", why.message)).await;
+                    return self.refuse(Reply::api_error(why.status, "BAD_REQUEST", why.message)).await;
                 }
             };
             if let Err(refused) = self.guests.door().admit(&target, &mut request) {
                 let outcome = Proxied::Refused(refused.why.clone());
                 self.shared.journal.push(What::Proxied { authority: refused.authority.clone(), outcome });
-                if self.answer_outside(&refused.reply(), &request.method, keep_alive).await {
+                if self.answer_outside(refused.reply(), &request.method, keep_alive).await {
                     continue;
                 }
                 return self.close_gently().await;
@@ -153,7 +153,7 @@ impl Connection {
             let (began, begun) = begun.unwrap_or_else(|| (self.shared.clock.at(), self.shared.begin()));
             let (host, begun) = match self.guests.host(&mut request, begun) {
                 Ok(host) => host,
-                Err(full) => return self.refuse(&Reply::api_error(503, "SERVICE_UNAVAILABLE", &full.to_string())).await,
+                Err(full) => return self.refuse(Reply::api_error(503, "SERVICE_UNAVAILABLE", &full.to_string())).await,
             };
             match self.exchange(host, request, keep_alive, began, begun).await {
                 Next::Request => {}
@@ -293,14 +293,14 @@ impl Connection {
         }
     }
 
-    async fn carry_out(&mut self, way: &mut Way, plan: Plan, keep_alive: bool, open: &mut Open) -> Next {
-        let (bytes, head, headers) = http::write(&plan.reply, way.method(), keep_alive);
+    async fn carry_out(&mut self, way: &mut Way, mut plan: Plan, keep_alive: bool, open: &mut Open) -> Next {
+        let (bytes, head, headers) = http::write(&mut plan.reply, way.method(), keep_alive);
         let mut sent = None;
         for stroke in plan.strokes(head, bytes.len() - head) {
             match stroke {
                 Stroke::Write(range) => {
                     // The peer may react before a busy machine lets us look at the clock again: the reply is dated when its last write began.
-                    sent = Some(self.shared.clock.at());
+                    sent = Some(open.shared.clock.at());
                     if !self.write(&bytes[range], open).await {
                         return self.aborted_by_peer(open);
                     }
@@ -321,7 +321,7 @@ impl Connection {
         let exchange = open.exchange;
         open.replied();
         let Reply { status, headers: _, body } = plan.reply;
-        let sent = sent.unwrap_or_else(|| self.shared.clock.at());
+        let sent = sent.unwrap_or_else(|| open.shared.clock.at());
         let replied = Replied { exchange, status, headers, body };
         open.shared.journal.push_at(sent, What::Replied(replied.into()));
         self.unread = Some(Unread { shared: open.shared.clone(), exchange, seen: self.watch(false) });
@@ -363,14 +363,14 @@ impl Connection {
     }
 
     /// Answers what is no request, which is no exchange either.
-    async fn refuse(&mut self, reply: &Reply) {
+    async fn refuse(&mut self, reply: Reply) {
         let _kept = self.answer_outside(reply, "", false).await;
         self.close_gently().await;
     }
 
     /// Answers what is no exchange; whether the connection goes on.
-    async fn answer_outside(&mut self, reply: &Reply, method: &str, keep_alive: bool) -> bool {
-        let (bytes, ..) = http::write(reply, method, keep_alive);
+    async fn answer_outside(&mut self, mut reply: Reply, method: &str, keep_alive: bool) -> bool {
+        let (bytes, ..) = http::write(&mut reply, method, keep_alive);
         let mut ignored = 0;
         let written = match self.wire.as_mut() {
             Some(wire) => wire.write(&bytes, &mut ignored).await.is_ok(),

@@ -3,7 +3,7 @@
 //! The server is our own because the journal needs to know when the last byte of a reply left, and faults need to stop a
 //! reply at any byte; servers meant for production hide both.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, mem::MaybeUninit};
 
 use bytes::{BufMut, Bytes, BytesMut};
 
@@ -52,9 +52,10 @@ const fn unreadable(status: u16, message: &'static str) -> Unreadable {
 /// # Errors
 /// What is no HTTP/1 request, or too long.
 pub(super) fn head(bytes: &[u8]) -> Result<Option<Head>, Unreadable> {
-    let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
-    let mut request = httparse::Request::new(&mut headers);
-    let length = match request.parse(bytes) {
+    // Left as it is, so that room for many headers costs nothing when there are few.
+    let mut room = [const { MaybeUninit::uninit() }; MOST_HEADERS];
+    let mut request = httparse::Request::new(&mut []);
+    let length = match request.parse_with_uninit_headers(bytes, &mut room) {
         Ok(httparse::Status::Complete(length)) if length <= HEAD_LIMIT => length,
         Ok(httparse::Status::Partial) if bytes.len() <= HEAD_LIMIT => return Ok(None),
         Ok(_) => return Err(unreadable(431, "The request's head is longer than 64 KiB")),
@@ -153,9 +154,10 @@ fn trailer(bytes: &[u8]) -> Result<Option<usize>, Unreadable> {
     }
 }
 
-/// A reply as bytes, how many of them are its head, and its headers as they went out, names in lower case.
-pub(super) fn write(reply: &Reply, method: &str, keep_alive: bool) -> (Bytes, usize, Vec<(String, String)>) {
-    let mut headers = reply.headers.clone();
+/// A reply as bytes, how many of them are its head, and its headers, taken from it, as they went out, names in lower case.
+pub(super) fn write(reply: &mut Reply, method: &str, keep_alive: bool) -> (Bytes, usize, Vec<(String, String)>) {
+    let mut headers = Vec::with_capacity(reply.headers.len() + 3);
+    headers.append(&mut reply.headers);
     headers.push(("date".into(), crate::clock::http_date()));
     if reply.status != 204 && reply.status != 304 {
         headers.push(("content-length".into(), reply.body.len().to_string()));
@@ -164,28 +166,35 @@ pub(super) fn write(reply: &Reply, method: &str, keep_alive: bool) -> (Bytes, us
         headers.push(("connection".into(), "close".into()));
     }
     let reason = http::StatusCode::from_u16(reply.status).ok().and_then(|status| status.canonical_reason()).unwrap_or("Unknown");
-    let mut head = format!("HTTP/1.1 {} {reason}\r\n", reply.status);
+    let body: &[u8] = if method == "HEAD" || reply.status == 204 || reply.status == 304 { &[] } else { &reply.body };
+    let lines: usize = headers.iter().map(|(name, value)| name.len() + value.len() + 4).sum();
+    let mut bytes = BytesMut::with_capacity(64 + lines + body.len());
+    // Writing to memory cannot fail.
+    let _written = write!(bytes, "HTTP/1.1 {} {reason}\r\n", reply.status);
     for (name, value) in &headers {
-        // Writing to a string cannot fail.
-        let _written = write!(head, "{}: {value}\r\n", title(name));
+        title(name, &mut bytes);
+        bytes.put_slice(b": ");
+        bytes.put_slice(value.as_bytes());
+        bytes.put_slice(b"\r\n");
     }
-    head.push_str("\r\n");
-    let length = head.len();
-    let mut bytes = BytesMut::from(head.as_bytes());
-    if method != "HEAD" && reply.status != 204 && reply.status != 304 {
-        bytes.put_slice(&reply.body);
-    }
+    bytes.put_slice(b"\r\n");
+    let length = bytes.len();
+    bytes.put_slice(body);
     (bytes.freeze(), length, headers)
 }
 
 /// A reply as bytes, after which the connection ends.
-pub(crate) fn whole(reply: &Reply, method: &str) -> Bytes {
-    write(reply, method, false).0
+pub(crate) fn whole(mut reply: Reply, method: &str) -> Bytes {
+    write(&mut reply, method, false).0
 }
 
-fn title(name: &str) -> String {
-    let capital = |part: &str| part.get(..1).map(|first| first.to_ascii_uppercase() + &part[1..]).unwrap_or_default();
-    name.split('-').map(capital).collect::<Vec<_>>().join("-")
+/// A header's name as most servers write it.
+fn title(name: &str, to: &mut BytesMut) {
+    let mut begins = true;
+    for byte in name.bytes() {
+        to.put_u8(if begins { byte.to_ascii_uppercase() } else { byte });
+        begins = byte == b'-';
+    }
 }
 
 #[cfg(test)]
@@ -224,6 +233,21 @@ mod tests {
         assert_eq!(status("Transfer-Encoding: gzip\r\n"), Err(501));
         assert_eq!(status("Content-Length: 99999999\r\n"), Err(413));
         assert_eq!(head(&[b'a'; HEAD_LIMIT + 2]).map_err(|e| e.status), Err(431));
+    }
+
+    #[test]
+    fn a_reply_has_a_head_in_title_case_a_length_and_a_body() {
+        let reply = || Reply::with_body(200, "text/plain", "hello").header("www-authenticate", "Bearer");
+        let (bytes, _, headers) = write(&mut reply(), "GET", false);
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let date = &headers.iter().find(|(name, _)| name == "date").expect("a date").1;
+        let head =
+            format!("Content-Type: text/plain\r\nWww-Authenticate: Bearer\r\nDate: {date}\r\nContent-Length: 5\r\nConnection: close");
+        assert_eq!(text, format!("HTTP/1.1 200 OK\r\n{head}\r\n\r\nhello"));
+        let (bytes, _, _) = write(&mut reply(), "HEAD", true);
+        assert!(bytes.ends_with(b"Content-Length: 5\r\n\r\n"), "the length of what a GET would get, and nothing of it");
+        let (bytes, _, headers) = write(&mut Reply::empty(204), "GET", true);
+        assert!(bytes.starts_with(b"HTTP/1.1 204 No Content\r\nDate: ") && headers.len() == 1);
     }
 
     #[test]

@@ -25,6 +25,8 @@ mod token;
 mod way;
 mod whose;
 mod wire;
+#[cfg(feature = "wiremock")]
+pub(crate) mod wiremock;
 
 pub(crate) use api::Store;
 pub(crate) use connection::Connection;

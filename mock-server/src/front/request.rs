@@ -1,6 +1,11 @@
 //! Requests as the handlers see them.
 
-use base64::Engine as _;
+use std::sync::Arc;
+
+use base64::{
+    Engine as _,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
 use bytes::Bytes;
 use regrant_authority::ClientAuth;
 
@@ -17,7 +22,8 @@ pub(crate) struct Request {
     /// The resource API of the environment asked for.
     pub(crate) audience: &'static str,
     pub(crate) query: Option<String>,
-    pub(crate) headers: Vec<(String, String)>,
+    /// Shared with the journal.
+    pub(crate) headers: Arc<[(String, String)]>,
     pub(crate) body: Bytes,
     pub(crate) parameters: Parameters,
     pub(crate) form: Parameters,
@@ -28,11 +34,12 @@ impl Request {
     pub(crate) fn new(method: String, target: &str, headers: Vec<(String, String)>, body: Bytes) -> Self {
         let (path, query) = split(target);
         let parameters = Parameters::parse(query.as_deref().unwrap_or_default().as_bytes());
-        let is_form = headers.iter().any(|(name, value)| name == "content-type" && media(value) == FORM);
+        let is_form = headers.iter().any(|(name, value)| name == "content-type" && is_form(value));
         let form = if is_form { Parameters::parse(&body) } else { Parameters::default() };
         let grant = form.get("grant_type").map(str::to_owned);
         let host = headers.iter().find(|(name, _)| name == "host").map(|(_, value)| value.clone()).unwrap_or_default();
-        Self { endpoint: endpoint(&path), method, path, host, audience: AUDIENCE, query, headers, body, parameters, form, grant }
+        let (endpoint, headers) = (endpoint(&path), headers.into());
+        Self { endpoint, method, path, host, audience: AUDIENCE, query, headers, body, parameters, form, grant }
     }
 
     /// Takes the request as one for another path, below which a tenant stands.
@@ -47,7 +54,7 @@ impl Request {
     }
 
     pub(crate) fn is_form(&self) -> bool {
-        self.header("content-type").is_some_and(|value| media(value) == FORM)
+        self.header("content-type").is_some_and(is_form)
     }
 
     /// A read by its method, or a search, which Pleo spells as a `POST`.
@@ -82,8 +89,8 @@ impl Request {
 const AUDIENCE: &str = "https://external.pleo.io";
 const FORM: &str = "application/x-www-form-urlencoded";
 
-fn media(content_type: &str) -> String {
-    content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+fn is_form(content_type: &str) -> bool {
+    content_type.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(FORM)
 }
 
 /// Path and query; a whole URL, as sent to a proxy, is shortened first.
@@ -98,7 +105,8 @@ fn split(target: &str) -> (String, Option<String>) {
     }
 }
 
-fn endpoint(path: &str) -> Endpoint {
+/// The part of the provider that a path leads to.
+pub(super) fn endpoint(path: &str) -> Endpoint {
     match path {
         "/oauth/authorize" => Endpoint::Authorize,
         "/oauth/token" => Endpoint::Token,
@@ -108,23 +116,25 @@ fn endpoint(path: &str) -> Endpoint {
     }
 }
 
+const BASE64: GeneralPurpose =
+    GeneralPurpose::new(&base64::alphabet::STANDARD, GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent));
+
 /// Id and secret as they stand in a Basic header, not form-decoded.
 fn basic(header: &str) -> Option<(String, String)> {
     let (scheme, credentials) = header.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {
         return None;
     }
-    let engine = base64::engine::GeneralPurpose::new(
-        &base64::alphabet::STANDARD,
-        base64::engine::GeneralPurposeConfig::new().with_decode_padding_mode(base64::engine::DecodePaddingMode::Indifferent),
-    );
-    let text = String::from_utf8(engine.decode(credentials.trim()).ok()?).ok()?;
+    let text = String::from_utf8(BASE64.decode(credentials.trim()).ok()?).ok()?;
     let (id, secret) = text.split_once(':')?;
     Some((id.to_owned(), secret.to_owned()))
 }
 
 /// One value, decoded as in a form.
 fn form_decoded(value: &str) -> String {
+    if !value.contains(['%', '+']) {
+        return value.to_owned();
+    }
     // An `&` or `=` that was not encoded belongs to the value here: there is only one.
     let whole = value.replace('&', "%26").replace('=', "%3D");
     url::form_urlencoded::parse(format!("v={whole}").as_bytes()).next().map(|(_, value)| value.into_owned()).unwrap_or_default()

@@ -1,6 +1,6 @@
 //! The way of one request through the points at which rules apply.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::{
     desk::{self, Desk},
@@ -27,6 +27,8 @@ pub(super) struct Way {
     interruption: Option<Fate>,
     /// Keeps requests that were released together in the order of their release.
     turn: Option<Turn>,
+    /// Where nobody may wait, delays add up here.
+    late: Option<Duration>,
 }
 
 /// What becomes of a request that does not go on: this is written in place of the provider's reply, or nothing is.
@@ -34,7 +36,19 @@ type Instead = Result<Reply, Ending>;
 
 impl Way {
     pub(super) fn new(shared: Arc<Shared>, exchange: Exchange, request: Request) -> Self {
-        Self { shared, exchange, request, shaping: Shaping::default(), interruption: None, turn: None }
+        Self { shared, exchange, request, shaping: Shaping::default(), interruption: None, turn: None, late: None }
+    }
+
+    /// For a door that must answer at once: a delay is added to [`lateness`](Self::lateness) instead of waited for.
+    #[cfg(feature = "wiremock")]
+    pub(super) fn at_once(shared: Arc<Shared>, exchange: Exchange, request: Request) -> Self {
+        Self { late: Some(Duration::ZERO), ..Self::new(shared, exchange, request) }
+    }
+
+    /// How much later the reply is to be written.
+    #[cfg(feature = "wiremock")]
+    pub(super) fn lateness(&self) -> Duration {
+        self.late.unwrap_or_default()
     }
 
     pub(super) fn method(&self) -> &str {
@@ -149,7 +163,10 @@ impl Way {
             Fate::Pass | Fate::Truncate { .. } | Fate::Garble(_) | Fate::Throttle { .. } | Fate::Reshape(_) => None,
             Fate::Delay(span) => {
                 self.turn = None;
-                tokio::time::sleep(span).await;
+                match &mut self.late {
+                    Some(late) => *late += span,
+                    None => tokio::time::sleep(span).await,
+                }
                 None
             }
             Fate::Hold(gate) => {

@@ -75,14 +75,14 @@ impl Proxy {
         let Ok(local) = tcp.local_addr() else { return };
         let Ok(_room) = self.0.room.try_acquire() else {
             let reply = told(503, "this proxy has as many connections as it serves at a time");
-            return refuse(tcp, &reply, "").await;
+            return refuse(tcp, reply, "").await;
         };
         let mut buffer = BytesMut::new();
         let head = match timeout(self.0.patience, first(&mut tcp, &mut buffer)).await {
             Ok(Ok(Some(head))) => head,
-            Ok(Err(malformed)) => return refuse(tcp, &told(malformed.status(), &malformed.to_string()), "").await,
+            Ok(Err(malformed)) => return refuse(tcp, told(malformed.status(), &malformed.to_string()), "").await,
             Ok(Ok(None)) => return,
-            Err(_) => return refuse(tcp, &told(408, "no whole request came in time"), "").await,
+            Err(_) => return refuse(tcp, told(408, "no whole request came in time"), "").await,
         };
         let ends = Ends { local, peer };
         match head.asked {
@@ -96,7 +96,7 @@ impl Proxy {
             }
             Asked::Origin => {
                 let why = "this is a forward proxy: set it as HTTPS_PROXY; it is no server, and its address no API's";
-                refuse(tcp, &told(400, why), &head.method).await;
+                refuse(tcp, told(400, why), &head.method).await;
             }
         }
     }
@@ -109,7 +109,7 @@ impl Proxy {
             Ok(host) => host,
             Err(refusal) => {
                 tell(Proxied::Refused(refusal.to_string()));
-                return refuse(tcp, &told(403, &refusal.to_string()), "CONNECT").await;
+                return refuse(tcp, told(403, &refusal.to_string()), "CONNECT").await;
             }
         };
         if tcp.write_all(ESTABLISHED).await.is_err() {
@@ -191,7 +191,7 @@ fn told(status: u16, why: &str) -> Reply {
 }
 
 /// Says why, and closes once the client has read it or has had the time.
-async fn refuse(mut tcp: TcpStream, reply: &Reply, method: &str) {
+async fn refuse(mut tcp: TcpStream, reply: Reply, method: &str) {
     let bytes = front::whole(reply, method);
     let said = async {
         tcp.write_all(&bytes).await?;
@@ -214,7 +214,15 @@ mod tests {
         let config = ProviderConfig::local(1);
         let urls = crate::provider::urls(&config, config.listen, None);
         let runtime = tokio::runtime::Handle::current();
-        let shared = Arc::new(Shared::first(Origin { config, urls, tls: None, file: None, founders: Vec::new(), runtime }));
+        let shared = Arc::new(Shared::first(Origin {
+            config,
+            urls,
+            tls: None,
+            file: None,
+            founders: Vec::new(),
+            runtime: Some(runtime),
+            reach: crate::fault::everything,
+        }));
         let authority = front::Authority::new().expect("made");
         let proxy = Proxy::with_limits(&authority, Hosts::new(&[]).expect("known"), false, most, patience).expect("made");
         let (listener, bound) = front::bind(([127, 0, 0, 1], 0).into()).await.expect("bound");

@@ -186,8 +186,8 @@ fn weight(what: &What) -> usize {
         | What::Decided { .. }
         | What::Held { .. }
         | What::Released { .. }
-        | What::Faulted { .. }
         | What::GateTimedOut { .. }
+        | What::Faulted { .. }
         | What::Read { .. }
         | What::ReadUnknown { .. }
         | What::Aborted { .. }

@@ -16,7 +16,7 @@ use regrant_authority::{GrantId, TokenState};
 pub(crate) use file::JournalFile;
 pub(crate) use log::Journal;
 pub(crate) use queue::{Ends, Look, Seen, look, watch};
-pub(crate) use reader::{Read, Reader};
+pub(crate) use reader::{Lines, Read, Reader};
 pub(crate) use shown::Shower;
 
 /// A moment: time since [`crate::ProviderConfig::epoch`], monotonic.
@@ -198,7 +198,7 @@ pub struct Arrived {
     /// Query without `?`, as sent.
     pub query: Option<String>,
     /// Headers in order, names lower case, values lossily UTF-8.
-    pub headers: Vec<(String, String)>,
+    pub headers: Arc<[(String, String)]>,
     /// Body, at most 1 MiB.
     pub body: bytes::Bytes,
     /// The token or code that it carries, as it was at that moment, whatever becomes of the request.

@@ -303,7 +303,9 @@ impl WireCollector {
             }
             Action::RuleInstalled { rule } => vec![What::RuleBegan { rule: *rule }],
             Action::RuleRemoved { rule } => vec![What::RuleEnded { rule: *rule }],
-            Action::ConsentSet { .. } | Action::PolicyChanged | Action::GateSet { .. } | Action::Reset => Vec::new(),
+            Action::ConsentSet { .. } | Action::PolicyChanged | Action::GateSet { .. } | Action::Reset | Action::Connected { .. } => {
+                Vec::new()
+            }
         }
     }
 

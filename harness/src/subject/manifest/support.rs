@@ -43,8 +43,6 @@ pub(super) fn notes(manifest: &Manifest) -> Vec<(String, String)> {
     note(memory && manifest.memory_declared, "features.memory", "memory is not read: no requirement of this release rests on it");
     let processes = manifest.features.processes.is_some_and(|count| count > 1);
     note(processes, "features.processes", "one instance is started: no requirement of this release rests on several");
-    let connections = manifest.features.connections.as_ref().is_some_and(|names| names.len() > 1);
-    note(connections, "features.connections", "one connection is made: no requirement of this release rests on several");
     notes
 }
 

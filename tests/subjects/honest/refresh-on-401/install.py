@@ -1,33 +1,30 @@
-"""Makes a virtual environment for this program once: in a folder of its own, moved into place when it is complete."""
+"""Makes a virtual environment for this program once: in a folder of its own, shown to others when it is complete."""
 
 import hashlib
 import os
 import pathlib
-import shutil
 import subprocess
 import sys
-import tempfile
+import venv
 
 HERE = pathlib.Path(__file__).resolve().parent
 NEEDED = HERE / "requirements.txt"
-KEY = hashlib.sha256(sys.version.encode() + NEEDED.read_bytes()).hexdigest()[:16]
-PACKAGES = HERE / ".venv" / KEY
+PLACE = HERE / ".venv"
+CURRENT = PLACE / "current"
+KEY = hashlib.sha256(sys.version.encode() + NEEDED.read_bytes()).hexdigest()[:12]
 
 
 def main() -> None:
-    if PACKAGES.is_dir():
+    if CURRENT.is_symlink() and os.readlink(CURRENT).startswith(KEY):
         return
-    PACKAGES.parent.mkdir(exist_ok=True)
-    fresh = tempfile.mkdtemp(dir=PACKAGES.parent)
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target", fresh, "--requirement", str(NEEDED)]
-    subprocess.run(pip, check=True)
-    try:
-        os.rename(fresh, PACKAGES)
-    except OSError:  # another run was faster
-        shutil.rmtree(fresh)
-    link = PACKAGES.parent / f"link-{os.getpid()}"
-    link.symlink_to(KEY)
-    os.replace(link, PACKAGES.parent / "packages")
+    name = f"{KEY}-{os.getpid()}"
+    venv.create(PLACE / name, with_pip=True)
+    python = str(PLACE / name / "bin" / "python")
+    subprocess.run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement", str(NEEDED)], check=True)
+    # Another run may do the same at this moment: whichever link comes last stays, and both are good.
+    link = PLACE / f"link-{os.getpid()}"
+    link.symlink_to(name)
+    os.replace(link, CURRENT)
 
 
 main()
