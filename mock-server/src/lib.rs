@@ -33,6 +33,7 @@ mod clock;
 pub mod control;
 pub mod fault;
 mod front;
+pub mod intercept;
 pub mod journal;
 mod library;
 pub mod lineage;

@@ -21,13 +21,17 @@ const FOREIGN: [(&str, &str, &[&str]); 10] = [
     ("crash-only", "tests/subjects/honest/crash-only", &["node", "--version"]),
 ];
 
+/// Runtimes that a test of interception needs, and the word that makes them say their version.
+const RUNTIMES: [(&str, &str); 2] = [("java", "-version"), ("go", "version")];
+
 /// `cargo xtask test`.
 pub(crate) fn test() -> ExitCode {
     let mut parts = vec![
         run("fmt", &mut cargo(["fmt", "--all", "--check"])),
         run("clippy", &mut cargo(["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"])),
     ];
-    let ready = FOREIGN.map(make_ready);
+    let mut ready: Vec<Part> = FOREIGN.map(make_ready).into();
+    ready.extend(RUNTIMES.map(|(name, word)| or_left_out(run(name, &mut command(name, [word])), "it is not installed")));
     let left_out: Vec<&str> = ready.iter().filter(|part| part.outcome != Outcome::Done).map(|part| part.name).collect();
     parts.push(run("tests and doc tests", tests().env("REGRANT_LEFT_OUT", left_out.join(","))));
     parts.extend(ready);
@@ -70,10 +74,13 @@ fn make_ready((name, folder, words): (&'static str, &str, &[&str])) -> Part {
         let outcome = Outcome::LeftOut(format!("{folder} is not there"));
         return Part { name, outcome, took: Duration::ZERO, totals: Totals::default() };
     }
-    let mut part = run(name, command(program, words).current_dir(root().join(folder)));
-    // What cannot be got ready (no network, no interpreter, no compiler) is not a defect of the project.
+    or_left_out(run(name, command(program, words).current_dir(root().join(folder))), "what it needs could not be made ready")
+}
+
+/// What cannot be got ready (no network, no interpreter, no compiler) is not a defect of the project.
+fn or_left_out(mut part: Part, why: &str) -> Part {
     if part.outcome == Outcome::Failed {
-        part.outcome = Outcome::LeftOut("what it needs could not be made ready".into());
+        part.outcome = Outcome::LeftOut(why.into());
     }
     part
 }

@@ -7,7 +7,9 @@ use tokio::{
     task::{JoinHandle, JoinSet},
 };
 
-use super::{Tls, connection::Connection};
+use rustls::ServerConfig;
+
+use super::connection::Connection;
 use crate::{StartError, state::Shared};
 
 /// A listener that serves until it is dropped.
@@ -30,7 +32,7 @@ pub(crate) async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr
 
 impl Listener {
     /// Serves the subject.
-    pub(crate) fn serve(shared: Arc<Shared>, listener: TcpListener, tls: Option<Tls>) -> Self {
+    pub(crate) fn serve(shared: Arc<Shared>, listener: TcpListener, tls: Option<Arc<ServerConfig>>) -> Self {
         Self::accept(listener, move |tcp, peer| Connection::serve(shared.clone(), tcp, peer, tls.clone()))
     }
 
