@@ -33,6 +33,8 @@ mod clock;
 pub mod control;
 pub mod fault;
 mod front;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod intercept;
 pub mod journal;
 mod library;
@@ -56,7 +58,7 @@ pub use library::{
     ServerError, SettingError, Story, StoryError, Unmet,
 };
 pub use mint::TokenShape;
-pub use provider::{ApiReply, ClientConfig, ConsentMode, Provider, ProviderConfig, StartError, Urls};
+pub use provider::{ApiReply, ClientConfig, ConsentMode, Limits, Provider, ProviderConfig, StartError, Urls};
 pub use regrant_authority as authority;
 pub use secrets::{SecretChange, SecretShown};
 pub use tenants::{Tenant, TenantError};

@@ -1,6 +1,11 @@
 //! Starting and stopping the mock provider.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Instant};
+use std::{
+    net::SocketAddr,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use regrant_authority::Policy;
 use tokio::{runtime::Handle, task::JoinHandle};
@@ -58,6 +63,24 @@ pub struct ProviderConfig {
     pub journal: Keep,
     /// Where all journals are written to as well, a line of JSON per event.
     pub journal_file: Option<PathBuf>,
+    /// What clients may take up.
+    pub limits: Limits,
+}
+
+/// What clients may take up, so that none can take up all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections of the subject at a time; one more is told 503, or closed under TLS.
+    pub connections: usize,
+    /// How long a request may take from its first byte to its last; then it is answered with 408.
+    pub request: Duration,
+}
+
+impl Default for Limits {
+    /// 16,384 connections and 30 seconds.
+    fn default() -> Self {
+        Self { connections: 16_384, request: Duration::from_secs(30) }
+    }
 }
 
 impl ProviderConfig {
@@ -84,6 +107,7 @@ impl ProviderConfig {
             receipts: true,
             journal: Keep::All,
             journal_file: None,
+            limits: Limits::default(),
         }
     }
 }
@@ -131,7 +155,7 @@ pub struct ApiReply {
 }
 
 /// Where the provider is reached.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Urls {
     /// Authorise endpoint.
     pub authorize: String,

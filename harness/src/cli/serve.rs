@@ -14,6 +14,7 @@ use regrant_mock_server::{
     intercept::{Interception, Trust},
     journal::Keep,
 };
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde::Serialize;
 
 use super::{
@@ -70,6 +71,7 @@ pub(super) fn serve(typed: &args::Serve) -> Result<ExitStatus, CliError> {
         receipts: false,
         ..ProviderConfig::local(meant::seed(typed.seed))
     };
+    allow_many_connections();
     wait::block_on(|mut cancel| async move {
         let ca = Authority::folder(typed.tls || typed.intercept.is_some())?;
         let seed = config.seed;
@@ -108,6 +110,13 @@ fn check_remote(typed: &args::Serve) -> Result<(), CliError> {
         );
     }
     Ok(())
+}
+
+/// Each connection takes a file descriptor, and many systems hand out 1,024 unless asked for more.
+fn allow_many_connections() {
+    let allowed = getrlimit(Resource::Nofile);
+    // Fewer connections are a limit, no reason not to serve.
+    let _raised = setrlimit(Resource::Nofile, Rlimit { current: allowed.maximum, ..allowed });
 }
 
 /// Tells the story, if there is one; never ends.

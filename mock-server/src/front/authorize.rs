@@ -32,6 +32,9 @@ pub(super) fn is_valid(state: &State, request: &Request) -> bool {
 }
 
 fn ask(desk: &mut Desk<'_>, request: &Request) -> (Reply, AuthorizeOutcome) {
+    if request.parameters.is_malformed() {
+        return shown(400, "The query is not encoded as a form");
+    }
     let (user, company) = desk.state.store.person(desk.state.company);
     let consent = match desk.state.authority.authorize(&parse(request), user, company) {
         Ok(consent) => consent,

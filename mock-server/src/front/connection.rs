@@ -4,7 +4,11 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::BytesMut;
 use rustls::ServerConfig;
-use tokio::{net::TcpStream, sync::oneshot};
+use tokio::{
+    net::TcpStream,
+    sync::oneshot,
+    time::{Instant, timeout, timeout_at},
+};
 use tokio_rustls::TlsAcceptor;
 
 use super::{
@@ -77,7 +81,7 @@ impl Connection {
         let mut connection = Self::open(shared, Ends { local, peer }, Door::Own);
         connection.wire = match tls {
             None => Some(Wire::Plain(tcp)),
-            Some(tls) => match tokio::time::timeout(HANDSHAKE, TlsAcceptor::from(tls).accept(tcp)).await {
+            Some(tls) => match timeout(HANDSHAKE, TlsAcceptor::from(tls).accept(tcp)).await {
                 Ok(Ok(stream)) => Some(Wire::Tls(Box::new(stream))),
                 Ok(Err(_)) => {
                     connection.guests.closed_by(Side::Peer);
@@ -170,10 +174,11 @@ impl Connection {
             self.read_at_last(false);
             *begun = Some((self.shared.clock.at(), self.shared.begin()));
         }
+        let mut due = None;
         let head = loop {
             match http::head(&self.buffer).map_err(End::Bad)? {
                 Some(head) => break head,
-                None => self.more(begun).await?,
+                None => self.more_in_time(begun, &mut due).await?,
             }
         };
         drop(self.buffer.split_to(head.length));
@@ -192,10 +197,22 @@ impl Connection {
                 let (Some(wire), mut ignored) = (self.wire.as_mut(), 0) else { return Err(End::Peer) };
                 wire.write(b"HTTP/1.1 100 Continue\r\n\r\n", &mut ignored).await.map_err(|_| End::Peer)?;
             }
-            self.more(begun).await?;
+            self.more_in_time(begun, &mut due).await?;
         };
         let request = Request::new(head.method, &head.target, head.headers, body);
         Ok((head.target, request, head.keep_alive))
+    }
+
+    /// As `more`, but a request that has begun must be whole when it is `due`.
+    async fn more_in_time(&mut self, begun: &mut Option<(At, Begun)>, due: &mut Option<Instant>) -> Result<(), End> {
+        if begun.is_none() {
+            return self.more(begun).await;
+        }
+        let due = *due.get_or_insert_with(|| Instant::now() + self.shared.config.limits.request);
+        match timeout_at(due, self.more(begun)).await {
+            Ok(more) => more,
+            Err(_) => Err(End::Bad(http::TOO_SLOW)),
+        }
     }
 
     /// Reads some more bytes, and watches meanwhile whether the last reply is read.
@@ -386,7 +403,7 @@ impl Connection {
     /// Closes after the last reply, without losing it: our FIN goes out once the reply was read, and the socket lives until the subject closes too.
     async fn close_gently(&mut self) {
         if let Some(seen) = self.unread.as_mut().and_then(|unread| unread.seen.as_mut())
-            && let Ok(seen) = tokio::time::timeout(BEFORE_FIN, seen).await
+            && let Ok(seen) = timeout(BEFORE_FIN, seen).await
         {
             self.saw(seen.unwrap_or(Seen::Never));
         }
@@ -399,10 +416,10 @@ impl Connection {
         if let Some(unread) = &mut self.unread {
             unread.seen = seen;
         }
-        let deadline = tokio::time::Instant::now() + BEFORE_CLOSE;
+        let deadline = Instant::now() + BEFORE_CLOSE;
         loop {
             let mut ignored = None;
-            match tokio::time::timeout_at(deadline, self.more(&mut ignored)).await {
+            match timeout_at(deadline, self.more(&mut ignored)).await {
                 Ok(Ok(())) => self.buffer.clear(),
                 Ok(Err(_)) | Err(_) => return,
             }

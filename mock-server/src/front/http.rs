@@ -59,6 +59,7 @@ pub(super) fn head(bytes: &[u8]) -> Result<Option<Head>, Unreadable> {
     let length = match request.parse_with_uninit_headers(bytes, &mut room) {
         Ok(httparse::Status::Complete(length)) if length <= HEAD_LIMIT => length,
         Ok(httparse::Status::Partial) if bytes.len() <= HEAD_LIMIT => return Ok(None),
+        Ok(_) if !bytes[..HEAD_LIMIT].contains(&b'\n') => return Err(unreadable(414, "The request's first line is longer than 64 KiB")),
         Ok(_) => return Err(unreadable(431, "The request's head is longer than 64 KiB")),
         Err(httparse::Error::TooManyHeaders) => return Err(unreadable(431, "The request has more than 256 headers")),
         Err(httparse::Error::Version) => return Err(unreadable(505, "Only HTTP/1.1 and HTTP/1.0 are spoken here")),
@@ -74,7 +75,14 @@ pub(super) fn head(bytes: &[u8]) -> Result<Option<Head>, Unreadable> {
         let mut values = headers.iter().filter(|(n, _)| n == name).flat_map(|(_, value)| value.split(','));
         values.any(|value| value.trim().eq_ignore_ascii_case(word))
     };
+    let hosts = headers.iter().filter(|(name, _)| name == "host").count();
+    if hosts > 1 || hosts == 0 && !old {
+        return Err(unreadable(400, "A request has one Host header"));
+    }
     let framing = framing(&headers)?;
+    if old && framing == Framing::Chunked {
+        return Err(unreadable(400, "HTTP/1.0 knows no Transfer-Encoding"));
+    }
     let keep_alive = if old { has("connection", "keep-alive") } else { !has("connection", "close") };
     let expects_continue = !old && has("expect", "100-continue");
     let (method, target) = (request.method.unwrap_or_default().to_owned(), request.path.unwrap_or_default().to_owned());
@@ -90,14 +98,20 @@ fn framing(headers: &[(String, String)]) -> Result<Framing, Unreadable> {
         (Some(_), _, Some(_)) => Err(unreadable(400, "Content-Length and Transfer-Encoding exclude each other")),
         (Some(_), _, None) => Err(unreadable(501, "Only the transfer coding \"chunked\" is understood")),
         (None, _, None) => Ok(Framing::Length(0)),
+        // `parse` alone would take a sign, and fail at a number that is only too large.
+        (None, _, Some(first)) if first.is_empty() || !first.bytes().all(|b| b.is_ascii_digit()) => {
+            Err(unreadable(400, "Content-Length is no number"))
+        }
         (None, _, Some(first)) if lengths.all(|other| other == first) => match first.parse::<usize>() {
             Ok(length) if length <= BODY_LIMIT => Ok(Framing::Length(length)),
-            Ok(_) => Err(TOO_LARGE),
-            Err(_) => Err(unreadable(400, "Content-Length is no number")),
+            Ok(_) | Err(_) => Err(TOO_LARGE),
         },
         (None, _, Some(_)) => Err(unreadable(400, "There are several different Content-Length")),
     }
 }
+
+/// The answer to a request that takes too long to arrive.
+pub(super) const TOO_SLOW: Unreadable = unreadable(408, "The request was not whole in time");
 
 /// The answer to a body beyond [`BODY_LIMIT`].
 pub(super) const TOO_LARGE: Unreadable = unreadable(413, "The request's body is longer than 1 MiB");
@@ -227,13 +241,20 @@ mod tests {
 
     #[test]
     fn requests_that_could_be_read_in_two_ways_are_refused() {
-        let status = |headers: &str| head(format!("POST / HTTP/1.1\r\n{headers}\r\n").as_bytes()).map_err(|e| e.status);
+        let status = |headers: &str| head(format!("POST / HTTP/1.1\r\nHost: a\r\n{headers}\r\n").as_bytes()).map_err(|e| e.status);
         assert_eq!(status("Content-Length: 3\r\nTransfer-Encoding: chunked\r\n"), Err(400));
         assert_eq!(status("Content-Length: 3\r\nContent-Length: 4\r\n"), Err(400));
         assert_eq!(status("Content-Length: three\r\n"), Err(400));
         assert_eq!(status("Transfer-Encoding: gzip\r\n"), Err(501));
-        assert_eq!(status("Content-Length: 99999999\r\n"), Err(413));
-        assert_eq!(head(&[b'a'; HEAD_LIMIT + 2]).map_err(|e| e.status), Err(431));
+        assert_eq!(status("Content-Length: +3\r\n"), Err(400));
+        assert_eq!(status("Host: b\r\n"), Err(400));
+        for long in ["99999999", "99999999999999999999999999"] {
+            assert_eq!(status(&format!("Content-Length: {long}\r\n")), Err(413));
+        }
+        assert_eq!(head(&[b'a'; HEAD_LIMIT + 2]).map_err(|e| e.status), Err(414));
+        assert_eq!(status(&format!("X: {}", "a".repeat(HEAD_LIMIT))), Err(431));
+        assert_eq!(head(b"GET / HTTP/1.1\r\n\r\n").map_err(|e| e.status), Err(400));
+        assert_eq!(head(b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n").map_err(|e| e.status), Err(400));
     }
 
     #[test]
@@ -256,7 +277,7 @@ mod tests {
         let keeps = |text: &str| head(text.as_bytes()).ok().flatten().map(|head| head.keep_alive);
         assert_eq!(keeps("GET / HTTP/1.0\r\n\r\n"), Some(false));
         assert_eq!(keeps("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n"), Some(true));
-        assert_eq!(keeps("GET / HTTP/1.1\r\nConnection: foo, Close\r\n\r\n"), Some(false));
+        assert_eq!(keeps("GET / HTTP/1.1\r\nHost: a\r\nConnection: foo, Close\r\n\r\n"), Some(false));
     }
 
     proptest::proptest! {

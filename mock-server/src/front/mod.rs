@@ -3,12 +3,14 @@
 //! In: TCP connections, on the subject's port or through the proxy ([`crate::intercept`]), the shared state, the faults installed. Out: replies, and every event in the journal. A request goes
 //! [`listener`] → [`connection`] (HTTP/1.1) or [`http2`] → [`way`] (faults) → [`desk`] (decisions), and its reply back the same way.
 
+mod alone;
 mod api;
 mod authorize;
 mod connection;
 mod consent_page;
 mod desk;
 mod door;
+mod farewell;
 mod guests;
 mod http;
 mod http2;
@@ -28,6 +30,7 @@ mod wire;
 #[cfg(feature = "wiremock")]
 pub(crate) mod wiremock;
 
+pub(crate) use alone::{Answered, answer};
 pub(crate) use api::Store;
 pub(crate) use connection::Connection;
 pub(crate) use door::Door;

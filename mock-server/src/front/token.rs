@@ -84,6 +84,9 @@ pub(super) fn check_form(request: &Request) -> Result<(), Reply> {
     if !request.is_form() {
         return Err(Reply::oauth_error(400, "invalid_request", Some("The body must be application/x-www-form-urlencoded")));
     }
+    if request.form.is_malformed() {
+        return Err(Reply::oauth_error(400, "invalid_request", Some("The body is not encoded as a form")));
+    }
     Ok(())
 }
 

@@ -9,6 +9,9 @@ use tokio::{
 };
 use tokio_rustls::server::TlsStream;
 
+/// What is read at once.
+const AT_ONCE: usize = 16 * 1024;
+
 /// A connection's byte stream.
 #[derive(Debug)]
 pub(crate) enum Wire {
@@ -19,14 +22,24 @@ pub(crate) enum Wire {
 impl Wire {
     /// Reads some more; 0 at the end. Cancelling loses nothing.
     pub(crate) async fn read(&mut self, buffer: &mut BytesMut) -> io::Result<usize> {
-        buffer.reserve(16 * 1024);
         match self {
-            Self::Plain(tcp) => tcp.read_buf(buffer).await,
-            // A peer that closes without saying goodbye in TLS has closed all the same.
-            Self::Tls(tls) => match tls.read_buf(buffer).await {
-                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
-                other => other,
+            Self::Plain(tcp) => loop {
+                // Room is made only once there is something: thousands of connections may be idle.
+                tcp.readable().await?;
+                buffer.reserve(AT_ONCE);
+                match tcp.try_read_buf(buffer) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    other => return other,
+                }
             },
+            Self::Tls(tls) => {
+                buffer.reserve(AT_ONCE);
+                // A peer that closes without saying goodbye in TLS has closed all the same.
+                match tls.read_buf(buffer).await {
+                    Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
+                    other => other,
+                }
+            }
         }
     }
 

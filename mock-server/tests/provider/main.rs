@@ -4,6 +4,9 @@
 mod support;
 
 mod api;
+mod bad_management;
+mod bad_parameters;
+mod bad_requests;
 mod clocks;
 mod credentials;
 mod fates;
