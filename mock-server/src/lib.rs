@@ -41,11 +41,13 @@ mod management;
 mod mint;
 mod provider;
 mod reset;
+mod secrets;
 mod state;
 mod telling;
 mod tenants;
 pub mod vault;
 
+pub use clock::Skew;
 pub use control::Control;
 #[cfg(feature = "wiremock")]
 pub use library::PleoMock;
@@ -56,4 +58,6 @@ pub use library::{
 pub use mint::TokenShape;
 pub use provider::{ApiReply, ClientConfig, ConsentMode, Provider, ProviderConfig, StartError, Urls};
 pub use regrant_authority as authority;
+pub use secrets::{SecretChange, SecretShown};
 pub use tenants::{Tenant, TenantError};
+pub use vault::Remember;

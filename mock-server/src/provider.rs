@@ -6,7 +6,7 @@ use regrant_authority::Policy;
 use tokio::{runtime::Handle, task::JoinHandle};
 
 use crate::{
-    Control, Tenant, TenantError,
+    Control, Remember, Tenant, TenantError,
     fault::everything,
     front::{self, Authority, Listener},
     intercept::{self, Hosts, Interception, Proxy, Relay},
@@ -48,6 +48,8 @@ pub struct ProviderConfig {
     pub consent: ConsentMode,
     /// Overrides and additions to the resource API.
     pub replies: Vec<ApiReply>,
+    /// How much of the past is kept at hand.
+    pub remember: Remember,
     /// How many tenants there may be besides the default one; 0: paths below `/t` are like any other.
     pub tenants: usize,
     /// Watch when the subject has read each reply, which takes some system calls for each; else only what follows tells.
@@ -77,6 +79,7 @@ impl ProviderConfig {
             policy: Policy::default(),
             consent: ConsentMode::Auto,
             replies: Vec::new(),
+            remember: Remember::All,
             tenants: 64,
             receipts: true,
             journal: Keep::All,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use regrant_authority::{Authority, Client, Secret, Time};
+use regrant_authority::{Client, Secret, Time};
 
 use crate::{Control, control::Action, front::Store, mint::Source};
 
@@ -16,17 +16,17 @@ impl Control {
         shared.telling.end(self);
         let mut state = shared.state();
         let ahead = shared.clock.ahead();
-        let mut authority = Authority::new(shared.config.policy.clone());
-        for client in state.clients.iter().filter_map(|id| state.authority.client(id)) {
-            authority.register(client_after(client, ahead));
-        }
-        state.authority = authority;
+        let clients: Vec<Client> =
+            state.clients.iter().filter_map(|id| state.authority.client(id)).map(|client| client_after(client, ahead)).collect();
+        state.authority.forget_grants();
+        *state.authority.policy_mut() = shared.config.policy.clone();
+        clients.into_iter().for_each(|client| state.authority.register(client));
         state.vault.forget_grants();
         state.rules.clear();
         state.consent = shared.config.consent;
         state.company = 0;
         state.tickets.clear();
-        state.source.shape = crate::TokenShape::default();
+        state.source.set_shape(crate::TokenShape::default());
         // From the seed again, so that companies and employees keep their ids.
         state.store = Store::new(&mut Source::new(shared.seed));
         shared.gates.drop_all();

@@ -6,7 +6,7 @@ use std::{
 };
 
 use indexmap::IndexMap;
-use regrant_authority::{Authority, Client, Consent, Kind, Secret};
+use regrant_authority::{Authority, Client, Consent, Kind, Secret, Time};
 use tokio::sync::Notify;
 
 use crate::{
@@ -122,9 +122,11 @@ impl Shared {
         let journal = Arc::new(Journal::new(clock.clone(), config.journal));
         let mut source = Source::new(seed);
         let store = Store::new(&mut source);
+        let mut authority = Authority::new(config.policy.clone(), source.keyed.clone());
+        authority.remember_ended(config.remember.most());
         let state = State {
-            authority: Authority::new(config.policy.clone()),
-            vault: Vault::default(),
+            authority,
+            vault: Vault::new(config.remember, source.keyed.clone()),
             source,
             rules: Rules::new(seed),
             consent: config.consent,
@@ -225,14 +227,13 @@ impl Shared {
         let mut state = self.state();
         let id = founder.config.id.get_or_insert_with(|| state.source.uuid()).clone();
         if founder.minted {
-            let value = founder.config.secret.get_or_insert_with(|| state.source.secret(Kind::Secret)).clone();
+            let value = founder.config.secret.get_or_insert_with(|| state.source.secret()).clone();
             state.name_secret(&self.journal, value);
         }
         let secret = founder.config.secret.clone().filter(|_| !founder.config.public);
-        let from = regrant_authority::Time::default();
         state.authority.register(Client {
             id: id.clone(),
-            secrets: secret.into_iter().map(|value| Secret { value, from, until: None }).collect(),
+            secrets: secret.iter().map(|value| Secret::from(value, Time::default())).collect(),
             redirect_uris: founder.config.redirect_uris.clone(),
             any_loopback_redirect: founder.any_loopback_redirect,
             scopes: founder.config.scopes.clone(),
@@ -246,7 +247,7 @@ impl Shared {
 impl State {
     /// A new client secret, named and told to the journal.
     pub(crate) fn secret(&mut self, journal: &Journal) -> Canary {
-        let value = self.source.secret(Kind::Secret);
+        let value = self.source.secret();
         self.name_secret(journal, value)
     }
 
@@ -256,9 +257,9 @@ impl State {
         canary
     }
 
-    /// The authority, with all it needs to mint.
+    /// The authority, and who is told of what it mints.
     pub(crate) fn minting<'a>(&'a mut self, journal: &'a Journal) -> (&'a mut Authority, Minting<'a>) {
-        (&mut self.authority, Minting { source: &mut self.source, vault: &mut self.vault, journal })
+        (&mut self.authority, Minting { vault: &mut self.vault, journal })
     }
 }
 

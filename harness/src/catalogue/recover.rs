@@ -329,14 +329,20 @@ fn got_nothing(view: &View<'_>, call: &Call<'_>) -> bool {
     call.outcome() == Some(Outcome::NoAnswer) && !http
 }
 
-/// No kill or stop by the harness explains the missing answer.
+/// No kill or stop by the harness explains the missing answer, and no end that the manifest declares. A one-shot program is never up.
 fn undisturbed(view: &View<'_>, called: Mark) -> bool {
     let up = |what: &What| matches!(what, What::ProcessReady { .. });
-    let down = |what: &What| matches!(what, What::ProcessStopping { .. });
+    let declared = view.terms.restarts_on_exit;
+    let down = |what: &What| match what {
+        What::ProcessStopping { .. } => true,
+        What::ProcessExited { expected, .. } => declared && *expected,
+        _ => false,
+    };
     let last = view.events().rfind(|(mark, what)| *mark < called && (up(what) || down(what)));
     let answered = view.calls.iter().find(|c| c.called == called).and_then(|c| c.answered).map_or(Mark::END, |(mark, _)| mark);
     let stopped_meanwhile = view.events().any(|(mark, what)| mark > called && mark < answered && down(what));
-    !last.is_some_and(|(_, what)| down(what)) && !stopped_meanwhile
+    let is_up = view.terms.one_shot || !last.is_some_and(|(_, what)| down(what));
+    is_up && !stopped_meanwhile
 }
 
 fn exit(code: i32) -> String {

@@ -9,7 +9,7 @@ use std::{
 };
 
 use regrant_mock_server::{
-    ClientConfig, ConsentMode, Control, Provider, ProviderConfig, StartError,
+    ClientConfig, ConsentMode, Control, Provider, ProviderConfig, Remember, StartError,
     fault::{scenario::Scenario, script},
     intercept::{Interception, Trust},
     journal::Keep,
@@ -22,6 +22,9 @@ use super::{
     meant, out, prompter, wait,
 };
 use crate::report::ExitStatus;
+
+/// So many of the newest tokens and of the grants that ended last are listed by the management port; older ones are recognised only.
+const REMEMBERED: usize = 10_000;
 
 /// What a person or a script must know to point an integration here.
 #[derive(Debug, Serialize)]
@@ -62,6 +65,7 @@ pub(super) fn serve(typed: &args::Serve) -> Result<ExitStatus, CliError> {
         intercept: typed.intercept.map(|listen| Interception { listen, hosts: Vec::new() }),
         clients,
         consent: consent(typed.consent),
+        remember: Remember::Newest(REMEMBERED),
         // No verdict hangs on it here, and it is the dearest part of a reply.
         receipts: false,
         ..ProviderConfig::local(meant::seed(typed.seed))

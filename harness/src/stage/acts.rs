@@ -23,6 +23,7 @@ const OVER: Duration = Duration::from_millis(150);
 impl Cast {
     /// Does one thing.
     pub(super) async fn act(&mut self, act: &Act) -> Result<(), StageError> {
+        self.revive().await?;
         match act {
             Act::Reconnect(how) => {
                 self.connect(Wanted::Consent, *how).await;
@@ -52,6 +53,7 @@ impl Cast {
             Act::AddWork(times) => self.add_work(times.get() as usize),
             Act::Release(release) => {
                 self.control().release_as(release);
+                self.way_is_clear();
             }
             Act::Drop(gate) => {
                 self.control().drop_held(gate);

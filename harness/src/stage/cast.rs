@@ -13,7 +13,7 @@ use std::{
 use regrant_mock_server::{Control, Provider, authority::Policy, intercept::Relay};
 use tokio::{
     sync::{
-        mpsc::{UnboundedReceiver, unbounded_channel},
+        mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
         watch,
     },
     task::JoinHandle,
@@ -21,6 +21,7 @@ use tokio::{
 
 use super::{
     Setting, StageError,
+    expected::Patience,
     links::{Link, links},
     pumps::{self, Processes},
     recorder::Recorder,
@@ -60,6 +61,8 @@ pub(super) struct Cast {
     pub(super) hung: Arc<AtomicBool>,
     pub(super) detached: Vec<JoinHandle<()>>,
     pub(super) restarts: u32,
+    /// What is no longer waited for.
+    pub(super) patience: Patience,
     /// The connections that the story has.
     pub(super) links: Vec<Link>,
     /// The client's newest secret, if the subject was not given it yet.
@@ -73,6 +76,7 @@ pub(super) struct Cast {
     pub(super) supervisor: Arc<Supervisor>,
     processes: Arc<Mutex<Processes>>,
     pub(super) exits: UnboundedReceiver<ProcId>,
+    exited: UnboundedSender<ProcId>,
     pub(super) running: Vec<ProcId>,
     services: Vec<ProcId>,
     incarnations: u32,
@@ -110,12 +114,12 @@ impl Cast {
             cwd: manifest.base_dir.clone(),
         };
         let processes = Arc::new(Mutex::new(Processes::default()));
-        let (exit_sender, exits) = unbounded_channel();
+        let (exited, exits) = unbounded_channel();
         let log_globs = manifest.logs.files.iter().map(|glob| bindings.fill(glob)).collect::<Result<Vec<_>, _>>()?;
         let over = watch::Sender::new(false);
         let mut pumps = vec![
             pumps::wire(recorder.clone(), provider.control().follow(), Arc::clone(&collector), over.subscribe()),
-            pumps::output(recorder.clone(), events, canaries.clone(), Arc::clone(&processes), exit_sender, over.subscribe()),
+            pumps::output(recorder.clone(), events, canaries.clone(), Arc::clone(&processes), exited.clone(), over.subscribe()),
         ];
         if !log_globs.is_empty() {
             let tail = LogTail::new(log_globs.clone(), sandbox.path());
@@ -137,6 +141,7 @@ impl Cast {
             hung: Arc::default(),
             detached: Vec::new(),
             restarts: 0,
+            patience: Patience::default(),
             links: links(manifest.features.connections.as_deref(), connections),
             secret_pending: None,
             refreshes_planned: 0,
@@ -146,6 +151,7 @@ impl Cast {
             supervisor,
             processes,
             exits,
+            exited,
             running: Vec::new(),
             services: Vec::new(),
             incarnations: 0,
@@ -234,7 +240,10 @@ impl Cast {
         // It may have ended between becoming ready and being entered: then its exit was not recorded as the subject's.
         if let Some(exit) = self.supervisor.exit_of(id).filter(|_| !one_shot) {
             let code = exit.code.or(exit.signal.map(|s| -s)).unwrap_or(0);
-            self.recorder.record(What::ProcessExited { incarnation, code, expected: declared });
+            if self.lock_processes().end(id).is_some() {
+                self.recorder.record(What::ProcessExited { incarnation, code, expected: declared });
+                let _ = self.exited.send(id);
+            }
         }
         self.recorder.record(What::ProcessReady { incarnation });
         Ok(id)

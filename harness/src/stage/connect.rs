@@ -16,6 +16,12 @@ pub(super) const DETAIL: usize = 200;
 impl Cast {
     /// One login. True if the callback was delivered and answered with success.
     pub(super) async fn connect(&mut self, wanted: Wanted, forge: Reconnect) -> bool {
+        let outcome = self.connect_once(wanted, forge).await;
+        let outcome = if outcome == Outcome::NoAnswer && self.is_back().await { self.connect_once(wanted, forge).await } else { outcome };
+        outcome == Outcome::Accepted
+    }
+
+    async fn connect_once(&mut self, wanted: Wanted, forge: Reconnect) -> Outcome {
         let call = self.recorder.next_call();
         let link = self.link(forge.connection);
         self.last_stimulus = self.recorder.now();
@@ -30,7 +36,7 @@ impl Cast {
         if wanted == Wanted::Consent {
             self.note_grant(link);
         }
-        outcome == Outcome::Accepted
+        outcome
     }
 
     async fn log_in(&mut self, call: u32, wanted: Wanted, forge: Reconnect) -> Result<(i32, String), SubjectError> {

@@ -1,6 +1,8 @@
 //! The subject's life: started, stopped, killed, paused, restarted, given a new secret, revived.
 
-use std::{collections::BTreeMap, sync::atomic::Ordering};
+use std::{collections::BTreeMap, sync::atomic::Ordering, time::Duration};
+
+use tokio::time::timeout;
 
 use super::{
     StageError,
@@ -10,7 +12,7 @@ use super::{
 use crate::{
     evidence::What,
     subject::{
-        Follow,
+        Follow, ProcId,
         manifest::{Argv, Reload, Role, Start, StopHow, Verb},
     },
 };
@@ -19,19 +21,33 @@ use crate::{
 const STARTS: usize = 3;
 /// How often the harness restarts a subject that ends by itself, where the manifest asks for it.
 const RESTARTS: u32 = 5;
+/// How long a subject that was not there to answer may take to be gone altogether.
+const ENDING: Duration = Duration::from_secs(3);
 
 impl Cast {
     /// Starts the subject with the newest secret.
     pub(super) async fn start(&mut self) -> Result<(), StageError> {
         self.hand_secret()?;
+        self.start_as_it_was().await
+    }
+
+    /// Starts the subject with what it was given the last time.
+    async fn start_as_it_was(&mut self) -> Result<(), StageError> {
         self.hung.store(false, Ordering::Release);
         let Some(start) = self.start_table() else { return Ok(()) };
         let Some(run) = start.run.clone() else { return Ok(()) };
         self.last_stimulus = self.recorder.now();
         let mut last = None;
-        for _ in 0..STARTS {
+        let mut tries = 0;
+        while tries < STARTS {
             match self.start_once(&start, &run).await {
                 Ok(()) => return Ok(()),
+                // It found out while it started, and ended as it is meant to.
+                Err(StageError::EndedEarly(_)) if start.restart_on_exit && self.restarts < RESTARTS => {
+                    self.kill_all(false).await?;
+                    self.restarts += 1;
+                    continue;
+                }
                 Err(taken @ StageError::PortTaken { .. }) => {
                     last = Some(taken);
                     self.kill_all(false).await?;
@@ -42,6 +58,7 @@ impl Cast {
                 }
                 Err(error) => return Err(error),
             }
+            tries += 1;
         }
         Err(last.unwrap_or_else(|| StageError::Environment("the subject could not be started".into())))
     }
@@ -132,7 +149,26 @@ impl Cast {
         if let Some(verb) = self.setting.manifest.stop.kill.clone() {
             self.side_verb("kill", &verb).await?;
         }
+        if self.setting.manifest.one_shot() {
+            return self.kill_work().await;
+        }
         self.kill_all(true).await
+    }
+
+    /// The programs that work right now are all that there is of a one-shot subject.
+    async fn kill_work(&mut self) -> Result<(), StageError> {
+        let manifest = &self.setting.manifest;
+        let names: Vec<&str> = std::iter::once(&manifest.trigger).chain(&manifest.also).map(|source| source.name.as_str()).collect();
+        let working: Vec<ProcId> = names.into_iter().flat_map(|name| self.supervisor.running(name)).collect();
+        if working.is_empty() {
+            return Ok(());
+        }
+        self.recorder.record(What::ProcessStopping { incarnation: 0, kill: true });
+        for id in working {
+            self.supervisor.kill_tree(id).await?;
+            self.supervisor.wait_exit(id, COMMAND).await?;
+        }
+        Ok(())
     }
 
     async fn side_verb(&self, name: &str, verb: &Verb) -> Result<(), StageError> {
@@ -184,17 +220,46 @@ impl Cast {
         self.start().await
     }
 
-    /// Where the manifest wants the harness to play the supervisor: starts again what ended by itself.
+    /// Where the manifest wants the harness to play the supervisor: starts again what ended by itself. A supervisor knows no new secret.
     pub(super) async fn revive(&mut self) -> Result<(), StageError> {
-        let wanted = self.setting.manifest.start.as_ref().is_some_and(|s| s.restart_on_exit);
         while let Ok(id) = self.exits.try_recv() {
-            if wanted && self.running.contains(&id) && self.restarts < RESTARTS {
-                self.kill_all(false).await?;
-                self.restarts += 1;
-                self.start().await?;
-            }
+            self.start_anew(id).await?;
         }
         Ok(())
+    }
+
+    /// After something was not answered: whether the subject was about to end by itself, as its manifest declares, and is up again.
+    /// A person would try again then.
+    pub(super) async fn is_back(&mut self) -> bool {
+        if !self.restarts_on_exit() {
+            return false;
+        }
+        while let Ok(Some(id)) = timeout(ENDING, self.exits.recv()).await {
+            match self.start_anew(id).await {
+                Ok(true) => return true,
+                // The end of something else.
+                Ok(false) => {}
+                Err(error) => {
+                    self.recorder.record(What::EnvironmentFault { reason: error.to_string() });
+                    return false;
+                }
+            }
+        }
+        false
+    }
+
+    async fn start_anew(&mut self, ended: ProcId) -> Result<bool, StageError> {
+        if !self.restarts_on_exit() || !self.running.contains(&ended) || self.restarts >= RESTARTS {
+            return Ok(false);
+        }
+        self.kill_all(false).await?;
+        self.restarts += 1;
+        self.start_as_it_was().await?;
+        Ok(true)
+    }
+
+    fn restarts_on_exit(&self) -> bool {
+        self.setting.manifest.start.as_ref().is_some_and(|start| start.restart_on_exit)
     }
 
     /// Whether the subject's main process runs, or need not.

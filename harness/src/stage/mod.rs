@@ -6,6 +6,7 @@
 mod acts;
 mod cast;
 mod connect;
+mod expected;
 mod intercepted;
 mod lifecycle;
 mod links;
@@ -60,6 +61,9 @@ pub enum StageError {
         /// What it said.
         line: String,
     },
+    /// The subject ended by itself while it started.
+    #[error("{0}")]
+    EndedEarly(String),
     /// The story needs something that did not come about.
     #[error("{0}")]
     NotRealised(String),
@@ -73,6 +77,7 @@ impl From<crate::subject::SubjectError> for StageError {
         use crate::subject::SubjectError;
         match error {
             SubjectError::PortTaken { name, line } => Self::PortTaken { name, line },
+            ended @ SubjectError::EndedEarly { .. } => Self::EndedEarly(ended.to_string()),
             other => Self::Environment(other.to_string()),
         }
     }

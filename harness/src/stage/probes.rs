@@ -1,6 +1,6 @@
 //! Reading what can be read of a subject at rest: storage first (a page may change it), then what it says and shows.
 
-use std::time::Duration;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use regrant_mock_server::fault::scenario::Status;
 use tokio::task::spawn_blocking;
@@ -26,6 +26,9 @@ impl Cast {
         }
         for link in self.all_links() {
             self.read_status(link).await;
+            if self.hung.load(Ordering::Acquire) && self.is_back().await {
+                self.read_status(link).await;
+            }
             self.read_prompt(link).await;
         }
         self.read_settings().await;

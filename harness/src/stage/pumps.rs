@@ -80,9 +80,23 @@ struct Process {
     ended: bool,
 }
 
+/// What is to be told of an end.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ended {
+    pub(super) incarnation: u32,
+    pub(super) expected: bool,
+}
+
 impl Processes {
     pub(super) fn started(&mut self, id: ProcId, incarnation: u32, end_expected: bool) {
         self.known.insert(id, Process { incarnation, end_expected, ended: false });
+    }
+
+    /// A process has ended; none if that is no news, or it is none of the subject's.
+    pub(super) fn end(&mut self, id: ProcId) -> Option<Ended> {
+        let process = self.known.get_mut(&id).filter(|process| !process.ended)?;
+        process.ended = true;
+        Some(Ended { incarnation: process.incarnation, expected: process.end_expected })
     }
 
     pub(super) fn expect_end(&mut self, id: ProcId) -> Option<u32> {
@@ -114,16 +128,10 @@ pub(super) fn output(
                 }
                 SupervisorEvent::Flooded { lines, .. } => missed += lines,
                 SupervisorEvent::Exited { proc, code, signal, at } => {
-                    let process = {
-                        let mut processes = processes.lock().unwrap_or_else(PoisonError::into_inner);
-                        processes.known.get_mut(&proc).map(|process| {
-                            process.ended = true;
-                            *process
-                        })
-                    };
-                    let Some(process) = process else { continue };
+                    let ended = processes.lock().unwrap_or_else(PoisonError::into_inner).end(proc);
+                    let Some(Ended { incarnation, expected }) = ended else { continue };
                     let code = code.or(signal.map(|s| -s)).unwrap_or(0);
-                    let what = What::ProcessExited { incarnation: process.incarnation, code, expected: process.end_expected };
+                    let what = What::ProcessExited { incarnation, code, expected };
                     recorder.record_at(since(&recorder, at), what);
                     let _ = exits.send(proc);
                 }

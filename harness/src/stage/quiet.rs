@@ -33,7 +33,7 @@ impl Cast {
     }
 
     /// Waits until no request is open or begun, no trigger is unanswered and no log line came for the window; a request that a gate holds
-    /// does not count. False if that never came.
+    /// does not count. Work that was taken on and can be done is waited for, as long as for rest. False if that never came.
     pub(super) async fn settle(&mut self) -> bool {
         let started = Instant::now();
         let period = self.period();
@@ -44,6 +44,7 @@ impl Cast {
         loop {
             let window = match period {
                 Some(period) => between_turns(period),
+                None if self.is_over() => SHORTEST,
                 None if self.calibrating => self.calibrated_window(),
                 None => self.window(),
             };
@@ -52,7 +53,12 @@ impl Cast {
             let rests = (last + window).max(watched);
             let open = self.is_anything_open();
             let now = Instant::now();
-            if !open && now >= rests {
+            let at_rest = !open && now >= rests;
+            let expects = at_rest && self.is_expected_to_act();
+            if at_rest && (!expects || now >= ceiling) {
+                if expects {
+                    self.give_up();
+                }
                 self.note_reaction();
                 self.recorder.record(What::Settled { quiet: true, window: micros(now.saturating_duration_since(last)) });
                 return true;
@@ -62,7 +68,13 @@ impl Cast {
                 return false;
             }
             // While something is open its end is an activity; a look every window keeps us honest about triggers.
-            let next = if open { now + window.min(SHORTEST) } else { rests };
+            let next = if open {
+                now + window.min(SHORTEST)
+            } else if expects {
+                ceiling
+            } else {
+                rests
+            };
             let _ = timeout(next.min(ceiling).saturating_duration_since(now), activity.changed()).await;
         }
     }
@@ -86,6 +98,11 @@ impl Cast {
     /// In the prologue the rhythm is being learned: the window grows with what was seen since the last stimulus.
     fn calibrated_window(&self) -> Duration {
         self.window().max((self.reaction() * PATIENCE).clamp(SHORTEST, LONGEST))
+    }
+
+    /// A one-shot program has ended: nothing more can come of it.
+    fn is_over(&self) -> bool {
+        self.setting.manifest.one_shot() && self.triggers_open() == 0
     }
 
     /// From the last stimulus to the last thing that the subject did.

@@ -60,7 +60,7 @@ async fn asked(cancel: &mut watch::Receiver<bool>) {
 
 fn note(recorder: &Recorder, error: StageError) {
     recorder.record(match error {
-        StageError::Environment(reason) => What::EnvironmentFault { reason },
+        StageError::Environment(reason) | StageError::EndedEarly(reason) => What::EnvironmentFault { reason },
         taken @ StageError::PortTaken { .. } => What::EnvironmentFault { reason: taken.to_string() },
         StageError::NotRealised(reason) => What::NotRealised { reason },
         StageError::Harness(reason) => What::HarnessFault { reason },
@@ -89,6 +89,7 @@ async fn perform(cast: &mut Cast, scenario: &Scenario) -> Result<(), StageError>
         cast.control().remove(rule);
     }
     release_gates(cast, scenario);
+    cast.way_is_clear();
     epilogue(cast, scenario).await
 }
 
@@ -186,7 +187,7 @@ async fn epilogue(cast: &mut Cast, scenario: &Scenario) -> Result<(), StageError
     for number in 1..=scenario.connections {
         cast.connect(Wanted::Consent, Reconnect { connection: Some(number), ..Reconnect::default() }).await;
     }
-    drain(cast, since).await;
+    drain(cast, since).await?;
     cast.read_probes().await;
     cast.stop().await
 }
@@ -199,19 +200,21 @@ async fn rest(cast: &mut Cast) -> Result<(), StageError> {
 }
 
 /// Asks for work as long as that delivers something new; twice at least, for a subject whose first turn only wakes it.
-async fn drain(cast: &mut Cast, since: usize) {
+async fn drain(cast: &mut Cast, since: usize) -> Result<(), StageError> {
     let mut delivered = deliveries(cast, since);
     let mut idle = 0;
     for turn in 0..DRAIN {
+        cast.revive().await?;
         cast.trigger(&Trigger { every_source: turn == 0, every_connection: true, ..once() }).await;
         cast.settle().await;
         let now = deliveries(cast, since);
         idle = if now > delivered { 0 } else { idle + 1 };
         delivered = now;
         if idle >= 2 {
-            return;
+            break;
         }
     }
+    cast.revive().await
 }
 
 fn deliveries(cast: &Cast, since: usize) -> usize {

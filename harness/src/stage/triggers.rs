@@ -20,6 +20,7 @@ use crate::{
 };
 
 /// One trigger, ready to be pulled; owns what it needs, so that it can go on unattended.
+#[derive(Clone)]
 struct Pull {
     driver: Driver,
     bindings: Bindings,
@@ -55,19 +56,37 @@ impl Cast {
         match (how.together, how.detached) {
             (true, true) => {
                 for pull in pulls {
-                    self.detached.push(tokio::spawn(pull.answer()));
+                    self.detached.push(tokio::spawn(drop_outcome(pull)));
                 }
             }
             (true, false) => {
                 join_all(pulls.into_iter().map(Pull::answer)).await;
             }
-            (false, detached) => {
+            (false, true) => {
                 for pull in pulls {
                     pull.call();
                     self.last_stimulus = self.recorder.now();
-                    if detached { self.detached.push(tokio::spawn(pull.answer())) } else { pull.answer().await }
+                    self.detached.push(tokio::spawn(drop_outcome(pull)));
                 }
             }
+            (false, false) => {
+                for pull in pulls {
+                    self.pull(pull).await;
+                }
+            }
+        }
+    }
+
+    /// Pulls one; once more if the subject was just ending by itself, as it is meant to.
+    async fn pull(&mut self, pull: Pull) {
+        pull.call();
+        self.last_stimulus = self.recorder.now();
+        let again = pull.clone();
+        if pull.answer().await == Outcome::NoAnswer && self.is_back().await {
+            let again = Pull { limit: self.limit(), call: self.recorder.next_call(), ..again };
+            again.call();
+            self.last_stimulus = self.recorder.now();
+            again.answer().await;
         }
     }
 
@@ -124,7 +143,7 @@ impl Pull {
         });
     }
 
-    async fn answer(self) {
+    async fn answer(self) -> Outcome {
         let answered = self.driver.trigger(&self.trigger, &self.bindings, self.limit).await;
         let (outcome, status, detail) = match &answered {
             Ok(answered) => {
@@ -143,7 +162,12 @@ impl Pull {
         }
         self.recorder.record(What::VerbAnswered { call: self.call, outcome, status, detail });
         self.open.fetch_sub(1, Ordering::AcqRel);
+        outcome
     }
+}
+
+async fn drop_outcome(pull: Pull) {
+    pull.answer().await;
 }
 
 /// Whether a trigger names the unit of work.

@@ -160,6 +160,13 @@ impl Supervisor {
         }
     }
 
+    /// The programs of this name that have not ended.
+    #[must_use]
+    pub fn running(&self, name: &str) -> Vec<ProcId> {
+        let state = self.lock();
+        state.procs.iter().filter(|(_, known)| known.name == name && known.exit.borrow().is_none()).map(|(proc, _)| *proc).collect()
+    }
+
     /// A program's end, if it came already.
     #[must_use]
     pub fn exit_of(&self, proc: ProcId) -> Option<Exit> {

@@ -106,7 +106,7 @@ impl Teller<'_> {
     /// From here on requests are new.
     fn mark(&mut self) {
         self.last = self.control.last_entry();
-        self.minted = self.control.canaries().len();
+        self.minted = self.control.minted();
     }
 
     async fn wait(&mut self, wait: &Await) {
@@ -117,7 +117,7 @@ impl Teller<'_> {
             }
         } else if let Some(endpoint) = wait.request {
             let (control, minted) = (self.control, self.minted);
-            let is_fresh = |name: &str| control.canaries().iter().skip(minted).any(|canary| canary.name == name);
+            let is_fresh = |name: &str| control.canaries_since(minted).iter().any(|canary| canary.name == name);
             let presents_fresh = |arrived: &Arrived| arrived.presented.as_ref().and_then(|p| p.name.as_deref()).is_some_and(is_fresh);
             let is_it = |arrived: &Arrived| arrived.endpoint == endpoint && (!wait.fresh || presents_fresh(arrived));
             self.until(|what| matches!(what, What::Arrived(arrived) if is_it(arrived))).await;

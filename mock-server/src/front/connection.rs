@@ -294,7 +294,8 @@ impl Connection {
     }
 
     async fn carry_out(&mut self, way: &mut Way, mut plan: Plan, keep_alive: bool, open: &mut Open) -> Next {
-        let (bytes, head, headers) = http::write(&mut plan.reply, way.method(), keep_alive);
+        let now = open.shared.clock.now_at(way.endpoint());
+        let (bytes, head, headers) = http::write(&mut plan.reply, way.method(), keep_alive, now);
         let mut sent = None;
         for stroke in plan.strokes(head, bytes.len() - head) {
             match stroke {
@@ -370,7 +371,7 @@ impl Connection {
 
     /// Answers what is no exchange; whether the connection goes on.
     async fn answer_outside(&mut self, mut reply: Reply, method: &str, keep_alive: bool) -> bool {
-        let (bytes, ..) = http::write(&mut reply, method, keep_alive);
+        let (bytes, ..) = http::write(&mut reply, method, keep_alive, self.shared.clock.now());
         let mut ignored = 0;
         let written = match self.wire.as_mut() {
             Some(wire) => wire.write(&bytes, &mut ignored).await.is_ok(),

@@ -6,6 +6,7 @@
 use std::{fmt::Write as _, mem::MaybeUninit};
 
 use bytes::{BufMut, Bytes, BytesMut};
+use regrant_authority::Time;
 
 use super::reply::Reply;
 
@@ -154,11 +155,11 @@ fn trailer(bytes: &[u8]) -> Result<Option<usize>, Unreadable> {
     }
 }
 
-/// A reply as bytes, how many of them are its head, and its headers, taken from it, as they went out, names in lower case.
-pub(super) fn write(reply: &mut Reply, method: &str, keep_alive: bool) -> (Bytes, usize, Vec<(String, String)>) {
+/// A reply as bytes, dated `now`, how many of them are its head, and its headers, taken from it, as they went out, names in lower case.
+pub(super) fn write(reply: &mut Reply, method: &str, keep_alive: bool, now: Time) -> (Bytes, usize, Vec<(String, String)>) {
     let mut headers = Vec::with_capacity(reply.headers.len() + 3);
     headers.append(&mut reply.headers);
-    headers.push(("date".into(), crate::clock::http_date()));
+    headers.push(("date".into(), crate::clock::http_date(now)));
     if reply.status != 204 && reply.status != 304 {
         headers.push(("content-length".into(), reply.body.len().to_string()));
     }
@@ -184,8 +185,8 @@ pub(super) fn write(reply: &mut Reply, method: &str, keep_alive: bool) -> (Bytes
 }
 
 /// A reply as bytes, after which the connection ends.
-pub(crate) fn whole(mut reply: Reply, method: &str) -> Bytes {
-    write(&mut reply, method, false).0
+pub(crate) fn whole(mut reply: Reply, method: &str, now: Time) -> Bytes {
+    write(&mut reply, method, false, now).0
 }
 
 /// A header's name as most servers write it.
@@ -238,15 +239,15 @@ mod tests {
     #[test]
     fn a_reply_has_a_head_in_title_case_a_length_and_a_body() {
         let reply = || Reply::with_body(200, "text/plain", "hello").header("www-authenticate", "Bearer");
-        let (bytes, _, headers) = write(&mut reply(), "GET", false);
+        let (bytes, _, headers) = write(&mut reply(), "GET", false, Time::default());
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let date = &headers.iter().find(|(name, _)| name == "date").expect("a date").1;
         let head =
             format!("Content-Type: text/plain\r\nWww-Authenticate: Bearer\r\nDate: {date}\r\nContent-Length: 5\r\nConnection: close");
         assert_eq!(text, format!("HTTP/1.1 200 OK\r\n{head}\r\n\r\nhello"));
-        let (bytes, _, _) = write(&mut reply(), "HEAD", true);
+        let (bytes, _, _) = write(&mut reply(), "HEAD", true, Time::default());
         assert!(bytes.ends_with(b"Content-Length: 5\r\n\r\n"), "the length of what a GET would get, and nothing of it");
-        let (bytes, _, headers) = write(&mut Reply::empty(204), "GET", true);
+        let (bytes, _, headers) = write(&mut Reply::empty(204), "GET", true, Time::default());
         assert!(bytes.starts_with(b"HTTP/1.1 204 No Content\r\nDate: ") && headers.len() == 1);
     }
 

@@ -13,6 +13,7 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use h2::{Reason, RecvStream, SendStream, server::SendResponse};
+use regrant_authority::Time;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite},
     sync::{Notify, watch},
@@ -166,7 +167,7 @@ impl Stream {
 
     async fn carry_out(&mut self, way: &mut Way, plan: Plan, open: &mut Open) -> Result<(), Gone> {
         let shared = open.shared.clone();
-        let (head, headers) = head_of(&plan.reply);
+        let (head, headers) = head_of(&plan.reply, shared.clock.now_at(way.endpoint()));
         let bodiless = way.method() == "HEAD" || matches!(plan.reply.status, 204 | 304);
         let body = if bodiless { Bytes::new() } else { plan.reply.body.clone() };
         let mut strokes = plan.strokes(0, body.len()).peekable();
@@ -239,7 +240,7 @@ impl Stream {
 
     /// Answers what is no exchange.
     fn answer_outside(&mut self, reply: &Reply, method: &str) {
-        let (head, _) = head_of(reply);
+        let (head, _) = head_of(reply, self.guests.owner().clock.now());
         let body = if method == "HEAD" { Bytes::new() } else { reply.body.clone() };
         // Whoever has gone does not hear it.
         if let Ok(mut stream) = self.respond.send_response(head, body.is_empty())
@@ -295,9 +296,9 @@ fn headers(map: &::http::HeaderMap) -> Vec<(String, String)> {
 }
 
 /// The head of a reply, and its headers as they go out.
-fn head_of(reply: &Reply) -> (::http::Response<()>, Vec<(String, String)>) {
+fn head_of(reply: &Reply, now: Time) -> (::http::Response<()>, Vec<(String, String)>) {
     let mut headers: Vec<_> = reply.headers.iter().filter(|(name, _)| !OF_A_CONNECTION.contains(&name.as_str())).cloned().collect();
-    headers.push(("date".into(), crate::clock::http_date()));
+    headers.push(("date".into(), crate::clock::http_date(now)));
     if reply.status != 204 && reply.status != 304 {
         headers.push(("content-length".into(), reply.body.len().to_string()));
     }

@@ -11,7 +11,7 @@ use crate::journal::Decision;
 /// Says what a token is good for.
 pub(super) fn handle(desk: &mut Desk<'_>, request: &Request) -> (Reply, Decision) {
     let value = request.form.get("token");
-    let presented = value.map(|value| presented::describe(&desk.state, desk.shared, value));
+    let presented = value.map(|value| presented::describe(&desk.state, desk.now, value));
     let (reply, active) = match (token::check_form(request), request.form.repeated(), value) {
         (Err(reply), _, _) => (reply, None),
         (Ok(()), Some(_), _) => (Reply::oauth_error(400, "invalid_request", Some("A parameter stands more than once")), None),

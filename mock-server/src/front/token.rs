@@ -7,7 +7,6 @@ use super::{desk::Desk, presented, reply::Reply, request::Request};
 use crate::{
     fault::{RefreshForm, Reshape},
     journal::{AuthStyle, Decision, TokenOutcome},
-    mint::Discarded,
     state::State,
 };
 
@@ -16,7 +15,7 @@ pub(super) fn handle(desk: &mut Desk<'_>, request: &Request, shape: Option<&Resh
     let client = request.client_auth();
     let auth = auth_style(&desk.state.authority, desk.now, &client);
     let value = request.form.get("refresh_token").or_else(|| request.form.get("code"));
-    let presented = value.map(|value| presented::describe(&desk.state, desk.shared, value));
+    let presented = value.map(|value| presented::describe(&desk.state, desk.now, value));
     let (reply, outcome) = match check(request, client) {
         Err(reply) => refused(reply, "invalid_request"),
         Ok(asked) => match grant(desk, &asked, shape) {
@@ -29,16 +28,16 @@ pub(super) fn handle(desk: &mut Desk<'_>, request: &Request, shape: Option<&Resh
 
 /// Asks the authority, on the terms of the form that the answer is to have.
 fn grant(desk: &mut Desk<'_>, asked: &TokenRequest, shape: Option<&Reshape>) -> Result<Issued, Refusal> {
-    let usual = desk.state.source.shape;
+    let usual = desk.state.source.shape();
     if let Some(tokens) = shape.and_then(|shape| shape.tokens) {
-        desk.state.source.shape = tokens;
+        desk.state.source.set_shape(tokens);
     }
     let (authority, mut mint) = desk.state.minting(&desk.shared.journal);
     let mut outcome = match shape {
         None => authority.token(desk.now, asked, &mut mint),
         Some(shape) => authority.token_on(shape.terms(), desk.now, asked, &mut mint),
     };
-    desk.state.source.shape = usual;
+    desk.state.source.set_shape(usual);
     if let (Some(form), Ok(issued)) = (shape.and_then(|shape| shape.refresh_token), &mut outcome) {
         issued.refresh_token = match (form, &asked.grant) {
             // What is told to nobody is not issued to anybody.
@@ -52,9 +51,8 @@ fn grant(desk: &mut Desk<'_>, asked: &TokenRequest, shape: Option<&Reshape>) -> 
 
 /// Whether the client proves who it is; what else is wrong does not matter.
 pub(super) fn is_authenticated(state: &State, now: Time, request: &Request) -> bool {
-    let Ok(asked) = check(request, request.client_auth()) else { return false };
-    let outcome = state.authority.clone().token(now, &asked, &mut Discarded::default());
-    !matches!(outcome, Err(refusal) if refusal.error == "invalid_client" || refusal.state.is_none() && refusal.error == "invalid_request")
+    let asked = check(request, request.client_auth());
+    asked.is_ok_and(|asked| asked.repeated.is_none() && state.authority.authenticates(now, &asked.auth))
 }
 
 /// The reply to a refused request.
@@ -116,7 +114,7 @@ fn issue(desk: &Desk<'_>, issued: &Issued, shape: Option<&Reshape>) -> (Reply, T
         None => Reply::json(200, &usual),
         Some(shape) => Reply::json(200, &reshaped(&usual, shape)),
     };
-    let name = |value: &String| desk.state.vault.find(value).map_or_else(|| "unknown".to_owned(), |canary| canary.name.clone());
+    let name = |value: &String| desk.state.vault.find(value).map_or_else(|| "unknown".to_owned(), |canary| canary.name);
     let outcome =
         TokenOutcome::Issued { grant: issued.grant, access: name(&issued.access_token), refresh: issued.refresh_token.as_ref().map(name) };
     (reply.unstored(), outcome)

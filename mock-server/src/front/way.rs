@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     fault::{Fate, Let, Point, RuleId, Turn},
-    journal::{Exchange, What},
+    journal::{Endpoint, Exchange, What},
     state::Shared,
 };
 
@@ -49,6 +49,10 @@ impl Way {
     #[cfg(feature = "wiremock")]
     pub(super) fn lateness(&self) -> Duration {
         self.late.unwrap_or_default()
+    }
+
+    pub(super) fn endpoint(&self) -> Endpoint {
+        self.request.endpoint
     }
 
     pub(super) fn method(&self) -> &str {
@@ -109,7 +113,7 @@ impl Way {
     }
 
     fn decide(&mut self) -> Reply {
-        let reply = Desk::open(&self.shared, self.exchange).decide(&self.request, None);
+        let reply = Desk::open(&self.shared, self.exchange, self.request.endpoint).decide(&self.request, None);
         self.turn = None;
         reply
     }
@@ -120,7 +124,7 @@ impl Way {
         if self.shared.rule_count.is_zero() && self.shaping.reshape.is_none() {
             return (self.decide(), None);
         }
-        let mut desk = Desk::open(&self.shared, self.exchange);
+        let mut desk = Desk::open(&self.shared, self.exchange, self.request.endpoint);
         let taken = whose::take(&mut desk.state, &self.shared, &self.request, Point::Committed);
         if let Some((_, fate)) = &taken {
             self.shaping.add(fate);

@@ -33,7 +33,7 @@ impl Shower {
         if self.open {
             return;
         }
-        for canary in vault.all().iter().skip(self.known) {
+        for canary in vault.since(self.known) {
             let encoded: String = url::form_urlencoded::byte_serialize(canary.value.as_bytes()).collect();
             let strict: String = canary.value.bytes().map(percent).collect();
             let quoted = json!(canary.value).to_string();
@@ -46,8 +46,8 @@ impl Shower {
                     None => self.short.push((form, canary.name.clone())),
                 }
             }
-            self.known += 1;
         }
+        self.known = vault.count();
     }
 
     /// One entry.

@@ -81,7 +81,7 @@ fn connect(shared: &Shared, scopes: Option<&[&str]>) -> Result<Connected, Connec
     let Issued { access_token, refresh_token, expires_in, scopes, .. } =
         issued.map_err(|refusal| ConnectError::Refused(refusal.description.unwrap_or(refusal.error)))?;
     shared.journal.push(What::Controlled(Action::Connected { grant }));
-    Ok(Connected { access_token, refresh_token: refresh_token.unwrap_or_default(), grant, scopes, expires_in })
+    Ok(Connected { access_token, refresh_token: refresh_token.unwrap_or_default(), grant, scopes: scopes.to_vec(), expires_in })
 }
 
 /// What the user agrees to. Made here and not by an authorise request, which would register the redirect URI of a client that left

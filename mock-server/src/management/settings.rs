@@ -244,7 +244,7 @@ struct RefusedView {
 #[utoipa::path(get, path = "/policy", tag = "provider", responses((status = 200, description = "In force", body = PolicyView)))]
 async fn policy(At(control): At) -> Shown<PolicyView> {
     let state = control.shared.state();
-    Shown(policy_view(state.authority.policy(), state.source.shape))
+    Shown(policy_view(state.authority.policy(), state.source.shape()))
 }
 
 fn policy_view(policy: &Policy, token_shape: TokenShape) -> PolicyView {

@@ -4,6 +4,8 @@
 mod support;
 
 mod api;
+mod clocks;
+mod credentials;
 mod fates;
 mod faults;
 mod flow;
@@ -14,6 +16,7 @@ mod journal;
 mod management;
 mod openapi;
 mod pages;
+mod races;
 mod remote;
 mod shapes;
 mod shipped;

@@ -1,5 +1,5 @@
 //! The pages of `docs/`: every `sh` block is run by a real shell with a real curl and must print what the `text` block after it says; every
-//! `toml` block is a scenario that is told to its end.
+//! `toml` block is a scenario that is told to its end (a block of another file says so: `toml Cargo.toml`).
 
 use std::{
     collections::BTreeSet,

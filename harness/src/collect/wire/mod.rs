@@ -303,9 +303,13 @@ impl WireCollector {
             }
             Action::RuleInstalled { rule } => vec![What::RuleBegan { rule: *rule }],
             Action::RuleRemoved { rule } => vec![What::RuleEnded { rule: *rule }],
-            Action::ConsentSet { .. } | Action::PolicyChanged | Action::GateSet { .. } | Action::Reset | Action::Connected { .. } => {
-                Vec::new()
-            }
+            Action::SecretChanged { .. }
+            | Action::ClockSkewed { .. }
+            | Action::ConsentSet { .. }
+            | Action::PolicyChanged
+            | Action::GateSet { .. }
+            | Action::Reset
+            | Action::Connected { .. } => Vec::new(),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Whether a page leads to the authorise endpoint: its links, forms and buttons, tried in order of plausibility.
 
+use http::Method;
 use regex::Regex;
 use url::Url;
 
@@ -106,8 +107,17 @@ impl Agent {
         if !strings(&value).any(|text| leads_to(text, &answer.url, connect)) {
             return None;
         }
-        let reached = self.walk(Request::get(connect.clone(), Some(&answer.url)), Follow::Pages, until).await.ok()?;
-        Some(Way { authorize: reached.authorize?, actions: 1, fields: 0 })
+        let visit = Request::get(connect.clone(), Some(&answer.url));
+        // A program that reads data asks for the address of a login with a post as often as with a visit.
+        let post = Request { method: Method::POST, ..visit.clone() };
+        for request in [visit, post] {
+            let Ok(reached) = self.walk(request, Follow::Pages, until).await else { continue };
+            let named = || (!reached.is_html()).then(|| self.find_authorize_url(&reached.body)).flatten();
+            if let Some(authorize) = reached.authorize.clone().or_else(named) {
+                return Some(Way { authorize, actions: 1, fields: 0 });
+            }
+        }
+        None
     }
 
     fn candidates(&self, answer: &Answer, number: usize) -> Vec<Candidate> {

@@ -16,6 +16,7 @@ use std::{
 use bytes::Bytes;
 use futures::FutureExt as _;
 use http::{HeaderName, HeaderValue, StatusCode};
+use regrant_authority::Time;
 use wiremock::{Match, Mock, MockServer, Respond, ResponseTemplate};
 
 use super::{
@@ -129,7 +130,9 @@ fn answer(host: &Arc<Shared>, request: Request) -> Option<ResponseTemplate> {
     let mut way = Way::at_once(host.clone(), exchange, request);
     let verdict = way.answer().now_or_never();
     match verdict {
-        Some(Verdict::Write(Plan { reply, asks: false, pace: None, cut: None })) => Some(replied(host, exchange, reply, way.lateness())),
+        Some(Verdict::Write(Plan { reply, asks: false, pace: None, cut: None })) => {
+            Some(replied(host, exchange, reply, way.lateness(), host.clock.now_at(way.endpoint())))
+        }
         // Closed in order, as it was told to be. No rule that wants anything else has come past `reach`.
         Some(Verdict::Write(Plan { .. }) | Verdict::End(_)) | None => {
             host.journal.push(What::Aborted { exchange, by: Side::Provider, written: 0 });
@@ -156,10 +159,10 @@ fn arrived(host: &Shared, request: &Request) -> Exchange {
 }
 
 /// Tells the journal of a reply that wiremock is about to write, dated when it is due.
-fn replied(host: &Shared, exchange: Exchange, reply: Reply, late: Duration) -> ResponseTemplate {
+fn replied(host: &Shared, exchange: Exchange, reply: Reply, late: Duration, now: Time) -> ResponseTemplate {
     let reply = writable(reply);
     let mut headers = reply.headers.clone();
-    headers.push(("date".into(), crate::clock::http_date()));
+    headers.push(("date".into(), crate::clock::http_date(now)));
     let template = template(&reply, &headers).set_delay(late);
     if reply.status != 204 && reply.status != 304 {
         // hyper writes it by itself.
