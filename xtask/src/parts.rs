@@ -7,14 +7,21 @@ use crate::{
     totals::Totals,
 };
 
-/// Examples in other languages: name, folder, and the program that installs what they need.
-const EXAMPLES: [(&str, &str, [&str; 2]); 2] = [
-    ("python-authlib", "examples/python-authlib", ["python3", "ensure_venv.py"]),
-    ("node-openid-client", "examples/node-openid-client", ["node", "ensure_modules.mjs"]),
+/// Programs in other languages: name, folder, and the command that gets ready what they need, or shows that it is there.
+const FOREIGN: [(&str, &str, &[&str]); 12] = [
+    ("python-authlib", "examples/python-authlib", &["python3", "ensure_venv.py"]),
+    ("node-openid-client", "examples/node-openid-client", &["node", "ensure_modules.mjs"]),
+    ("tombstone", "tests/subjects/honest/tombstone", &["go", "build", "-o", "bin/tombstone", "."]),
+    ("early-refresher", "tests/subjects/honest/early-refresher", &["go", "build", "-o", "bin/early-refresher", "."]),
+    ("encrypted-store", "tests/subjects/honest/encrypted-store", &["javac", "-version"]),
+    ("refresh-on-401", "tests/subjects/honest/refresh-on-401", &["python3", "install.py"]),
+    ("queue-on-disk", "tests/subjects/honest/queue-on-disk", &["python3", "-m", "venv", "--without-pip", ".venv"]),
+    ("one-shot", "tests/subjects/honest/one-shot", &["python3", "-m", "venv", "--without-pip", ".venv"]),
+    ("json-api-only", "tests/subjects/honest/json-api-only", &["node", "--version"]),
+    ("crash-only", "tests/subjects/honest/crash-only", &["node", "--version"]),
+    ("java", "tests/subjects/intercepted", &["java", "-version"]),
+    ("go", "tests/subjects/intercepted", &["go", "version"]),
 ];
-
-/// Runtimes that a test of interception needs, and the word that makes them say their version.
-const RUNTIMES: [(&str, &str); 2] = [("java", "-version"), ("go", "version")];
 
 /// `cargo xtask test`.
 pub(crate) fn test() -> ExitCode {
@@ -22,11 +29,10 @@ pub(crate) fn test() -> ExitCode {
         run("fmt", &mut cargo(["fmt", "--all", "--check"])),
         run("clippy", &mut cargo(["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"])),
     ];
-    let mut installs: Vec<Part> = EXAMPLES.map(|(name, folder, words)| install(name, folder, words)).into();
-    installs.extend(RUNTIMES.map(|(name, word)| or_left_out(run(name, &mut command(name, [word])), "it is not installed")));
-    let left_out: Vec<&str> = installs.iter().filter(|part| part.outcome != Outcome::Done).map(|part| part.name).collect();
+    let ready = FOREIGN.map(make_ready);
+    let left_out: Vec<&str> = ready.iter().filter(|part| part.outcome != Outcome::Done).map(|part| part.name).collect();
     parts.push(run("tests and doc tests", tests().env("REGRANT_LEFT_OUT", left_out.join(","))));
-    parts.extend(installs);
+    parts.extend(ready);
     parts.push(run("rustdoc", cargo(["doc", "--workspace", "--no-deps", "--quiet"]).env("RUSTDOCFLAGS", "--deny warnings")));
     conclude(&parts)
 }
@@ -60,18 +66,16 @@ fn tests() -> std::process::Command {
     tests
 }
 
-fn install(name: &'static str, folder: &str, [program, script]: [&str; 2]) -> Part {
-    if !root().join(folder).join(script).is_file() {
-        let outcome = Outcome::LeftOut(format!("{folder}/{script} is not there"));
+fn make_ready((name, folder, words): (&'static str, &str, &[&str])) -> Part {
+    let (program, words) = words.split_first().unwrap_or((&"true", &[]));
+    if !root().join(folder).is_dir() {
+        let outcome = Outcome::LeftOut(format!("{folder} is not there"));
         return Part { name, outcome, took: Duration::ZERO, totals: Totals::default() };
     }
-    or_left_out(run(name, command(program, [script]).current_dir(root().join(folder))), "what it needs could not be installed")
-}
-
-/// What cannot be installed (no network, no interpreter) is not a defect of the project.
-fn or_left_out(mut part: Part, why: &str) -> Part {
+    let mut part = run(name, command(program, words).current_dir(root().join(folder)));
+    // What cannot be got ready (no network, no interpreter, no compiler) is not a defect of the project.
     if part.outcome == Outcome::Failed {
-        part.outcome = Outcome::LeftOut(why.into());
+        part.outcome = Outcome::LeftOut("what it needs could not be made ready".into());
     }
     part
 }
