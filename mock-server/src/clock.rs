@@ -121,7 +121,7 @@ pub(crate) fn iso_millis(time: Time) -> String {
 }
 
 /// The host's time.
-pub(crate) fn host_now() -> Time {
+fn host_now() -> Time {
     Time(millis(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()))
 }
 

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// Programs in other languages: name, folder, and the command that gets ready what they need, or shows that it is there.
-const FOREIGN: [(&str, &str, &[&str]); 16] = [
+const FOREIGN: [(&str, &str, &[&str]); 18] = [
     ("python-authlib", "examples/python-authlib", &["python3", "ensure_venv.py"]),
     ("node-openid-client", "examples/node-openid-client", &["node", "ensure_modules.mjs"]),
     ("tombstone", "tests/subjects/honest/tombstone", &["go", "build", "-o", "bin/tombstone", "."]),
@@ -25,10 +25,9 @@ const FOREIGN: [(&str, &str, &[&str]); 16] = [
     ("clients-jvm", "tests/clients", &["sh", "ensure.sh", "jvm"]),
     ("clients-curl", "tests/clients", &["sh", "ensure.sh", "curl"]),
     ("clients-schemathesis", "tests/clients", &["sh", "ensure.sh", "schemathesis"]),
+    ("java", "tests/subjects/intercepted", &["java", "-version"]),
+    ("go", "tests/subjects/intercepted", &["go", "version"]),
 ];
-
-/// Runtimes that a test of interception needs, and the word that makes them say their version.
-const RUNTIMES: [(&str, &str); 2] = [("java", "-version"), ("go", "version")];
 
 /// `cargo xtask test`.
 pub(crate) fn test() -> ExitCode {
@@ -36,8 +35,7 @@ pub(crate) fn test() -> ExitCode {
         run("fmt", &mut cargo(["fmt", "--all", "--check"])),
         run("clippy", &mut cargo(["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"])),
     ];
-    let mut ready: Vec<Part> = FOREIGN.map(make_ready).into();
-    ready.extend(RUNTIMES.map(|(name, word)| or_left_out(run(name, &mut command(name, [word])), "it is not installed")));
+    let ready = FOREIGN.map(make_ready);
     let left_out: Vec<&str> = ready.iter().filter(|part| part.outcome != Outcome::Done).map(|part| part.name).collect();
     parts.push(run("tests and doc tests", tests().env("REGRANT_LEFT_OUT", left_out.join(","))));
     parts.extend(ready);
@@ -80,13 +78,10 @@ fn make_ready((name, folder, words): (&'static str, &str, &[&str])) -> Part {
         let outcome = Outcome::LeftOut(format!("{folder} is not there"));
         return Part { name, outcome, took: Duration::ZERO, totals: Totals::default() };
     }
-    or_left_out(run(name, command(program, words).current_dir(root().join(folder))), "what it needs could not be made ready")
-}
-
-/// What cannot be got ready (no network, no interpreter, no compiler) is not a defect of the project.
-fn or_left_out(mut part: Part, why: &str) -> Part {
+    let mut part = run(name, command(program, words).current_dir(root().join(folder)));
+    // What cannot be got ready (no network, no interpreter, no compiler) is not a defect of the project.
     if part.outcome == Outcome::Failed {
-        part.outcome = Outcome::LeftOut(why.into());
+        part.outcome = Outcome::LeftOut("what it needs could not be made ready".into());
     }
     part
 }

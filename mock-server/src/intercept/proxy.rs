@@ -17,7 +17,6 @@ use super::{
     head::{self, Asked, Authority, Head, Malformed},
 };
 use crate::{
-    clock,
     front::{self, Connection, Door, Listener, Reply, TlsError, Wire},
     journal::{Ends, Proxied, What},
     state::Shared,
@@ -76,14 +75,14 @@ impl Proxy {
         let Ok(local) = tcp.local_addr() else { return };
         let Ok(_room) = self.0.room.try_acquire() else {
             let reply = told(503, "this proxy has as many connections as it serves at a time");
-            return refuse(tcp, reply, "").await;
+            return refuse(&shared, tcp, reply, "").await;
         };
         let mut buffer = BytesMut::new();
         let head = match timeout(self.0.patience, first(&mut tcp, &mut buffer)).await {
             Ok(Ok(Some(head))) => head,
-            Ok(Err(malformed)) => return refuse(tcp, told(malformed.status(), &malformed.to_string()), "").await,
+            Ok(Err(malformed)) => return refuse(&shared, tcp, told(malformed.status(), &malformed.to_string()), "").await,
             Ok(Ok(None)) => return,
-            Err(_) => return refuse(tcp, told(408, "no whole request came in time"), "").await,
+            Err(_) => return refuse(&shared, tcp, told(408, "no whole request came in time"), "").await,
         };
         let ends = Ends { local, peer };
         match head.asked {
@@ -97,7 +96,7 @@ impl Proxy {
             }
             Asked::Origin => {
                 let why = "this is a forward proxy: set it as HTTPS_PROXY; it is no server, and its address no API's";
-                refuse(tcp, told(400, why), &head.method).await;
+                refuse(&shared, tcp, told(400, why), &head.method).await;
             }
         }
     }
@@ -110,7 +109,7 @@ impl Proxy {
             Ok(host) => host,
             Err(refusal) => {
                 tell(Proxied::Refused(refusal.to_string()));
-                return refuse(tcp, told(403, &refusal.to_string()), "CONNECT").await;
+                return refuse(&shared, tcp, told(403, &refusal.to_string()), "CONNECT").await;
             }
         };
         if tcp.write_all(ESTABLISHED).await.is_err() {
@@ -192,8 +191,8 @@ fn told(status: u16, why: &str) -> Reply {
 }
 
 /// Says why, and closes once the client has read it or has had the time.
-async fn refuse(mut tcp: TcpStream, reply: Reply, method: &str) {
-    let bytes = front::whole(reply, method, clock::host_now());
+async fn refuse(shared: &Shared, mut tcp: TcpStream, reply: Reply, method: &str) {
+    let bytes = front::whole(reply, method, shared.clock.now());
     let said = async {
         tcp.write_all(&bytes).await?;
         tcp.shutdown().await?;
