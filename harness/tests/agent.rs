@@ -337,6 +337,24 @@ async fn a_prompt_is_walked_up_to_the_consent_page_and_no_further() {
 }
 
 #[tokio::test]
+async fn data_that_names_connect_leads_on_if_the_address_is_asked_for_with_a_post() {
+    let scene = Scene::new(|asked, authorize| {
+        Some(match (asked.method.as_str(), asked.target.as_str()) {
+            ("GET", "/state") => Reply::json(r#"{"login": {"method": "POST", "href": "/pleo/begin"}}"#),
+            ("POST", "/pleo/begin") => Reply::json(&serde_json::json!({"url": authorize}).to_string()),
+            ("GET", "/elsewhere") => Reply::json(r#"{"href": "/export"}"#),
+            ("POST", "/export") => panic!("it was not asked to work"),
+            _ => Reply::new(405, &[], ""),
+        })
+    })
+    .await;
+    let look = scene.look("/state").await;
+    assert_eq!((look.leads_to_authorize, look.actions), (true, 1));
+    assert!(!scene.look("/elsewhere").await.leads_to_authorize);
+    assert_eq!(scene.provider.asked().len(), 0);
+}
+
+#[tokio::test]
 async fn a_prompt_can_be_a_redirect_a_link_to_connect_or_data() {
     let scene = Scene::new(|asked, authorize| {
         Some(match asked.target.as_str() {

@@ -53,7 +53,8 @@ fn no_honest_subject_is_accused_and_what_is_undecided_has_the_stated_reason() {
         for _ in 0..AT_ONCE {
             scope.spawn(|| {
                 while let Some(subject) = next() {
-                    wrong.lock().expect("no panic holds it").extend(judged(subject));
+                    let differences = judged(subject);
+                    wrong.lock().expect("no panic holds it").extend(differences);
                 }
             });
         }
