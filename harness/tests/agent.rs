@@ -61,6 +61,7 @@ impl Scene {
             authorize_endpoint: Url::parse(&provider.url("/oauth/authorize")).expect("a URL"),
             provider: Vec::new(),
             provider_address: None,
+            intercepted: None,
             token: "only-for-the-provider".into(),
             ca_pem: None,
             logins: if login.is_empty() { Vec::new() } else { vec![login] },
@@ -333,6 +334,24 @@ async fn a_prompt_is_walked_up_to_the_consent_page_and_no_further() {
     assert_eq!(scene.provider.asked().len(), 0);
     let lines = scene.subject.lines();
     assert!(!lines.iter().any(|line| line.contains("logout") || line.contains("disconnect")), "{lines:?}");
+}
+
+#[tokio::test]
+async fn data_that_names_connect_leads_on_if_the_address_is_asked_for_with_a_post() {
+    let scene = Scene::new(|asked, authorize| {
+        Some(match (asked.method.as_str(), asked.target.as_str()) {
+            ("GET", "/state") => Reply::json(r#"{"login": {"method": "POST", "href": "/pleo/begin"}}"#),
+            ("POST", "/pleo/begin") => Reply::json(&serde_json::json!({"url": authorize}).to_string()),
+            ("GET", "/elsewhere") => Reply::json(r#"{"href": "/export"}"#),
+            ("POST", "/export") => panic!("it was not asked to work"),
+            _ => Reply::new(405, &[], ""),
+        })
+    })
+    .await;
+    let look = scene.look("/state").await;
+    assert_eq!((look.leads_to_authorize, look.actions), (true, 1));
+    assert!(!scene.look("/elsewhere").await.leads_to_authorize);
+    assert_eq!(scene.provider.asked().len(), 0);
 }
 
 #[tokio::test]

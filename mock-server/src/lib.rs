@@ -35,6 +35,7 @@ pub mod fault;
 mod front;
 #[doc(hidden)]
 pub mod fuzzing;
+pub mod intercept;
 pub mod journal;
 mod library;
 pub mod lineage;

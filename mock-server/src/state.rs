@@ -106,6 +106,8 @@ impl Shared {
             introspect: below(&base.introspect),
             api: below(&base.api),
             management: base.management.as_ref().map(|base| format!("{base}/v1/tenants/{name}")),
+            // It answers for the default tenant alone.
+            proxy: None,
         };
         let shared = Self::empty(name, tenants::seed(origin.config.seed, name), urls, origin);
         for founder in &origin.founders {

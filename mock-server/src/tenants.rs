@@ -10,12 +10,13 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use rustls::ServerConfig;
 use tokio::{runtime::Handle, task::JoinHandle};
 
 use crate::{
     Control, ProviderConfig, StartError, Urls,
     fault::Reach,
-    front::{self, Listener, Tls},
+    front::{self, Listener},
     journal::JournalFile,
     provider,
     state::{Founder, Shared},
@@ -86,7 +87,7 @@ pub(crate) struct Tenants {
 pub(crate) struct Origin {
     pub(crate) config: ProviderConfig,
     pub(crate) urls: Urls,
-    pub(crate) tls: Option<Tls>,
+    pub(crate) tls: Option<Arc<ServerConfig>>,
     pub(crate) file: Option<Arc<JournalFile>>,
     pub(crate) founders: Vec<Founder>,
     /// `None`: journals are not written to a file.

@@ -1,19 +1,32 @@
 //! Which parts the chores have.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
-use crate::part::{Outcome, Part, cargo, command, root, run, word};
+use crate::{
+    part::{Outcome, Part, cargo, command, root, run, word},
+    totals::Totals,
+};
 
-/// Programs in other languages, the examples and what drives the provider from `tests/clients`: name, folder, and what installs what they need.
-const PROGRAMS: [(&str, &str, &str); 8] = [
-    ("python-authlib", "examples/python-authlib", "python3 ensure_venv.py"),
-    ("node-openid-client", "examples/node-openid-client", "node ensure_modules.mjs"),
-    ("clients-python", "tests/clients", "sh ensure.sh python"),
-    ("clients-node", "tests/clients", "sh ensure.sh node"),
-    ("clients-go", "tests/clients", "sh ensure.sh go"),
-    ("clients-jvm", "tests/clients", "sh ensure.sh jvm"),
-    ("clients-curl", "tests/clients", "sh ensure.sh curl"),
-    ("clients-schemathesis", "tests/clients", "sh ensure.sh schemathesis"),
+/// Programs in other languages: name, folder, and the command that gets ready what they need, or shows that it is there.
+const FOREIGN: [(&str, &str, &[&str]); 18] = [
+    ("python-authlib", "examples/python-authlib", &["python3", "ensure_venv.py"]),
+    ("node-openid-client", "examples/node-openid-client", &["node", "ensure_modules.mjs"]),
+    ("tombstone", "tests/subjects/honest/tombstone", &["go", "build", "-o", "bin/tombstone", "."]),
+    ("early-refresher", "tests/subjects/honest/early-refresher", &["go", "build", "-o", "bin/early-refresher", "."]),
+    ("encrypted-store", "tests/subjects/honest/encrypted-store", &["javac", "-version"]),
+    ("refresh-on-401", "tests/subjects/honest/refresh-on-401", &["python3", "install.py"]),
+    ("queue-on-disk", "tests/subjects/honest/queue-on-disk", &["python3", "-m", "venv", "--without-pip", ".venv"]),
+    ("one-shot", "tests/subjects/honest/one-shot", &["python3", "-m", "venv", "--without-pip", ".venv"]),
+    ("json-api-only", "tests/subjects/honest/json-api-only", &["node", "--version"]),
+    ("crash-only", "tests/subjects/honest/crash-only", &["node", "--version"]),
+    ("clients-python", "tests/clients", &["sh", "ensure.sh", "python"]),
+    ("clients-node", "tests/clients", &["sh", "ensure.sh", "node"]),
+    ("clients-go", "tests/clients", &["sh", "ensure.sh", "go"]),
+    ("clients-jvm", "tests/clients", &["sh", "ensure.sh", "jvm"]),
+    ("clients-curl", "tests/clients", &["sh", "ensure.sh", "curl"]),
+    ("clients-schemathesis", "tests/clients", &["sh", "ensure.sh", "schemathesis"]),
+    ("java", "tests/subjects/intercepted", &["java", "-version"]),
+    ("go", "tests/subjects/intercepted", &["go", "version"]),
 ];
 
 /// `cargo xtask test`.
@@ -22,10 +35,10 @@ pub(crate) fn test() -> ExitCode {
         run("fmt", &mut cargo(["fmt", "--all", "--check"])),
         run("clippy", &mut cargo(["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"])),
     ];
-    let installs = PROGRAMS.map(|(name, folder, line)| install(name, folder, line));
-    let left_out: Vec<&str> = installs.iter().filter(|part| part.outcome != Outcome::Done).map(|part| part.name).collect();
+    let ready = FOREIGN.map(make_ready);
+    let left_out: Vec<&str> = ready.iter().filter(|part| part.outcome != Outcome::Done).map(|part| part.name).collect();
     parts.push(run("tests and doc tests", tests().env("REGRANT_LEFT_OUT", left_out.join(","))));
-    parts.extend(installs);
+    parts.extend(ready);
     parts.push(run("rustdoc", cargo(["doc", "--workspace", "--no-deps", "--quiet"]).env("RUSTDOCFLAGS", "--deny warnings")));
     conclude(&parts)
 }
@@ -59,13 +72,16 @@ fn tests() -> std::process::Command {
     tests
 }
 
-fn install(name: &'static str, folder: &str, line: &str) -> Part {
-    let mut words = line.split(' ');
-    let program = words.next().unwrap_or_default();
+fn make_ready((name, folder, words): (&'static str, &str, &[&str])) -> Part {
+    let (program, words) = words.split_first().unwrap_or((&"true", &[]));
+    if !root().join(folder).is_dir() {
+        let outcome = Outcome::LeftOut(format!("{folder} is not there"));
+        return Part { name, outcome, took: Duration::ZERO, totals: Totals::default() };
+    }
     let mut part = run(name, command(program, words).current_dir(root().join(folder)));
-    // What cannot be installed (no network, no interpreter) is not a defect of the project.
+    // What cannot be got ready (no network, no interpreter, no compiler) is not a defect of the project.
     if part.outcome == Outcome::Failed {
-        part.outcome = Outcome::LeftOut("what it needs could not be installed".into());
+        part.outcome = Outcome::LeftOut("what it needs could not be made ready".into());
     }
     part
 }

@@ -81,7 +81,7 @@ fn was_connected(view: &View<'_>, death: &Death) -> bool {
 }
 
 fn shown(view: &View<'_>, death: &Death, from: Mark, until: Mark, when: &str) -> Finding {
-    let Some((mark, state, raw)) = view.statuses().filter(|(mark, ..)| *mark > from && *mark < until).last() else {
+    let Some((mark, state, raw)) = view.statuses().rfind(|(mark, ..)| *mark > from && *mark < until) else {
         return Finding::undecided(format!("the status was not read {when}"));
     };
     let cited = vec![death.refused.n, mark.n];

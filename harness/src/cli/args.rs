@@ -159,6 +159,12 @@ pub(super) struct Serve {
     /// https under a certificate authority made for this run
     #[arg(long)]
     pub(super) tls: bool,
+    /// Also answers for Pleo's own host names, as a forward proxy at this address
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, require_equals = true, default_missing_value = "127.0.0.1:4012")]
+    pub(super) intercept: Option<SocketAddr>,
+    /// Speaks HTTP/2 too, with whoever asks for it
+    #[arg(long)]
+    pub(super) http2: bool,
     /// Seed of all secrets and ids
     #[arg(long, value_name = "N")]
     pub(super) seed: Option<u64>,

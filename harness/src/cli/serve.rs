@@ -1,6 +1,7 @@
 //! `regrant serve`: the mock provider alone, until Ctrl-C.
 
 use std::{
+    collections::BTreeMap,
     fs,
     io::{self, IsTerminal as _},
     net::SocketAddr,
@@ -10,6 +11,7 @@ use std::{
 use regrant_mock_server::{
     ClientConfig, ConsentMode, Control, Provider, ProviderConfig, Remember, StartError,
     fault::{scenario::Scenario, script},
+    intercept::{Interception, Trust},
     journal::Keep,
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -39,6 +41,8 @@ struct Ready {
     scopes: Vec<String>,
     ca_file: Option<String>,
     proxy_url: Option<String>,
+    /// What an integration must find in its environment to come through the proxy.
+    environment: BTreeMap<&'static str, String>,
     seed: u64,
 }
 
@@ -58,6 +62,8 @@ pub(super) fn serve(typed: &args::Serve) -> Result<ExitStatus, CliError> {
         journal: Keep::Last { entries: typed.journal, bytes: JOURNAL_BYTES },
         journal_file: typed.journal_file.clone(),
         tls: typed.tls,
+        http2: typed.http2,
+        intercept: typed.intercept.map(|listen| Interception { listen, hosts: Vec::new() }),
         clients,
         consent: consent(typed.consent),
         remember: Remember::Newest(REMEMBERED),
@@ -67,10 +73,10 @@ pub(super) fn serve(typed: &args::Serve) -> Result<ExitStatus, CliError> {
     };
     allow_many_connections();
     wait::block_on(|mut cancel| async move {
-        let ca = Authority::folder(typed.tls)?;
+        let ca = Authority::folder(typed.tls || typed.intercept.is_some())?;
         let seed = config.seed;
         let provider = Provider::start(config).await.map_err(|error| blame(&error))?;
-        let ready = ready(&provider, seed, ca.write(&provider)?);
+        let ready = ready(&provider, seed, ca.write(&provider)?.as_ref());
         out::say(&shown(&ready))?;
         if let Some(path) = &typed.ready_file {
             let json = serde_json::to_string_pretty(&ready).map_err(|source| CliError::Harness(source.to_string()))?;
@@ -148,16 +154,18 @@ impl Authority {
         Ok(Self(folder))
     }
 
-    fn write(&self, provider: &Provider) -> Result<Option<String>, CliError> {
-        let (Some(folder), Some(pem)) = (&self.0, provider.ca_pem()) else { return Ok(None) };
-        let path = folder.path().join("ca.pem");
-        out::replace(&path, pem.as_bytes())?;
-        Ok(Some(path.display().to_string()))
+    fn write(&self, provider: &Provider) -> Result<Option<Trust>, CliError> {
+        let Some(folder) = &self.0 else { return Ok(None) };
+        let trust = Trust::within(folder.path());
+        let cannot = |source| CliError::Environment(format!("cannot write {}: {source}", trust.ca_file.display()));
+        trust.write(provider).map_err(cannot)?;
+        Ok(Some(trust))
     }
 }
 
-fn ready(provider: &Provider, seed: u64, ca_file: Option<String>) -> Ready {
+fn ready(provider: &Provider, seed: u64, trust: Option<&Trust>) -> Ready {
     let urls = provider.urls().clone();
+    let environment = trust.filter(|_| urls.proxy.is_some()).map(|trust| trust.variables(urls.proxy.as_deref())).unwrap_or_default();
     let (client_id, client_secret) = provider.client();
     Ready {
         authorize_url: urls.authorize,
@@ -168,8 +176,9 @@ fn ready(provider: &Provider, seed: u64, ca_file: Option<String>) -> Ready {
         client_id,
         client_secret,
         scopes: provider.scopes(),
-        ca_file,
-        proxy_url: None,
+        ca_file: trust.map(|trust| trust.ca_file.display().to_string()),
+        proxy_url: urls.proxy,
+        environment: environment.into_iter().collect(),
         seed,
     }
 }
@@ -183,6 +192,7 @@ fn shown(ready: &Ready) -> String {
         ("client id", Some(&ready.client_id)),
         ("client secret", ready.client_secret.as_ref()),
         ("trust this CA", ready.ca_file.as_ref()),
+        ("proxy", ready.proxy_url.as_ref()),
         ("management", ready.management_url.as_ref()),
     ];
     let mut out = String::from("Put this into the integration's configuration:\n\n");
@@ -190,7 +200,21 @@ fn shown(ready: &Ready) -> String {
         out += &format!("  {name:<18} {value}\n");
     }
     out += "\nAny scope may be asked for; without --client any redirect URI on loopback is accepted.\n";
+    if ready.proxy_url.is_some() {
+        out += &through_the_proxy(ready);
+    }
     out + &format!("Seed {}. Ctrl-C ends it.\n", ready.seed)
+}
+
+/// For integrations with Pleo's addresses built in, and for whoever signs in with them.
+fn through_the_proxy(ready: &Ready) -> String {
+    let mut out = String::from("\nAn integration with Pleo's addresses built in needs these variables instead:\n\n");
+    for (name, value) in &ready.environment {
+        out += &format!("  export {name}='{}'\n", value.replace('\'', "'\\''"));
+    }
+    let there = ready.authorize_url.trim_end_matches("/oauth/authorize");
+    out += "\nYour own browser does not go through the proxy: when it is sent to https://auth.pleo.io, ";
+    out + &format!("put {there} in its place in the address bar.\n")
 }
 
 /// `ID:SECRET[@REDIRECT_URI]`. A secret may hold `@`, so the redirect URI is recognised by its scheme.
@@ -224,7 +248,7 @@ fn blame(error: &StartError) -> CliError {
     match error {
         StartError::Bind { .. } => CliError::Environment(format!("{error}; another port: --listen 127.0.0.1:0 --management 127.0.0.1:0")),
         StartError::JournalFile { .. } => CliError::Environment(error.to_string()),
-        StartError::NotLoopback(_) | StartError::Unguarded(_) => CliError::Usage(error.to_string()),
+        StartError::NotLoopback(_) | StartError::Unguarded(_) | StartError::UnknownHost(_) => CliError::Usage(error.to_string()),
         StartError::Certificate(_) => CliError::Harness(error.to_string()),
     }
 }

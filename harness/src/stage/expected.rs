@@ -1,6 +1,6 @@
 //! Work that the subject took on and has not done yet: it may be waiting for its next attempt, and is not at rest.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::cast::Cast;
 use crate::{
@@ -53,36 +53,41 @@ impl Cast {
         self.recorder.last(word).is_some_and(|(_, admitted)| admitted)
     }
 
-    /// Units that were there, or were handed over, when a trigger was accepted, and that no accepted request has delivered since.
+    /// What the subject still has to do, and is still waited for.
     fn taken_on(&self) -> BTreeSet<String> {
-        let mut born = BTreeSet::new();
-        let mut called: Vec<(u32, BTreeSet<String>)> = Vec::new();
-        let mut taken = BTreeSet::new();
-        let mut delivered = BTreeSet::new();
-        let mut named: Vec<(u64, Vec<String>)> = Vec::new();
-        let Some(kind) = self.setting.work else { return taken };
-        for what in self.recorder.all_since(0, relevant) {
-            match what {
-                What::WorkAdded { units } if kind != WorkKind::Push => born.extend(units),
-                What::VerbCalled { call, item, .. } => called.push((call, item.into_iter().chain(born.iter().cloned()).collect())),
-                What::VerbAnswered { call, .. } => {
-                    taken.extend(called.iter().filter(|(id, _)| *id == call).flat_map(|(_, units)| units.iter().cloned()));
-                }
-                What::Requested { exchange, units, .. } => named.push((exchange, units)),
-                What::Api { exchange, handed_out, delivered: done, .. } => {
-                    let carried = || named.iter().filter(|(id, _)| *id == exchange).flat_map(|(_, units)| units.iter().cloned());
-                    match kind {
-                        WorkKind::Export => delivered.extend(done),
-                        WorkKind::Read => delivered.extend(handed_out),
-                        WorkKind::Push => delivered.extend(carried().chain(done)),
-                    }
-                }
-                _ => {}
-            }
-        }
-        taken.retain(|unit| !delivered.contains(unit) && !self.patience.given_up.contains(unit));
-        taken
+        let Some(kind) = self.setting.work else { return BTreeSet::new() };
+        let mut units = undone(kind, self.recorder.all_since(0, relevant));
+        units.retain(|unit| !self.patience.given_up.contains(unit));
+        units
     }
+}
+
+/// Units that were there, or were handed over, when a trigger that was accepted was called, and that no request has delivered.
+fn undone(kind: WorkKind, events: Vec<What>) -> BTreeSet<String> {
+    let mut born = BTreeSet::new();
+    let mut called: BTreeMap<u32, BTreeSet<String>> = BTreeMap::new();
+    let mut named: BTreeMap<u64, Vec<String>> = BTreeMap::new();
+    let (mut taken, mut done) = (BTreeSet::new(), BTreeSet::new());
+    for what in events {
+        match what {
+            What::WorkAdded { units } if kind != WorkKind::Push => born.extend(units),
+            What::VerbCalled { call, item, .. } => {
+                called.insert(call, item.into_iter().chain(born.iter().cloned()).collect());
+            }
+            What::VerbAnswered { call, .. } => taken.extend(called.remove(&call).unwrap_or_default()),
+            What::Requested { exchange, units, .. } => {
+                named.insert(exchange, units);
+            }
+            What::Api { exchange, handed_out, delivered, .. } => match kind {
+                WorkKind::Export => done.extend(delivered),
+                WorkKind::Read => done.extend(handed_out),
+                WorkKind::Push => done.extend(named.remove(&exchange).unwrap_or_default().into_iter().chain(delivered)),
+            },
+            _ => {}
+        }
+    }
+    taken.retain(|unit| !done.contains(unit));
+    taken
 }
 
 /// What tells of units: triggers, accepted answers to them, requests that name units, and API calls that succeeded.
@@ -95,4 +100,51 @@ fn relevant(what: &What) -> Option<What> {
         _ => false,
     };
     tells.then(|| what.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn added(unit: &str) -> What {
+        What::WorkAdded { units: vec![unit.into()] }
+    }
+
+    fn asked(call: u32, outcome: Outcome) -> [What; 2] {
+        let called = What::VerbCalled { call, verb: Verb::Trigger, source: None, wanted: None, item: None, connection: None };
+        [called, What::VerbAnswered { call, outcome, status: None, detail: String::new() }]
+    }
+
+    fn api(status: u16, delivered: &[&str]) -> What {
+        let delivered = delivered.iter().map(|unit| (*unit).to_owned()).collect();
+        What::Api {
+            exchange: 1,
+            presented: None,
+            carried: regrant_mock_server::journal::Carried::Bearer,
+            status,
+            handed_out: Vec::new(),
+            delivered,
+        }
+    }
+
+    fn left(events: impl IntoIterator<Item = What>) -> Vec<String> {
+        let events = events.into_iter().filter_map(|what| relevant(&what)).collect();
+        undone(WorkKind::Export, events).into_iter().collect()
+    }
+
+    #[test]
+    fn work_that_was_accepted_is_expected_until_it_is_delivered() {
+        let accepted = || [added("a")].into_iter().chain(asked(1, Outcome::Accepted));
+        assert_eq!(left(accepted()), ["a"]);
+        assert_eq!(left(accepted().chain([api(503, &["a"])])), ["a"]);
+        assert!(left(accepted().chain([api(200, &["a"])])).is_empty());
+    }
+
+    #[test]
+    fn work_that_was_refused_or_came_later_is_not_expected() {
+        let none: [&str; 0] = [];
+        assert_eq!(left([added("a")].into_iter().chain(asked(1, Outcome::Refused))), none);
+        assert_eq!(left(asked(1, Outcome::Accepted).into_iter().chain([added("a")])), none);
+        assert_eq!(left([added("a")]), none);
+    }
 }

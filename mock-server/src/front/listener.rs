@@ -8,7 +8,9 @@ use tokio::{
     task::{JoinHandle, JoinSet},
 };
 
-use super::{Tls, connection::Connection, farewell, reply::Reply};
+use rustls::ServerConfig;
+
+use super::{connection::Connection, farewell, reply::Reply};
 use crate::{StartError, state::Shared};
 
 /// A listener that serves until it is dropped.
@@ -38,7 +40,7 @@ fn full() -> Reply {
 
 impl Listener {
     /// Serves the subject, at most so many connections at a time.
-    pub(crate) fn serve(shared: Arc<Shared>, listener: TcpListener, tls: Option<Tls>) -> Self {
+    pub(crate) fn serve(shared: Arc<Shared>, listener: TcpListener, tls: Option<Arc<ServerConfig>>) -> Self {
         let most = shared.config.limits.connections;
         let (room, farewells) = (Arc::new(Semaphore::new(most)), Arc::new(Semaphore::new(FAREWELLS)));
         Self::accept(listener, move |tcp, peer| {

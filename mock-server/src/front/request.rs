@@ -17,6 +17,10 @@ pub(crate) struct Request {
     pub(crate) endpoint: Endpoint,
     pub(crate) method: String,
     pub(crate) path: String,
+    /// The host asked for, as sent; empty if none was.
+    pub(crate) host: String,
+    /// The resource API of the environment asked for.
+    pub(crate) audience: &'static str,
     pub(crate) query: Option<String>,
     /// Shared with the journal.
     pub(crate) headers: Arc<[(String, String)]>,
@@ -33,7 +37,9 @@ impl Request {
         let is_form = headers.iter().any(|(name, value)| name == "content-type" && is_form(value));
         let form = if is_form { Parameters::parse(&body) } else { Parameters::default() };
         let grant = form.get("grant_type").map(str::to_owned);
-        Self { endpoint: endpoint(&path), method, path, query, headers: headers.into(), body, parameters, form, grant }
+        let host = headers.iter().find(|(name, _)| name == "host").map(|(_, value)| value.clone()).unwrap_or_default();
+        let (endpoint, headers) = (endpoint(&path), headers.into());
+        Self { endpoint, method, path, host, audience: AUDIENCE, query, headers, body, parameters, form, grant }
     }
 
     /// Takes the request as one for another path, below which a tenant stands.
@@ -79,6 +85,8 @@ impl Request {
     }
 }
 
+/// The resource API of Pleo, as its introspection names it.
+const AUDIENCE: &str = "https://external.pleo.io";
 const FORM: &str = "application/x-www-form-urlencoded";
 
 fn is_form(content_type: &str) -> bool {

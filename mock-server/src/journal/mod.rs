@@ -80,6 +80,13 @@ pub enum What {
         /// Who closed first.
         by: Side,
     },
+    /// A client asked the proxy for a host.
+    Proxied {
+        /// Host and port.
+        authority: String,
+        /// What came of it.
+        outcome: Proxied,
+    },
     /// A request was read whole.
     Arrived(Arc<Arrived>),
     /// What the provider made of it. Tokens were committed if the outcome is `Issued`.
@@ -159,6 +166,18 @@ pub enum What {
     Controlled(crate::control::Action),
 }
 
+/// What came of a request to the proxy.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Proxied {
+    /// A tunnel was opened to this host, and TLS spoken in it.
+    Served,
+    /// Not served, with what the client was told.
+    Refused(String),
+    /// The client gave up the TLS handshake, as it does when it does not trust the authority.
+    Untrusted(String),
+}
+
 /// A request as it came in.
 #[derive(Debug, Clone)]
 pub struct Arrived {
@@ -172,6 +191,8 @@ pub struct Arrived {
     pub endpoint: Endpoint,
     /// Method.
     pub method: String,
+    /// The host asked for, as sent; of a request through the proxy, Pleo's host name in lower case.
+    pub host: String,
     /// Path without query, as sent, but without the prefix that names a tenant.
     pub path: String,
     /// Query without `?`, as sent.

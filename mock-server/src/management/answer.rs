@@ -7,6 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::{Control, tenants};
@@ -140,13 +141,35 @@ impl<T: DeserializeOwned + Example> FromRequest<Control> for Sent<T> {
     async fn from_request(request: Request, control: &Control) -> Result<Self, Refusal> {
         let body = Bytes::from_request(request, control).await.map_err(|error| unread(&error))?;
         let body: &[u8] = if body.is_empty() { b"{}" } else { &body };
-        let wrong = |error| Refusal::new(400, &format!("the body is not what is expected: {error}"), &format!("send {}", T::EXAMPLE));
-        // serde would also take a list for the fields in their order, which nobody means.
-        if body.trim_ascii_start().first() == Some(&b'[') {
-            return Err(Refusal::new(400, "the body is a list", &format!("send {}", T::EXAMPLE)));
+        let wrong = |error: &str| Refusal::new(400, &format!("the body is not what is expected: {error}"), &format!("send {}", T::EXAMPLE));
+        let mut value: Value = serde_json::from_slice(body).map_err(|error| wrong(&error.to_string()))?;
+        if !value.is_object() {
+            // serde would also take a list for the fields in their order, which nobody means.
+            return Err(wrong("it is no object"));
         }
-        serde_json::from_slice(body).map(Self).map_err(wrong)
+        make_whole(&mut value);
+        serde_json::from_value(value).map(Self).map_err(|error| wrong(&error.to_string()))
     }
+}
+
+/// A number without a fraction is an integer, however it is written: so says JSON Schema, and some languages know no other.
+fn make_whole(value: &mut Value) {
+    match value {
+        Value::Number(number) => {
+            if let Some(whole) = number.as_f64().filter(|_| number.is_f64()).and_then(whole) {
+                *number = whole.into();
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(make_whole),
+        Value::Object(fields) => fields.values_mut().for_each(make_whole),
+        Value::Null | Value::Bool(_) | Value::String(_) => {}
+    }
+}
+
+fn whole(number: f64) -> Option<i64> {
+    // Up to here every whole number has a form of its own.
+    const EXACT: f64 = 9_007_199_254_740_991.0;
+    (number.fract() == 0.0 && number.abs() <= EXACT).then(|| format!("{number:.0}").parse().ok()).flatten()
 }
 
 /// A body as text.

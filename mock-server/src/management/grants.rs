@@ -68,15 +68,15 @@ fn view(grant: Grant) -> GrantView {
 
 /// Which grants.
 #[derive(Debug, Deserialize, IntoParams)]
-pub(super) struct GrantPath {
+struct GrantPath {
     /// A number from the list of grants, `newest` or `all`
     #[param(pattern = "^([0-9]+|newest|all)$", example = "newest")]
-    pub(super) id: String,
+    id: String,
 }
 
 /// The grants to which something was done.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Done {
+struct Done {
     #[schema(schema_with = words::grant_ids)]
     grants: Vec<GrantId>,
 }

@@ -24,6 +24,9 @@ impl Guard {
     }
 
     fn check(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
+        if headers.get_all(header::HOST).iter().count() > 1 {
+            return Err(Refusal::new(400, "there are several Host headers", "send one"));
+        }
         let host = text(headers, header::HOST.as_str()).unwrap_or_default();
         if headers.get_all(header::HOST).iter().count() > 1 {
             return Err(Refusal::new(400, "there are several Host headers", "send one"));

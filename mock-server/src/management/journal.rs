@@ -70,7 +70,7 @@ struct Which {
     #[param(schema_with = words::flag)]
     follow: Flag,
     /// The number of the first event that is wanted; 0 or nothing: the oldest that is kept
-    #[param(value_type = u64)]
+    #[param(schema_with = words::number)]
     from: u64,
 }
 

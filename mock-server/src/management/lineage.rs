@@ -9,12 +9,11 @@ use axum::{
 use regrant_authority::EndedBy;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     answer::{Answer, At, Example, Named, Refusal, Sent, Shown},
-    grants::GrantPath,
     words::{self, target},
 };
 use crate::{
@@ -27,12 +26,20 @@ pub(super) fn routes() -> OpenApiRouter<Control> {
     OpenApiRouter::new().routes(routes!(lineage)).routes(routes!(assert))
 }
 
+/// Which grant.
+#[derive(Debug, Deserialize, IntoParams)]
+struct OneGrantPath {
+    /// A number from the list of grants, or `newest`
+    #[param(pattern = "^([0-9]+|newest)$", example = "newest")]
+    id: String,
+}
+
 /// Tells which token of a grant was made from which, and who asked in vain
-#[utoipa::path(get, path = "/grants/{id}/lineage", tag = "grants", params(GrantPath), responses(
+#[utoipa::path(get, path = "/grants/{id}/lineage", tag = "grants", params(OneGrantPath), responses(
     (status = 200, description = "Its tokens in the order in which they were issued", body = shapes::Lineage),
     (status = 404, description = "There never was such a grant"),
 ))]
-async fn lineage(At(control): At, Named(GrantPath { id }): Named<GrantPath>) -> Answer<Lineage> {
+async fn lineage(At(control): At, Named(OneGrantPath { id }): Named<OneGrantPath>) -> Answer<Lineage> {
     of(&control, &id).map(Shown)
 }
 
@@ -77,10 +84,10 @@ fn there<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Value>, D::Error> {
 }
 
 fn ended() -> utoipa::openapi::Schema {
-    use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, SchemaType, Type};
+    use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Schema, SchemaType, Type};
     let any_cause = ObjectBuilder::new().schema_type(SchemaType::new(Type::String)).enum_values(Some(["revoked"]));
-    let lives = ObjectBuilder::new().schema_type(SchemaType::new(Type::Null));
-    OneOfBuilder::new().item(lives).item(any_cause).item(words::ended_by()).into()
+    let any_end: Schema = OneOfBuilder::new().item(any_cause).item(words::ended_by()).into();
+    words::or_null(any_end.into())
 }
 
 /// A lineage is as it should be.
@@ -115,12 +122,16 @@ impl IntoResponse for Differs {
 }
 
 /// Asks whether a grant's lineage is as a test expects
-#[utoipa::path(post, path = "/grants/{id}/lineage/assert", tag = "grants", params(GrantPath), request_body = Option<Expected>, responses(
+#[utoipa::path(post, path = "/grants/{id}/lineage/assert", tag = "grants", params(OneGrantPath), request_body = Option<Expected>, responses(
     (status = 200, description = "It is", body = Holds),
     (status = 404, description = "There never was such a grant"),
     (status = 409, description = "It is not; what differs is told", body = Differs, content_type = "application/problem+json"),
 ))]
-async fn assert(At(control): At, Named(GrantPath { id }): Named<GrantPath>, Sent(expected): Sent<Expected>) -> Result<Response, Refusal> {
+async fn assert(
+    At(control): At,
+    Named(OneGrantPath { id }): Named<OneGrantPath>,
+    Sent(expected): Sent<Expected>,
+) -> Result<Response, Refusal> {
     let differs = differences(&expected, &of(&control, &id)?);
     if differs.is_empty() {
         return Ok(Shown(Holds { holds: true }).into_response());
@@ -250,8 +261,6 @@ mod shapes {
     }
 
     fn nullable_state() -> utoipa::openapi::Schema {
-        use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, SchemaType, Type};
-        let null = ObjectBuilder::new().schema_type(SchemaType::new(Type::Null));
-        OneOfBuilder::new().item(null).item(words::token_state()).into()
+        words::or_null(words::token_state().into())
     }
 }

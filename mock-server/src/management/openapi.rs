@@ -58,6 +58,9 @@ fn completed(method: &str, mut operation: Value, path: &str, of_a_tenant: bool) 
     let id = format!("{method}{}", path.trim_start_matches("/v1").replace(['/', '.'], "_").replace(['{', '}'], ""));
     operation["operationId"] = json!(id);
     let takes_body = operation.get("requestBody").is_some();
+    if let Some(content) = operation.pointer_mut("/requestBody/content/application~1json/schema") {
+        never_null(content);
+    }
     let takes_names = of_a_tenant || operation.get("parameters").is_some();
     let Some(responses) = operation["responses"].as_object_mut() else { return operation };
     let mut add = |status: &str, description: &str| {
@@ -81,6 +84,22 @@ fn completed(method: &str, mut operation: Value, path: &str, of_a_tenant: bool) 
     }
     responses.sort_keys();
     operation
+}
+
+/// A body may be left out, but `null` is none.
+fn never_null(schema: &mut Value) {
+    if let Some(kinds) = schema["type"].as_array_mut() {
+        kinds.retain(|kind| kind != "null");
+    }
+    if let Some(forms) = schema["oneOf"].as_array_mut() {
+        forms.retain(|form| form["type"] != "null");
+        if let [only] = forms.as_slice() {
+            *schema = only.clone();
+        }
+    }
+    if let Some(fields) = schema.as_object_mut() {
+        fields.retain(|_, value| !value.is_null());
+    }
 }
 
 /// The schemas of rules and policies, which scenario files share.

@@ -75,7 +75,7 @@ struct NewTenant {
     #[schema(pattern = "^[a-z0-9][a-z0-9_-]{0,62}$", examples("checkout-7"))]
     name: String,
     /// Where it gets a port of its own; port 0 for any. Without it, it is reached below `/t/NAME` only.
-    #[schema(value_type = Option<String>, examples("127.0.0.1:0"))]
+    #[schema(pattern = r"^(127\.0\.0\.1|\[::1\]):(0|[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3})$", examples("127.0.0.1:0"))]
     listen: Option<String>,
 }
 

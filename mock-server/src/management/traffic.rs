@@ -176,7 +176,7 @@ impl Example for NewOptions {
 }
 
 /// Says how a gate opens from now on, and closes it; what it holds stays held, unless it is as many as it opens at
-#[utoipa::path(post, path = "/gates/{name}", tag = "traffic", params(GatePath), request_body = inline(NewOptions), responses(
+#[utoipa::path(post, path = "/gates/{name}", tag = "traffic", params(GatePath), request_body = inline(Option<NewOptions>), responses(
     (status = 200, description = "The gate", body = GateShown),
     (status = 400, description = "It cannot come true"),
 ))]

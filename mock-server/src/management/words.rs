@@ -70,13 +70,23 @@ pub(super) fn gate_options() -> RefOr<Schema> {
 }
 
 /// An order of release.
-pub(super) fn order() -> RefOr<Schema> {
-    named("Order")
+pub(super) fn order() -> Schema {
+    or_null(named("Order"))
+}
+
+/// That, or nothing.
+pub(super) fn or_null(schema: RefOr<Schema>) -> Schema {
+    OneOfBuilder::new().item(ObjectBuilder::new().schema_type(SchemaType::new(Type::Null))).item(schema).into()
+}
+
+/// The number of an event, of any size.
+pub(super) fn number() -> Schema {
+    ObjectBuilder::new().schema_type(SchemaType::new(Type::Integer)).minimum(Some(0)).into()
 }
 
 /// The policy as scenarios write it.
-pub(super) fn provider_policy() -> RefOr<Schema> {
-    named("ProviderPolicy")
+pub(super) fn provider_policy() -> Schema {
+    or_null(named("ProviderPolicy"))
 }
 
 /// Numbers of grants.

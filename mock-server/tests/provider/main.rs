@@ -13,6 +13,8 @@ mod fates;
 mod faults;
 mod flow;
 mod gates;
+mod http2;
+mod intercept;
 mod journal;
 mod management;
 mod openapi;

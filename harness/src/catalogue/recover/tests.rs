@@ -231,6 +231,22 @@ fn a_missing_answer_that_the_harness_explains_is_no_hang() {
 }
 
 #[test]
+fn an_end_that_the_manifest_declares_explains_a_missing_answer() {
+    let ending = What::ProcessExited { incarnation: 1, code: 70, expected: true };
+    let asked_while_it_ended = Story::connected().dies().called(Verb::Status, None, None).event(ending.clone()).answered(Outcome::NoAnswer);
+    let asked_while_it_was_away = Story::connected().dies().event(ending).trigger().answered(Outcome::NoAnswer);
+    for story in [asked_while_it_ended, asked_while_it_was_away] {
+        let story = story.rest();
+        story.undecided("RECOVER-08", "got no answer once");
+        let away = story.terms(|t| t.restarts_on_exit = true);
+        away.undecided("RECOVER-08", "fewer than two verbs");
+        away.started().asked_in_vain(2).rest().passes("RECOVER-08");
+    }
+    let hangs_all_the_same = Story::connected().dies().terms(|t| t.restarts_on_exit = true).mark("offence").trigger();
+    hangs_all_the_same.answered(Outcome::NoAnswer).settled().fails("RECOVER-08", "no longer answers");
+}
+
+#[test]
 fn nothing_that_could_kill_it_leaves_recover_08_undecided() {
     Story::connected().works().rest().epilogue().undecided("RECOVER-08", "no refusal, fault or failed exchange");
     let cut = Story::connected().revoked().rejected().trigger().api(401).refused("invalid_grant").answered(Outcome::Accepted);

@@ -188,6 +188,18 @@ fn falling_back_behind_a_kill_fails() {
 }
 
 #[test]
+fn a_one_shot_program_starts_anew_with_the_next_piece_of_work() {
+    let one_shot = || {
+        let killed = What::ProcessStopping { incarnation: 0, kill: true };
+        let story = rejected().refreshes().delivers().event(killed).answered(Outcome::NoAnswer).terms(|t| t.one_shot = true);
+        story.rejected().trigger()
+    };
+    end(one_shot().api(401).refreshes().delivers()).passes("REFRESH-03");
+    let older = one_shot().mark("offence").refuses("refresh#1", "invalid_grant");
+    end(older).fails("REFRESH-03", "after the kill it presented refresh#1");
+}
+
+#[test]
 fn a_kill_that_fell_elsewhere_decides_nothing() {
     end(twice().trigger()).undecided("REFRESH-03", "was not killed");
     let early = rejected().killed().answered(Outcome::NoAnswer).started().trigger();

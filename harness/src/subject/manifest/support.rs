@@ -8,19 +8,8 @@ pub(super) fn refuse(manifest: &Manifest) -> Result<(), Wrong> {
         let wrong = Wrong::new(&key, format!("`{key}` is not supported by this release")).label("not supported");
         Err(wrong.help(instead).code("manifest::unsupported"))
     };
-    if let Some(start) = &manifest.start {
-        if start.attach.is_some() {
-            return unsupported("start.attach".into(), "write start.run, so that the harness starts the subject itself");
-        }
-        if start.https {
-            return unsupported("start.https".into(), "let the subject serve plain http on {port}");
-        }
-    }
-    if !manifest.intercept.is_empty() {
-        return unsupported(
-            "intercept.hosts".into(),
-            "make Pleo's addresses configurable, and hand over {authorize_url}, {token_url} and {api_url} in [start.env]",
-        );
+    if manifest.start.as_ref().is_some_and(|start| start.attach.is_some()) {
+        return unsupported("start.attach".into(), "write start.run, so that the harness starts the subject itself");
     }
     if manifest.connect.opens == Opens::Browser {
         return unsupported("connect.opens".into(), "let the subject print the address, and write opens = \"stdout\"");

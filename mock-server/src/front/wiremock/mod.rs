@@ -149,6 +149,7 @@ fn arrived(host: &Shared, request: &Request) -> Exchange {
         began: host.clock.at(),
         endpoint: request.endpoint,
         method: request.method.clone(),
+        host: request.host.clone(),
         path: request.path.clone(),
         query: request.query.clone(),
         headers: request.headers.clone(),

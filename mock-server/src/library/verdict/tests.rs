@@ -19,6 +19,7 @@ fn arrived(endpoint: Endpoint, began: u64, body: &'static str, presented: Presen
         began: ms(began),
         endpoint,
         method: "POST".into(),
+        host: String::new(),
         path: "/".into(),
         query: None,
         headers: Vec::new().into(),

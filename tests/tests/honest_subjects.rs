@@ -1,0 +1,129 @@
+//! Eight integrations that do the right thing, each in a way of its own, are accused of nothing; what stays undecided is listed here with its reason.
+//!
+//! They need interpreters, compilers and a few packages. `cargo xtask test` gets them ready and names in `REGRANT_LEFT_OUT` what it could not;
+//! a subject is left out only then, and says so.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "a test")]
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    path::{Path, PathBuf},
+    sync::Mutex,
+    thread,
+    time::Duration,
+};
+
+use acceptance::Bench;
+use serde_json::Value;
+
+/// For one subject. Alone it takes half a minute on an idle machine with two cores.
+const LIMIT: Duration = Duration::from_secs(600);
+/// How many are judged at the same time, and how many stories of each: stories wait more than they compute.
+const AT_ONCE: usize = 4;
+const JOBS: &str = "5";
+
+/// An honest subject and what cannot be decided about it.
+struct Honest {
+    name: &'static str,
+    /// Requirement, and how its reason begins.
+    undecided: &'static [(&'static str, &'static str)],
+    not_applicable: &'static [&'static str],
+}
+
+const UNSEEN: &str = "was not found in storage while it was alive";
+
+const ALL: [Honest; 8] = [
+    // The slow ones first.
+    Honest { name: "encrypted-store", undecided: &[("PURGE-03", UNSEEN), ("PURGE-04", UNSEEN)], not_applicable: &["RECOVER-03"] },
+    Honest { name: "one-shot", undecided: &[], not_applicable: &["RECOVER-04"] },
+    Honest { name: "refresh-on-401", undecided: &[], not_applicable: &["RECOVER-03"] },
+    Honest { name: "crash-only", undecided: &[], not_applicable: &["RECOVER-04"] },
+    Honest { name: "early-refresher", undecided: &[], not_applicable: &["RECOVER-03", "RECOVER-04"] },
+    Honest { name: "queue-on-disk", undecided: &[], not_applicable: &["RECOVER-05"] },
+    Honest { name: "json-api-only", undecided: &[], not_applicable: &[] },
+    Honest { name: "tombstone", undecided: &[], not_applicable: &[] },
+];
+
+#[test]
+fn no_honest_subject_is_accused_and_what_is_undecided_has_the_stated_reason() {
+    let left = Mutex::new(ALL.iter().collect::<VecDeque<_>>());
+    let next = || left.lock().expect("no panic holds it").pop_front();
+    let wrong = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                while let Some(subject) = next() {
+                    let differences = judged(subject);
+                    wrong.lock().expect("no panic holds it").extend(differences);
+                }
+            });
+        }
+    });
+    let wrong = wrong.into_inner().expect("no panic held it");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What differs from what is listed.
+fn judged(subject: &Honest) -> Vec<String> {
+    let left_out = std::env::var("REGRANT_LEFT_OUT").unwrap_or_default();
+    if left_out.split(',').any(|name| name == subject.name) {
+        println!("left out: {}, since what it needs could not be made ready", subject.name);
+        return Vec::new();
+    }
+    let bench = Bench::new(env!("CARGO_BIN_EXE_regrant-under-test"));
+    let ended = bench.run(&["check", &folder(subject.name).to_string_lossy(), "--jobs", JOBS, "--format", "json"], LIMIT);
+    let Ok(verdicts) = serde_json::from_str::<Value>(&ended.stdout) else {
+        return vec![format!("{}: no verdicts: {}{}", subject.name, ended.stdout, ended.stderr)];
+    };
+    println!("{}: exit {} after {} s", subject.name, verdicts["exit"], verdicts["seconds"]);
+    let differences = differences(subject, &verdicts);
+    differences.into_iter().map(|what| format!("{} (seed {}): {what}", subject.name, verdicts["seed"])).collect()
+}
+
+fn differences(subject: &Honest, verdicts: &Value) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let mut undecided: BTreeMap<&str, &str> = subject.undecided.iter().copied().collect();
+    let mut not_applicable = subject.not_applicable.to_vec();
+    for requirement in verdicts["requirements"].as_array().expect("requirements") {
+        let (id, verdict, reason) = (text(requirement, "id"), text(requirement, "verdict"), text(requirement, "reason"));
+        let as_listed = match verdict {
+            "pass" => true,
+            "undecided" => undecided.remove(id).is_some_and(|listed| reason.contains(listed)),
+            "not-applicable" => take(&mut not_applicable, id),
+            _ => false,
+        };
+        if !as_listed {
+            wrong.push(format!("{id} is {verdict}: {reason}"));
+        }
+    }
+    wrong.extend(undecided.keys().map(|id| format!("{id} is listed as undecided and is not")));
+    wrong.extend(not_applicable.iter().map(|id| format!("{id} is listed as not applicable and is not")));
+    let exit = if subject.undecided.is_empty() { 0 } else { 4 };
+    if verdicts["exit"] != exit {
+        wrong.push(format!("exit {} in place of {exit}", verdicts["exit"]));
+    }
+    wrong
+}
+
+fn take(from: &mut Vec<&str>, id: &str) -> bool {
+    let place = from.iter().position(|it| *it == id);
+    place.map(|place| from.remove(place)).is_some()
+}
+
+fn text<'v>(of: &'v Value, name: &str) -> &'v str {
+    of[name].as_str().unwrap_or_default()
+}
+
+#[test]
+fn every_honest_subject_in_the_folder_is_judged() {
+    let folders = std::fs::read_dir(folder("")).expect("the folder").filter_map(|entry| Some(entry.ok()?.path()));
+    let mut there: Vec<_> = folders.filter(|path| path.join("regrant.toml").is_file()).collect();
+    let mut listed: Vec<_> = ALL.iter().map(|subject| folder(subject.name)).collect();
+    there.sort();
+    listed.sort();
+    assert_eq!(there, listed);
+}
+
+fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("subjects/honest").join(name)
+}
