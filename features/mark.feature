@@ -34,3 +34,14 @@ Feature: Marking the connection
         | story                      | what happens                                            |
         | reconnected_then_restarted | The user reconnects, and the subject is restarted later |
         | user_revokes_access        | The user revokes access                                 |
+
+  @MARK-04 @must @error
+  Rule: Only the affected connection is marked
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then the subject's other connections stay as they were (MARK-04)
+
+      Examples:
+        | story                 | what happens                                    |
+        | one_of_two_is_revoked | The user of one of two companies revokes access |

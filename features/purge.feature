@@ -45,3 +45,14 @@ Feature: Invalidating what is stored
       Examples:
         | story               | what happens            |
         | user_revokes_access | The user revokes access |
+
+  @PURGE-07 @must @error
+  Rule: Only the affected connection's tokens are purged; everything else stays
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then the subject's other connections keep their tokens and go on working (PURGE-07)
+
+      Examples:
+        | story                 | what happens                                    |
+        | one_of_two_is_revoked | The user of one of two companies revokes access |

@@ -1,4 +1,4 @@
-// Runs `npm ci` in this folder, unless node_modules was already made from this package-lock.json.
+// Runs `npm ci` in this folder, or in the one named, unless node_modules was already made from this package-lock.json.
 //
 // Both examples share it. A stamp inside node_modules holds the lock file it was made from, so that a run in which
 // nothing changed costs no package look-up; a lock directory lets two runs start at the same time.
@@ -8,7 +8,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 
-const here = import.meta.dirname;
+const here = path.resolve(process.argv[2] ?? import.meta.dirname);
 const stamp = path.join(here, "node_modules", ".made-from.json");
 const lock = path.join(here, ".ensure-modules-lock");
 const wanted = `${process.version}\n${fs.readFileSync(path.join(here, "package-lock.json"), "utf8")}`;

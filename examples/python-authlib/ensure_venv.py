@@ -1,4 +1,4 @@
-"""Makes .venv beside this file and fills it from requirements.txt, unless that was already done.
+"""Makes .venv beside this file, or in the folder named, and fills it from requirements.txt, unless that was already done.
 
 Both examples share it. A stamp inside the venv holds the requirements it was filled from, so that a run in which
 nothing changed costs no package look-up; a lock on that file lets two runs start at the same time.
@@ -10,7 +10,7 @@ import subprocess
 import sys
 import venv
 
-HERE = pathlib.Path(__file__).resolve().parent
+HERE = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).parent).resolve()
 VENV = HERE / ".venv"
 STAMP = VENV / "filled-from.txt"
 WANTED = f"{sys.version}\n{(HERE / 'requirements.txt').read_text()}"

@@ -61,6 +61,7 @@ impl Scene {
             authorize_endpoint: Url::parse(&provider.url("/oauth/authorize")).expect("a URL"),
             provider: Vec::new(),
             provider_address: None,
+            intercepted: None,
             token: "only-for-the-provider".into(),
             ca_pem: None,
             logins: if login.is_empty() { Vec::new() } else { vec![login] },

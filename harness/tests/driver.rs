@@ -33,6 +33,7 @@ impl Scene {
             authorize_endpoint: Url::parse("http://127.0.0.1:9/oauth/authorize").expect("a URL"),
             provider: Vec::new(),
             provider_address: None,
+            intercepted: None,
             token: "t".into(),
             ca_pem: None,
             logins: Vec::new(),

@@ -4,12 +4,12 @@ mod gates;
 
 use std::time::Duration;
 
-use regrant_authority::{Authority, Cause, ClientError, Grant, GrantId, Policy, Time};
+use regrant_authority::{Authority, Cause, Grant, GrantId, Policy, Time};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::{
-    ConsentMode, TokenShape,
-    fault::{Fate, Rule, RuleGuard, RuleId},
+    ConsentMode, SecretChange, Skew, TokenShape,
+    fault::{CannotDo, Fate, Rule, RuleGuard, RuleId},
     journal::{At, Entry, What},
     lineage::{self, Lineage},
     state::{Shared, State},
@@ -61,10 +61,24 @@ pub enum Action {
         /// Its name.
         secret: String,
     },
+    /// A secret of a client was added, given an end or withdrawn.
+    SecretChanged {
+        /// Whose.
+        client: String,
+        /// Its name.
+        secret: String,
+        /// What was done.
+        change: SecretChange,
+    },
     /// The provider's clock was moved.
     ClockMoved {
         /// How far.
         by: Duration,
+    },
+    /// The API's clock was set apart from that of the authorisation server.
+    ClockSkewed {
+        /// How the API's clock goes now.
+        api: Skew,
     },
     /// Units of work came into being, by id.
     WorkAdded {
@@ -93,6 +107,11 @@ pub enum Action {
     },
     /// The policy was changed.
     PolicyChanged,
+    /// A client was connected without a request on the wire.
+    Connected {
+        /// By this grant.
+        grant: GrantId,
+    },
     /// All was forgotten but the clients; earlier lines are gone.
     Reset,
 }
@@ -101,6 +120,19 @@ pub enum Action {
 #[derive(Debug, Clone)]
 pub struct Control {
     pub(crate) shared: std::sync::Arc<Shared>,
+}
+
+/// What the provider's clocks show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct ClockShown {
+    /// The authorisation server's time.
+    pub server: Time,
+    /// The API's time.
+    pub api: Time,
+    /// How far they were moved ahead of the host's.
+    pub ahead: Duration,
+    /// How the API's clock goes.
+    pub skew: Skew,
 }
 
 /// A unit of work at the provider.
@@ -113,7 +145,7 @@ pub struct Unit {
 }
 
 /// What kind of work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum UnitKind {
     /// An entry in a new pending export job of its own.
@@ -151,29 +183,27 @@ impl Control {
         self.each(target, |authority, _, grant| authority.reject_access(grant), |grants| Action::AccessRejected { grants })
     }
 
-    /// Gives the (first or named) client a new secret; the old ones end after `overlap`. Returns the new canary.
-    ///
-    /// # Errors
-    /// An unknown or a public client.
-    pub fn rotate_secret(&self, client: Option<&str>, overlap: Duration) -> Result<Canary, ClientError> {
-        let mut state = self.shared.state();
-        let id = client.map(str::to_owned).or_else(|| state.clients.first().cloned()).unwrap_or_default();
-        match state.authority.client(&id) {
-            None => return Err(ClientError::Unknown(id)),
-            Some(client) if client.is_public() => return Err(ClientError::Public(id)),
-            Some(_) => {}
-        }
-        let canary = state.secret(&self.shared.journal);
-        state.authority.rotate_secret(self.shared.clock.now(), &id, canary.value.clone(), overlap)?;
-        self.told(Action::SecretRotated { client: id, secret: canary.name.clone() });
-        Ok(canary)
-    }
-
     /// Moves the provider's clock forward.
     pub fn advance(&self, by: Duration) {
         let _state = self.shared.state();
         self.shared.clock.advance(by);
         self.told(Action::ClockMoved { by });
+    }
+
+    /// Lets the API's clock run ahead of the authorisation server's, or behind it; both move on alike.
+    ///
+    /// The API then refuses a token that the authorisation server thinks good, or takes one that it thinks expired.
+    pub fn skew(&self, api: Skew) {
+        let _state = self.shared.state();
+        self.shared.clock.set_skew(api);
+        self.told(Action::ClockSkewed { api });
+    }
+
+    /// What the clocks show.
+    #[must_use]
+    pub fn clock(&self) -> ClockShown {
+        let clock = &self.shared.clock;
+        ClockShown { server: clock.now(), api: clock.api_now(), ahead: clock.ahead(), skew: clock.skew() }
     }
 
     /// Changes the policy.
@@ -201,7 +231,7 @@ impl Control {
 
     /// Changes what secrets look like that are minted from now on.
     pub fn token_shape(&self, shape: TokenShape) {
-        self.shared.state().source.shape = shape;
+        self.shared.state().source.set_shape(shape);
         self.told(Action::PolicyChanged);
     }
 
@@ -225,17 +255,46 @@ impl Control {
     }
 
     /// Installs a rule; `nth` counts matching requests from now on. A gate that it holds at is closed again, should it stand open.
+    ///
+    /// # Panics
+    /// On the wiremock door, if the rule is beyond it; [`Control::try_install`] says so instead. A rule that silently did nothing
+    /// would let a test pass that tests nothing.
+    #[track_caller]
     pub fn install(&self, rule: Rule) -> RuleId {
+        match self.try_install(rule) {
+            Ok(id) => id,
+            Err(beyond) => panic!("{beyond}"),
+        }
+    }
+
+    /// Whether a rule can be carried out by the door of this provider.
+    ///
+    /// # Errors
+    /// It cannot. The mock's own listener carries out everything.
+    pub fn can_install(&self, rule: &Rule) -> Result<(), CannotDo> {
+        (self.shared.reach)(rule)
+    }
+
+    /// [`install`](Self::install), for every door.
+    ///
+    /// # Errors
+    /// The rule is beyond the door; nothing is installed.
+    pub fn try_install(&self, rule: Rule) -> Result<RuleId, CannotDo> {
+        self.can_install(&rule)?;
         let mut state = self.shared.state();
         if let Fate::Hold(gate) = &rule.fate {
             self.shared.gates.close(gate);
         }
         let id = state.rules.install(rule, self.shared.moment());
         self.told(Action::RuleInstalled { rule: id });
-        id
+        Ok(id)
     }
 
     /// Installs a rule until the guard is dropped.
+    ///
+    /// # Panics
+    /// As [`Control::install`].
+    #[track_caller]
     pub fn guard(&self, rule: Rule) -> RuleGuard {
         RuleGuard::new(self.clone(), self.install(rule))
     }
@@ -249,13 +308,25 @@ impl Control {
         removed
     }
 
-    /// All secrets so far.
+    /// All secrets so far, as far as they are remembered.
     #[must_use]
     pub fn canaries(&self) -> Vec<Canary> {
         self.shared.state().vault.all().to_vec()
     }
 
-    /// All live and ended grants.
+    /// How many secrets were made so far.
+    #[must_use]
+    pub fn minted(&self) -> usize {
+        self.shared.state().vault.count()
+    }
+
+    /// The secrets made since there were `minted`, as far as they are remembered.
+    #[must_use]
+    pub fn canaries_since(&self, minted: usize) -> Vec<Canary> {
+        self.shared.state().vault.since(minted).to_vec()
+    }
+
+    /// All live grants, and the ended ones as far as they are remembered.
     #[must_use]
     pub fn grants(&self) -> Vec<Grant> {
         self.shared.state().authority.grants()
@@ -264,7 +335,7 @@ impl Control {
     /// Which token of a grant was made from which, and who asked in vain; `None`: there never was such a grant.
     #[must_use]
     pub fn lineage(&self, grant: GrantId) -> Option<Lineage> {
-        let found = self.shared.state().authority.grants().into_iter().find(|known| known.id == grant)?;
+        let found = self.shared.state().authority.grant(grant)?;
         Some(lineage::read(&found, &self.journal()))
     }
 
@@ -298,13 +369,18 @@ impl Control {
         self.shared.seed
     }
 
+    /// Lets a story that waits for the integration go on ([`crate::fault::script`]), also if it begins to wait a moment later.
+    pub fn go_on(&self) {
+        self.shared.go_on.notify_one();
+    }
+
     /// Requests that were begun and are not yet replied to, aborted or refused (held ones included).
     #[must_use]
     pub fn open_exchanges(&self) -> usize {
         self.shared.open()
     }
 
-    /// Does something to each live grant that is meant; those to which it was done are told and returned.
+    /// Does something to each grant that is meant, which declines unless it is live; those to which it was done are told and returned.
     fn each(
         &self,
         target: Target,
@@ -313,11 +389,10 @@ impl Control {
     ) -> Vec<GrantId> {
         let mut state = self.shared.state();
         let now = self.shared.clock.now();
-        let live: Vec<GrantId> = state.authority.grants().iter().filter(|grant| grant.ended.is_none()).map(|grant| grant.id).collect();
         let meant: Vec<GrantId> = match target {
-            Target::All => live,
-            Target::Grant(id) => live.into_iter().filter(|grant| *grant == id).collect(),
-            Target::Newest => live.last().copied().into_iter().collect(),
+            Target::All => state.authority.live_grants().collect(),
+            Target::Grant(id) => vec![id],
+            Target::Newest => state.authority.live_grants().next_back().into_iter().collect(),
         };
         let done: Vec<GrantId> = meant.into_iter().filter(|grant| act(&mut state.authority, now, *grant)).collect();
         self.told(action(done.clone()));

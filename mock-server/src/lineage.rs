@@ -5,7 +5,10 @@
 use regrant_authority::{EndedBy, Grant, GrantId, Time, TokenState};
 use serde::Serialize;
 
-use crate::journal::{Decision, Entry, Exchange, Presented, TokenOutcome, What};
+use crate::{
+    control::Action,
+    journal::{Decision, Entry, Exchange, Presented, TokenOutcome, What},
+};
 
 /// The tokens of one grant in the order in which they were issued, and who asked in vain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -56,7 +59,7 @@ pub struct Pair {
     pub n: u64,
     /// Microseconds since the journal's epoch.
     pub at_us: u64,
-    /// The exchange that brought it into being.
+    /// The exchange that brought it into being; 0: it was made without one, by [`Control::connect`](crate::Control).
     pub exchange: Exchange,
     /// It was issued last, and its grant lives.
     pub current: bool,
@@ -73,7 +76,7 @@ pub struct Edge {
     pub presented: Option<String>,
     /// State in which it was presented.
     pub state: Option<TokenState>,
-    /// The exchange.
+    /// The exchange; 0: none.
     pub exchange: Exchange,
     /// Line of the journal.
     pub n: u64,
@@ -112,10 +115,20 @@ pub(crate) fn read(grant: &Grant, journal: &[Entry]) -> Lineage {
         edges: Vec::new(),
         losers: Vec::new(),
     };
+    let mut minted: Vec<&str> = Vec::new();
     for entry in journal {
-        if let What::Decided { exchange, decision: Decision::Token { grant_type, presented, outcome, .. } } = &entry.what {
-            lineage.take(entry, *exchange, grant_type.as_deref(), presented.as_ref(), outcome);
+        match &entry.what {
+            What::Minted { name } => {
+                minted.push(name);
+                continue;
+            }
+            What::Controlled(Action::Connected { grant }) if *grant == lineage.grant => lineage.begin(entry, &minted),
+            What::Decided { exchange, decision: Decision::Token { grant_type, presented, outcome, .. } } => {
+                lineage.take(entry, *exchange, grant_type.as_deref(), presented.as_ref(), outcome);
+            }
+            _ => {}
         }
+        minted.clear();
     }
     if let (FamilyState::Live, Some(last)) = (lineage.state, lineage.nodes.last_mut()) {
         last.current = true;
@@ -124,6 +137,18 @@ pub(crate) fn read(grant: &Grant, journal: &[Entry]) -> Lineage {
 }
 
 impl Lineage {
+    /// The first pair of a grant that was made without the wire: what was minted last says how it is called.
+    fn begin(&mut self, entry: &Entry, minted: &[&str]) {
+        let last = |word: &str| minted.iter().rfind(|name| name.starts_with(word)).map(|name| (*name).to_owned());
+        let (n, at_us) = (entry.n, u64::try_from(entry.at.as_micros()).unwrap_or(u64::MAX));
+        if let Some(access) = last("access#") {
+            self.complete = true;
+            self.nodes.push(Pair { generation: 0, access, refresh: last("refresh#"), n, at_us, exchange: 0, current: false });
+            let to = self.nodes.len() - 1;
+            self.edges.push(Edge { from: None, to, presented: last("code#"), state: None, exchange: 0, n, repeated: false });
+        }
+    }
+
     fn take(&mut self, entry: &Entry, exchange: Exchange, kind: Option<&str>, presented: Option<&Presented>, outcome: &TokenOutcome) {
         let (n, at_us) = (entry.n, u64::try_from(entry.at.as_micros()).unwrap_or(u64::MAX));
         let name = presented.and_then(|presented| presented.name.clone());

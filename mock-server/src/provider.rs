@@ -1,13 +1,20 @@
 //! Starting and stopping the mock provider.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Instant};
+use std::{
+    net::SocketAddr,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use regrant_authority::Policy;
 use tokio::{runtime::Handle, task::JoinHandle};
 
 use crate::{
-    Control, Tenant, TenantError,
-    front::{self, Listener, Tls},
+    Control, Remember, Tenant, TenantError,
+    fault::everything,
+    front::{self, Authority, Listener},
+    intercept::{self, Hosts, Interception, Proxy, Relay},
     journal::{JournalFile, Keep},
     management,
     state::Shared,
@@ -27,6 +34,13 @@ pub struct ProviderConfig {
     pub reachable_as: Option<String>,
     /// Serve TLS under a CA made for this run.
     pub tls: bool,
+    /// Also answer for Pleo's host names, as a forward proxy, under a CA made for this run; `None`: there is no proxy.
+    pub intercept: Option<Interception>,
+    /// Make an authority though neither TLS nor interception needs one: for [`Provider::relay`].
+    pub certify: bool,
+    /// Speak HTTP/2 too, with whoever asks for it: by ALPN under TLS, by its preface without. Replies are then dated by when they were
+    /// handed over to the protocol, and nothing is known of when they were read.
+    pub http2: bool,
     /// Seed of all secrets and ids.
     pub seed: u64,
     /// The journal's time zero.
@@ -39,6 +53,8 @@ pub struct ProviderConfig {
     pub consent: ConsentMode,
     /// Overrides and additions to the resource API.
     pub replies: Vec<ApiReply>,
+    /// How much of the past is kept at hand.
+    pub remember: Remember,
     /// How many tenants there may be besides the default one; 0: paths below `/t` are like any other.
     pub tenants: usize,
     /// Watch when the subject has read each reply, which takes some system calls for each; else only what follows tells.
@@ -47,6 +63,24 @@ pub struct ProviderConfig {
     pub journal: Keep,
     /// Where all journals are written to as well, a line of JSON per event.
     pub journal_file: Option<PathBuf>,
+    /// What clients may take up.
+    pub limits: Limits,
+}
+
+/// What clients may take up, so that none can take up all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections of the subject at a time; one more is told 503, or closed under TLS.
+    pub connections: usize,
+    /// How long a request may take from its first byte to its last; then it is answered with 408.
+    pub request: Duration,
+}
+
+impl Default for Limits {
+    /// 16,384 connections and 30 seconds.
+    fn default() -> Self {
+        Self { connections: 16_384, request: Duration::from_secs(30) }
+    }
 }
 
 impl ProviderConfig {
@@ -59,16 +93,21 @@ impl ProviderConfig {
             management_token: None,
             reachable_as: None,
             tls: false,
+            intercept: None,
+            certify: false,
+            http2: false,
             seed,
             epoch: Instant::now(),
             clients: Vec::new(),
             policy: Policy::default(),
             consent: ConsentMode::Auto,
             replies: Vec::new(),
+            remember: Remember::All,
             tenants: 64,
             receipts: true,
             journal: Keep::All,
             journal_file: None,
+            limits: Limits::default(),
         }
     }
 }
@@ -91,7 +130,7 @@ pub struct ClientConfig {
 }
 
 /// How the consent page answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ConsentMode {
     /// A page with an Allow and a Deny button, for people.
@@ -116,7 +155,7 @@ pub struct ApiReply {
 }
 
 /// Where the provider is reached.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Urls {
     /// Authorise endpoint.
     pub authorize: String,
@@ -128,6 +167,22 @@ pub struct Urls {
     pub api: String,
     /// Base of the management listener.
     pub management: Option<String>,
+    /// The forward proxy that answers for Pleo's hosts.
+    pub proxy: Option<String>,
+}
+
+impl Urls {
+    /// All of them, below the base of the API.
+    pub(crate) fn at(api: String, management: Option<String>) -> Self {
+        Self {
+            authorize: format!("{api}/oauth/authorize"),
+            token: format!("{api}/oauth/token"),
+            introspect: format!("{api}/oauth/token/introspect"),
+            api,
+            management,
+            proxy: None,
+        }
+    }
 }
 
 /// Why the provider did not start.
@@ -144,6 +199,9 @@ pub enum StartError {
     /// A non-loopback address without leave.
     #[error("{0} is not a loopback address")]
     NotLoopback(SocketAddr),
+    /// A host to intercept that is none of Pleo's.
+    #[error("{0}")]
+    UnknownHost(String),
     /// A management listener beyond loopback that anybody could use.
     #[error("{0} is not a loopback address, and without a token anybody could manage there")]
     Unguarded(SocketAddr),
@@ -164,8 +222,9 @@ pub enum StartError {
 pub struct Provider {
     control: Control,
     client: (String, Option<String>),
-    ca_pem: Option<String>,
+    authority: Option<Arc<Authority>>,
     front: Listener,
+    proxy: Option<Listener>,
     management: Option<Listener>,
     recorder: Option<JoinHandle<()>>,
     _tenants: Closing,
@@ -191,7 +250,12 @@ impl Provider {
     pub async fn start(config: ProviderConfig) -> Result<Self, StartError> {
         check_address(config.listen, &config)?;
         check_management(&config)?;
-        let tls = if config.tls { Some(certificate(&config)?) } else { None };
+        check_proxy(&config)?;
+        let authority = if config.tls || config.certify || config.intercept.is_some() { Some(Arc::new(Authority::new()?)) } else { None };
+        let tls = match authority.as_ref().filter(|_| config.tls) {
+            Some(authority) => Some(authority.certify(front::own_names(config.listen, config.reachable_as.as_deref()), config.http2)?),
+            None => None,
+        };
         let file = config.journal_file.as_ref().map(|path| {
             let failed = |source| StartError::JournalFile { path: path.clone(), source };
             JournalFile::open(path).map(Arc::new).map_err(failed)
@@ -202,16 +266,25 @@ impl Provider {
             None => None,
             Some(address) => Some(front::bind(address).await?),
         };
-        let urls = urls(&config, bound, managed.as_ref().map(|(_, bound)| format!("http://{bound}")));
-        let runtime = Handle::current();
-        let origin = Origin { config, urls, tls: tls.clone(), file, founders: Vec::new(), runtime };
+        let proxy = match (&config.intercept, &authority) {
+            (Some(intercept), Some(authority)) => {
+                let hosts = Hosts::new(&intercept.hosts).map_err(|unknown| StartError::UnknownHost(unknown.to_string()))?;
+                Some((Proxy::new(authority, hosts, config.http2)?, front::bind(intercept.listen).await?))
+            }
+            (None, _) | (Some(_), None) => None,
+        };
+        let management = managed.as_ref().map(|(_, bound)| format!("http://{}", reached(*bound, config.reachable_as.as_deref())));
+        let mut urls = urls(&config, bound, management);
+        urls.proxy = proxy.as_ref().map(|(_, (_, bound))| format!("http://{bound}"));
+        let runtime = Some(Handle::current());
+        let origin = Origin { config, urls, tls: tls.clone(), file, founders: Vec::new(), runtime, reach: everything };
         let shared = Arc::new(Shared::first(origin));
         let recorder = shared.tenants.as_ref().and_then(|tenants| tenants.origin().record(&shared));
         let control = Control { shared: shared.clone() };
         let management = managed.map(|(listener, _)| management::serve(control.clone(), listener));
-        let ca_pem = tls.as_ref().map(|tls| tls.ca_pem.clone());
         let front = Listener::serve(shared.clone(), listener, tls);
-        Ok(Self { client: shared.first_client(), control, ca_pem, front, management, recorder, _tenants: Closing(shared) })
+        let proxy = proxy.map(|(proxy, (listener, _))| proxy.serve(shared.clone(), listener));
+        Ok(Self { client: shared.first_client(), control, authority, front, proxy, management, recorder, _tenants: Closing(shared) })
     }
 
     /// What the user and the owner can do.
@@ -232,10 +305,36 @@ impl Provider {
         self.client.clone()
     }
 
-    /// The run's CA as PEM, when serving TLS.
+    /// What the first client may ask for; empty: anything, until its first authorise request has asked.
+    #[must_use]
+    pub fn scopes(&self) -> Vec<String> {
+        self.control.shared.state().authority.client(&self.client.0).map(|client| client.scopes.clone()).unwrap_or_default()
+    }
+
+    /// The run's CA as PEM, when serving TLS, intercepting, or told to certify.
     #[must_use]
     pub fn ca_pem(&self) -> Option<&str> {
-        self.ca_pem.as_deref()
+        self.authority.as_ref().map(|authority| authority.pem())
+    }
+
+    /// The run's CA as a trust store for Java (PKCS#12, no password), when serving TLS or intercepting.
+    #[must_use]
+    pub fn trust_store(&self) -> Option<Vec<u8>> {
+        self.authority.as_ref().map(|authority| intercept::trust_store(authority.der()))
+    }
+
+    /// TLS under the run's CA before a program that serves plain HTTP on this machine. `None`: there is no authority.
+    ///
+    /// # Errors
+    /// The address cannot be had, or either is beyond loopback.
+    pub async fn relay(&self, listen: SocketAddr, to: SocketAddr) -> Result<Option<Relay>, StartError> {
+        let Some(authority) = &self.authority else { return Ok(None) };
+        if let Some(beyond) = [listen, to].into_iter().find(|address| !address.ip().is_loopback()) {
+            return Err(StartError::NotLoopback(beyond));
+        }
+        let tls = authority.certify(front::own_names(listen, None), false)?;
+        let (listener, _) = front::bind(listen).await?;
+        Ok(Some(Relay::open(listener, tls, to)))
     }
 
     /// The tenant of that name, made if it is not there yet.
@@ -252,6 +351,9 @@ impl Provider {
     /// Stops all listeners, ends every connection, and waits until that is done and written down.
     pub async fn stop(self) {
         self.front.stop().await;
+        if let Some(proxy) = self.proxy {
+            proxy.stop().await;
+        }
         if let Some(tenants) = &self.control.shared.tenants {
             tenants.close().end().await;
         }
@@ -277,24 +379,35 @@ fn check_management(config: &ProviderConfig) -> Result<(), StartError> {
     open.map_or(Ok(()), |address| Err(StartError::Unguarded(address)))
 }
 
-fn certificate(config: &ProviderConfig) -> Result<Tls, StartError> {
-    Tls::new(config.listen, config.reachable_as.as_deref()).map_err(|error| StartError::Certificate(error.to_string()))
+/// Nobody intercepts from elsewhere, ever.
+fn check_proxy(config: &ProviderConfig) -> Result<(), StartError> {
+    let open = config.intercept.as_ref().map(|intercept| intercept.listen).filter(|address| !address.ip().is_loopback());
+    open.map_or(Ok(()), |address| Err(StartError::NotLoopback(address)))
+}
+
+impl From<front::TlsError> for StartError {
+    fn from(error: front::TlsError) -> Self {
+        Self::Certificate(error.to_string())
+    }
 }
 
 pub(crate) fn urls(config: &ProviderConfig, bound: SocketAddr, management: Option<String>) -> Urls {
     let scheme = if config.tls { "https" } else { "http" };
-    let host = match &config.reachable_as {
+    let host = host(bound, config.reachable_as.as_deref());
+    Urls::at(format!("{scheme}://{host}:{}", bound.port()), management)
+}
+
+fn host(bound: SocketAddr, reachable_as: Option<&str>) -> String {
+    match reachable_as {
         Some(host) if host.contains(':') && !host.starts_with('[') => format!("[{host}]"),
-        Some(host) => host.clone(),
+        Some(host) => host.to_owned(),
         None if bound.is_ipv6() => format!("[{}]", bound.ip()),
         None => bound.ip().to_string(),
-    };
-    let api = format!("{scheme}://{host}:{}", bound.port());
-    Urls {
-        authorize: format!("{api}/oauth/authorize"),
-        token: format!("{api}/oauth/token"),
-        introspect: format!("{api}/oauth/token/introspect"),
-        api,
-        management,
     }
+}
+
+/// Where the management listener is reached: on this host by its own address, from elsewhere by name.
+fn reached(bound: SocketAddr, reachable_as: Option<&str>) -> String {
+    let name = reachable_as.filter(|_| !bound.ip().is_loopback());
+    format!("{}:{}", host(bound, name), bound.port())
 }

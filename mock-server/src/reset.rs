@@ -2,30 +2,31 @@
 
 use std::time::Duration;
 
-use regrant_authority::{Authority, Client, Secret, Time};
+use regrant_authority::{Client, Secret, Time};
 
 use crate::{Control, control::Action, front::Store, mint::Source};
 
 impl Control {
-    /// Forgets all grants and tokens, rules, gates (what they hold is dropped), pending pages, work and the journal, and puts clock,
+    /// Ends a story that was loaded, forgets all grants and tokens, rules, gates (what they hold is dropped), pending pages, work and the journal, and puts clock,
     /// policy, consent and token shape back to what they were at the start. Clients stay, with their secrets.
     ///
     /// Numbers of journal lines, connections and exchanges go on; grants count from 1 again.
     pub fn reset(&self) {
         let shared = &self.shared;
+        shared.telling.end(self);
         let mut state = shared.state();
         let ahead = shared.clock.ahead();
-        let mut authority = Authority::new(shared.config.policy.clone());
-        for client in state.clients.iter().filter_map(|id| state.authority.client(id)) {
-            authority.register(client_after(client, ahead));
-        }
-        state.authority = authority;
+        let clients: Vec<Client> =
+            state.clients.iter().filter_map(|id| state.authority.client(id)).map(|client| client_after(client, ahead)).collect();
+        state.authority.forget_grants();
+        *state.authority.policy_mut() = shared.config.policy.clone();
+        clients.into_iter().for_each(|client| state.authority.register(client));
         state.vault.forget_grants();
         state.rules.clear();
         state.consent = shared.config.consent;
         state.company = 0;
         state.tickets.clear();
-        state.source.shape = crate::TokenShape::default();
+        state.source.set_shape(crate::TokenShape::default());
         // From the seed again, so that companies and employees keep their ids.
         state.store = Store::new(&mut Source::new(shared.seed));
         shared.gates.drop_all();

@@ -1,20 +1,22 @@
 //! What the front, the control handle and the management listener share.
 
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
 use indexmap::IndexMap;
-use regrant_authority::{Authority, Client, Consent, Kind, Secret};
+use regrant_authority::{Authority, Client, Consent, Kind, Secret, Time};
+use tokio::sync::Notify;
 
 use crate::{
     ApiReply, ClientConfig, ConsentMode, ProviderConfig, Urls,
     clock::Clock,
-    fault::{Gates, Moment, RuleCount, Rules},
+    fault::{Gates, Moment, Reach, RuleCount, Rules},
     front::Store,
     journal::{Journal, What},
     mint::{Minting, Source},
+    telling::Telling,
     tenants::{self, Origin, Tenants},
     vault::{Canary, Vault},
 };
@@ -32,11 +34,18 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<Clock>,
     pub(crate) journal: Arc<Journal>,
     pub(crate) gates: Gates,
+    /// The story that is being told, if one was loaded.
+    pub(crate) telling: Telling,
     pub(crate) replies: Vec<ApiReply>,
     pub(crate) seed: u64,
+    /// What the door in front of it can carry out.
+    pub(crate) reach: Reach,
     /// Asked at every point of every request's way.
     pub(crate) rule_count: RuleCount,
-    open: AtomicUsize,
+    /// A story that waits goes on.
+    pub(crate) go_on: Notify,
+    open: Mutex<usize>,
+    ended: Condvar,
     state: Mutex<State>,
 }
 
@@ -74,7 +83,7 @@ pub(crate) struct Begun(Arc<Shared>);
 impl Shared {
     /// The default tenant, and what others are made from, their clients included.
     pub(crate) fn first(mut origin: Origin) -> Self {
-        let mut shared = Self::empty(tenants::DEFAULT, origin.config.seed, origin.urls.clone(), &origin.config);
+        let mut shared = Self::empty(tenants::DEFAULT, origin.config.seed, origin.urls.clone(), &origin);
         let open_to_all = [ClientConfig::default()];
         let configured = if origin.config.clients.is_empty() { &open_to_all[..] } else { &origin.config.clients };
         let any_loopback_redirect = origin.config.clients.is_empty();
@@ -97,22 +106,27 @@ impl Shared {
             introspect: below(&base.introspect),
             api: below(&base.api),
             management: base.management.as_ref().map(|base| format!("{base}/v1/tenants/{name}")),
+            // It answers for the default tenant alone.
+            proxy: None,
         };
-        let shared = Self::empty(name, tenants::seed(origin.config.seed, name), urls, &origin.config);
+        let shared = Self::empty(name, tenants::seed(origin.config.seed, name), urls, origin);
         for founder in &origin.founders {
             shared.register(founder.clone());
         }
         shared
     }
 
-    fn empty(name: &str, seed: u64, urls: Urls, config: &ProviderConfig) -> Self {
+    fn empty(name: &str, seed: u64, urls: Urls, origin: &Origin) -> Self {
+        let config = &origin.config;
         let clock = Arc::new(Clock::new(config.epoch));
         let journal = Arc::new(Journal::new(clock.clone(), config.journal));
         let mut source = Source::new(seed);
         let store = Store::new(&mut source);
+        let mut authority = Authority::new(config.policy.clone(), source.keyed.clone());
+        authority.remember_ended(config.remember.most());
         let state = State {
-            authority: Authority::new(config.policy.clone()),
-            vault: Vault::default(),
+            authority,
+            vault: Vault::new(config.remember, source.keyed.clone()),
             source,
             rules: Rules::new(seed),
             consent: config.consent,
@@ -130,10 +144,14 @@ impl Shared {
             clock,
             journal,
             gates,
+            telling: Telling::default(),
             replies: config.replies.clone(),
             seed,
+            reach: origin.reach,
             rule_count: state.rules.count(),
-            open: AtomicUsize::new(0),
+            go_on: Notify::new(),
+            open: Mutex::default(),
+            ended: Condvar::new(),
             state: Mutex::new(state),
         }
     }
@@ -173,11 +191,34 @@ impl Shared {
 
     /// Requests begun and not ended.
     pub(crate) fn open(&self) -> usize {
-        self.open.load(Ordering::SeqCst)
+        *self.open_count()
+    }
+
+    /// Blocks until every request that was begun has ended or is held at a gate, so that the journal has all that a client can
+    /// know of; false if that was not so within `limit`. Not for the thread that serves.
+    pub(crate) fn settle(&self, limit: Duration) -> bool {
+        // That a request came to a gate is told to nobody here.
+        const LOOK_AGAIN: Duration = Duration::from_millis(5);
+        let begun = Instant::now();
+        loop {
+            let held: usize = self.gates.all().iter().map(|gate| gate.held.len()).sum();
+            let open = self.open_count();
+            if *open <= held {
+                return true;
+            }
+            if begun.elapsed() >= limit {
+                return false;
+            }
+            drop(self.ended.wait_timeout(open, LOOK_AGAIN));
+        }
+    }
+
+    fn open_count(&self) -> MutexGuard<'_, usize> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn begin(self: &Arc<Self>) -> Begun {
-        self.open.fetch_add(1, Ordering::SeqCst);
+        *self.open_count() += 1;
         Begun(self.clone())
     }
 
@@ -186,14 +227,13 @@ impl Shared {
         let mut state = self.state();
         let id = founder.config.id.get_or_insert_with(|| state.source.uuid()).clone();
         if founder.minted {
-            let value = founder.config.secret.get_or_insert_with(|| state.source.secret(Kind::Secret)).clone();
+            let value = founder.config.secret.get_or_insert_with(|| state.source.secret()).clone();
             state.name_secret(&self.journal, value);
         }
         let secret = founder.config.secret.clone().filter(|_| !founder.config.public);
-        let from = regrant_authority::Time::default();
         state.authority.register(Client {
             id: id.clone(),
-            secrets: secret.into_iter().map(|value| Secret { value, from, until: None }).collect(),
+            secrets: secret.iter().map(|value| Secret::from(value, Time::default())).collect(),
             redirect_uris: founder.config.redirect_uris.clone(),
             any_loopback_redirect: founder.any_loopback_redirect,
             scopes: founder.config.scopes.clone(),
@@ -207,7 +247,7 @@ impl Shared {
 impl State {
     /// A new client secret, named and told to the journal.
     pub(crate) fn secret(&mut self, journal: &Journal) -> Canary {
-        let value = self.source.secret(Kind::Secret);
+        let value = self.source.secret();
         self.name_secret(journal, value)
     }
 
@@ -217,9 +257,9 @@ impl State {
         canary
     }
 
-    /// The authority, with all it needs to mint.
+    /// The authority, and who is told of what it mints.
     pub(crate) fn minting<'a>(&'a mut self, journal: &'a Journal) -> (&'a mut Authority, Minting<'a>) {
-        (&mut self.authority, Minting { source: &mut self.source, vault: &mut self.vault, journal })
+        (&mut self.authority, Minting { vault: &mut self.vault, journal })
     }
 }
 
@@ -229,6 +269,7 @@ fn millis(span: std::time::Duration) -> u64 {
 
 impl Drop for Begun {
     fn drop(&mut self) {
-        self.0.open.fetch_sub(1, Ordering::SeqCst);
+        *self.0.open_count() -= 1;
+        self.0.ended.notify_all();
     }
 }

@@ -10,18 +10,20 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use rustls::ServerConfig;
 use tokio::{runtime::Handle, task::JoinHandle};
 
 use crate::{
     Control, ProviderConfig, StartError, Urls,
-    front::{self, Listener, Tls},
+    fault::Reach,
+    front::{self, Listener},
     journal::JournalFile,
     provider,
     state::{Founder, Shared},
 };
 
 /// The name of the tenant that is there from the start, at the root.
-pub const DEFAULT: &str = "default";
+pub(crate) const DEFAULT: &str = "default";
 
 /// A tenant, for Rust.
 #[derive(Clone)]
@@ -85,10 +87,12 @@ pub(crate) struct Tenants {
 pub(crate) struct Origin {
     pub(crate) config: ProviderConfig,
     pub(crate) urls: Urls,
-    pub(crate) tls: Option<Tls>,
+    pub(crate) tls: Option<Arc<ServerConfig>>,
     pub(crate) file: Option<Arc<JournalFile>>,
     pub(crate) founders: Vec<Founder>,
-    pub(crate) runtime: Handle,
+    /// `None`: journals are not written to a file.
+    pub(crate) runtime: Option<Handle>,
+    pub(crate) reach: Reach,
 }
 
 struct House {
@@ -201,7 +205,7 @@ impl Origin {
     /// Writes a tenant's journal to the file, if there is one.
     pub(crate) fn record(&self, shared: &Arc<Shared>) -> Option<JoinHandle<()>> {
         let file = self.file.clone()?;
-        Some(self.runtime.spawn(file.record(shared.clone(), shared.journal.follow())))
+        Some(self.runtime.as_ref()?.spawn(file.record(shared.clone(), shared.journal.follow())))
     }
 }
 
@@ -228,9 +232,19 @@ impl Leftovers {
 impl Shared {
     /// Whom a path is meant for: the tenant it names and the rest of it. `None`: the one who was asked.
     pub(crate) fn resolve<'p>(&self, path: &'p str) -> Result<Option<(Arc<Shared>, &'p str)>, TenantError> {
-        let Some(tenants) = self.tenants.as_ref().filter(|tenants| tenants.origin.config.tenants > 0) else { return Ok(None) };
+        let Some(tenants) = self.tenants_in_paths() else { return Ok(None) };
         let Some((name, rest)) = split(path) else { return Ok(None) };
         Ok(Some((tenants.enter(name)?.0, rest)))
+    }
+
+    /// A path without the prefix that names a tenant, if it has one. No tenant comes to be by it.
+    #[cfg(feature = "wiremock")]
+    pub(crate) fn below<'p>(&self, path: &'p str) -> &'p str {
+        self.tenants_in_paths().and_then(|_| split(path)).map_or(path, |(_, rest)| rest)
+    }
+
+    fn tenants_in_paths(&self) -> Option<&Tenants> {
+        self.tenants.as_ref().filter(|tenants| tenants.origin.config.tenants > 0)
     }
 }
 

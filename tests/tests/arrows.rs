@@ -30,7 +30,8 @@ const EVERYWHERE: &[&str] = &["run", "cli", "lib", "main"];
 /// Which crates of ours a crate may depend on, in any way.
 const CRATES: &[(&str, &[&str])] = &[
     ("mock-server/authority", &[]),
-    ("mock-server", &["regrant-authority"]),
+    // Itself, with all its features, in its tests only.
+    ("mock-server", &["regrant-authority", "regrant-mock-server"]),
     ("harness", &["regrant-authority", "regrant-mock-server"]),
     ("tests", &["regrant", "regrant-authority", "regrant-mock-server"]),
     ("bench", &["regrant-authority", "regrant-mock-server"]),

@@ -17,7 +17,7 @@ fn main() -> ExitCode {
         ["features"] => parts::features(),
         ["bench", ..] => parts::bench(&words[1..]),
         _ => {
-            println!("cargo xtask test      fmt, clippy, all tests, rustdoc; installs what the examples need");
+            println!("cargo xtask test      fmt, clippy, all tests, rustdoc; installs what the examples and clients need");
             println!("cargo xtask bench     measures the mock provider beside bare hyper and its peers; --quick, --help");
             println!("cargo xtask features  writes the Examples tables of features/ anew from scenarios/");
             ExitCode::from(2)

@@ -40,6 +40,8 @@ pub(crate) struct Figures {
     pub(crate) times_p99: Spread,
     /// The server's processor time for each refresh in microseconds.
     pub(crate) cost: Spread,
+    /// That, as a multiple of bare hyper's in the same round.
+    pub(crate) times_cost: Spread,
     /// From the start to the first reply in milliseconds.
     pub(crate) ready: Spread,
     /// Memory before and after all rounds, in bytes.
@@ -120,6 +122,7 @@ impl Entry {
                 p99: each(|(turn, _)| f64::from(turn.p99) / 1000.0)?,
                 times_p99: to_base(|turn| f64::from(turn.p99))?,
                 cost: each(cost)?,
+                times_cost: spread(turns.iter().zip(base).map(|(turn, base)| cost(turn) / cost(base)).collect())?,
                 ready: spread(ready)?,
                 idle: server.idle,
                 after: server.process.memory(),

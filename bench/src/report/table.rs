@@ -23,6 +23,7 @@ pub(crate) fn alternatives(rows: &[Row]) -> Table {
         "p99 µs",
         "of hyper",
         "CPU µs each",
+        "of hyper",
         "ready ms",
         "idle MB",
         "then MB",
@@ -39,12 +40,13 @@ pub(crate) fn alternatives(rows: &[Row]) -> Table {
                 thousands(figures.p99.median),
                 spread(figures.times_p99, |times| format!("{times:.1}×")),
                 format!("{:.1}", figures.cost.median),
+                spread(figures.times_cost, |times| format!("{times:.1}×")),
                 format!("{:.0}", figures.ready.median),
                 format!("{:.1}", megabytes(figures.idle)),
                 format!("{:.0}", megabytes(figures.after)),
                 row.peer.note().to_owned(),
             ],
-            Err(why) => [vec![name], vec!["–".to_owned(); 9], vec![format!("left out: {why}")]].concat(),
+            Err(why) => [vec![name], vec!["–".to_owned(); 10], vec![format!("left out: {why}")]].concat(),
         }
     };
     Table { head, rows: rows.iter().map(cells).collect() }

@@ -2,7 +2,7 @@
 
 use regrant_mock_server::fault::scenario::Status;
 
-use super::{Finding, Level::*, Requirement, Scope, Severity::*, Verdict, shared::*};
+use super::{Finding, Level::*, Requirement, Scope, Severity::*, Verdict, others, shared::*};
 use crate::judge::{Death, Ended, Mark, View, control};
 
 /// The group.
@@ -49,6 +49,20 @@ pub(super) const ALL: &[Requirement] = &[
         scope: Scope::Connection,
         check: mark_03,
     },
+    Requirement {
+        id: "MARK-04",
+        level: Must,
+        severity: Error,
+        sentence: "marks only the affected connection",
+        sources: &["Pleo, Authorisation: a token belongs to one company; a company's consent is its own"],
+        why: "One customer revokes access, and every customer's dashboard asks to reconnect: the state was kept per integration, not per connection.",
+        observed: "The `status` of the other connections after one of them ended, as long as nothing ends them.",
+        undecided: "No `[status]`; or `features.connections` names fewer than two; or the other connection's status was never read as connected before.",
+        remedy: "Key the state by connection, and change it only through the grant whose refresh was refused.",
+        declarable: true,
+        scope: Scope::Subject,
+        check: mark_04,
+    },
 ];
 
 /// The manifest must tell how to read the state.
@@ -67,7 +81,7 @@ fn was_connected(view: &View<'_>, death: &Death) -> bool {
 }
 
 fn shown(view: &View<'_>, death: &Death, from: Mark, until: Mark, when: &str) -> Finding {
-    let Some((mark, state, raw)) = view.statuses().filter(|(mark, ..)| *mark > from && *mark < until).last() else {
+    let Some((mark, state, raw)) = view.statuses().rfind(|(mark, ..)| *mark > from && *mark < until) else {
         return Finding::undecided(format!("the status was not read {when}"));
     };
     let cited = vec![death.refused.n, mark.n];
@@ -145,6 +159,31 @@ fn mark_03(view: &View<'_>) -> Finding {
                 Finding::undecided(format!("the status after the reconnection matches none of the patterns: {raw}"))
             }
             (None, None) => Finding::undecided("the status was not read after the reconnection"),
+        }
+    })
+}
+
+fn mark_04(view: &View<'_>) -> Finding {
+    if let Some(finding) = others::wanted(view).or_else(|| readable(view)) {
+        return finding;
+    }
+    others::each(view, |other| {
+        let before = other.view.statuses().rfind(|(mark, ..)| *mark < other.knew);
+        let Some((before, Some(Status::Connected), _)) = before else {
+            return Finding::undecided(format!("the status of {} did not say connected before", other.name));
+        };
+        let after: Vec<_> = other.view.statuses().filter(|(mark, ..)| *mark > other.settled && *mark < other.until).collect();
+        let wrong = after.iter().find(|(_, state, _)| matches!(state, Some(Status::Disconnected | Status::Broken)));
+        match (wrong, after.last()) {
+            (Some((mark, ..)), _) => {
+                let reason = format!("the status of {} says that it does not work, though only {} ended", other.name, other.ended);
+                Finding::fail(reason, vec![other.refused.n, mark.n])
+            }
+            (None, Some((mark, Some(Status::Connected), _))) => Finding::pass(
+                format!("{} stays connected while {} has ended", other.name, other.ended),
+                vec![before.n, other.refused.n, mark.n],
+            ),
+            (None, _) => Finding::undecided(format!("the status of {} was not read as connected after {} ended", other.name, other.ended)),
         }
     })
 }

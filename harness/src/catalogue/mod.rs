@@ -9,6 +9,7 @@ mod shared;
 mod detect;
 mod log;
 mod mark;
+mod others;
 mod prompt;
 mod purge;
 mod race;

@@ -1,6 +1,6 @@
 //! PURGE: what must be gone once the grant is finished.
 
-use super::{Finding, Level::*, Requirement, Scope, Severity::*, shared::*, stop};
+use super::{Finding, Level::*, Requirement, Scope, Severity::*, others, shared::*, stop};
 use crate::{
     evidence::{CanaryForm, Found, Place, What},
     judge::{Death, Ended, Mark, View, control},
@@ -67,6 +67,23 @@ pub(super) const ALL: &[Requirement] = &[
         scope: Scope::Connection,
         check: |view| gone(view, |death| death.access.clone()),
     },
+    Requirement {
+        id: "PURGE-07",
+        level: Must,
+        severity: Error,
+        sentence: "purges only that connection: other connections' tokens and all settings stay",
+        sources: &[
+            "Pleo, Handling Refresh Token Expiry or Revocation: recovery path",
+            "Pleo, Authorisation: a token belongs to one company; a company's consent is its own",
+        ],
+        why: "`DELETE FROM tokens` without a WHERE: one customer's revocation logged every other customer out.",
+        observed: "Whether the other connections still work with the tokens that they had (or refreshed ones), without another consent, while one has ended; and the settings before and after.",
+        undecided: "`features.connections` names fewer than two; or the other connection was not asked to work twice after the refusal; or its work did not go before it either.",
+        remedy: "Delete by the connection's key, and keep settings in a table that a disconnection does not touch.",
+        declarable: true,
+        scope: Scope::Subject,
+        check: purge_07,
+    },
 ];
 
 fn purge_01(view: &View<'_>) -> Finding {
@@ -107,6 +124,29 @@ fn whole(view: &View<'_>, death: &Death) -> Result<Vec<u32>, String> {
     let restarted = death.restarted.ok_or("the subject was not restarted while the connection was dead")?;
     control::delivered(view, control::MAIN, restarted, death.until, 1, "after the restart")?;
     Ok(stimuli)
+}
+
+fn purge_07(view: &View<'_>) -> Finding {
+    if let Some(finding) = others::wanted(view) {
+        return finding;
+    }
+    others::each(view, |other| {
+        let works = |from: Mark, until: Mark| other.view.api_calls(from, until).find(|x| x.answered(2));
+        let Some(before) = works(START, other.knew) else {
+            return Finding::undecided(format!("{} did not work before", other.name));
+        };
+        if let Some(after) = works(other.settled, other.until) {
+            let reason = format!("{} goes on with its tokens while {} has ended", other.name, other.ended);
+            return Finding::pass(reason, vec![before.arrived.n, other.refused.n, after.arrived.n]);
+        }
+        match control::delivered(&other.view, control::MAIN, other.settled, other.until, 2, "after the refusal") {
+            Ok(stimuli) => {
+                let reason = format!("{} was asked to work and does not any more, though only {} ended", other.name, other.ended);
+                Finding::fail(reason, [vec![before.arrived.n, other.refused.n], stimuli].concat())
+            }
+            Err(reason) => Finding::undecided(reason),
+        }
+    })
 }
 
 fn gone(view: &View<'_>, token: impl Fn(&Death) -> Option<String>) -> Finding {

@@ -138,9 +138,33 @@ pub(super) struct Serve {
     /// Where the provider is managed; port 0 for any
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4011")]
     pub(super) management: SocketAddr,
+    /// Allows addresses beyond loopback: --listen then needs --reachable-as, --management needs --management-token
+    #[arg(long)]
+    pub(super) allow_remote: bool,
+    /// The host in the URLs that are printed, e.g. host.docker.internal
+    #[arg(long, value_name = "HOST")]
+    pub(super) reachable_as: Option<String>,
+    /// What whoever manages must send as a Bearer token
+    #[arg(long, value_name = "TOKEN", env = "REGRANT_MANAGEMENT_TOKEN", hide_env_values = true)]
+    pub(super) management_token: Option<String>,
+    /// How many tenants there may be below /t/NAME; each has grants, clock, rules and journal of its own
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    pub(super) tenants: usize,
+    /// How many events each journal keeps in memory, and 64 MiB of them at most
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    pub(super) journal: usize,
+    /// Appends every event of every journal here as well, a line of JSON each, secrets by name
+    #[arg(long, value_name = "PATH")]
+    pub(super) journal_file: Option<PathBuf>,
     /// https under a certificate authority made for this run
     #[arg(long)]
     pub(super) tls: bool,
+    /// Also answers for Pleo's own host names, as a forward proxy at this address
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, require_equals = true, default_missing_value = "127.0.0.1:4012")]
+    pub(super) intercept: Option<SocketAddr>,
+    /// Speaks HTTP/2 too, with whoever asks for it
+    #[arg(long)]
+    pub(super) http2: bool,
     /// Seed of all secrets and ids
     #[arg(long, value_name = "N")]
     pub(super) seed: Option<u64>,

@@ -5,7 +5,8 @@ use std::time::Duration;
 use regrant_mock_server::{
     authority::Cause,
     fault::{
-        scenario::{Act, Await, Status, Token},
+        Order,
+        scenario::{Act, Await, Release, ReleaseSome, Status, Token},
         script::Told,
     },
     journal::Endpoint,
@@ -53,7 +54,7 @@ fn act(act: &Act) -> String {
         },
         Act::Advance(by) => format!("The clock moves by {}", span(*by)),
         Act::AddWork(times) => often("Work comes into being", times.get()),
-        Act::Release(gate) => format!("{gate} lets go"),
+        Act::Release(release) => released(release),
         Act::Drop(gate) => format!("{gate} drops what it holds"),
         Act::Trigger(trigger) if trigger.together => often("Make the integration work, all at once", trigger.times),
         Act::Trigger(trigger) => often("Make the integration work", trigger.times),
@@ -62,6 +63,19 @@ fn act(act: &Act) -> String {
         Act::Continue(_) => "Let the integration's process go on (SIGCONT)".into(),
         Act::Restart(times) => often("Restart the integration", times.get()),
         Act::Reload(_) => "Give the integration its new client secret".into(),
+    }
+}
+
+fn released(release: &Release) -> String {
+    match release {
+        Release::All(gate) | Release::Some(ReleaseSome { gate, order: None | Some(Order::Arrival), nth: None }) => {
+            format!("{gate} lets go")
+        }
+        Release::Some(ReleaseSome { gate, nth: Some(nth), .. }) => format!("{gate} lets number {nth} go"),
+        Release::Some(ReleaseSome { gate, order: Some(Order::Reverse), nth: None }) => format!("{gate} lets go, the last first"),
+        Release::Some(ReleaseSome { gate, order: Some(Order::Seeded), nth: None }) => {
+            format!("{gate} lets go, in an order drawn by the seed")
+        }
     }
 }
 

@@ -1,11 +1,20 @@
 //! `regrant serve`: the mock provider alone, until Ctrl-C.
 
-use std::{fs, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{self, IsTerminal as _},
+    net::SocketAddr,
+    path::Path,
+};
 
 use regrant_mock_server::{
-    ClientConfig, ConsentMode, Provider, ProviderConfig, StartError,
+    ClientConfig, ConsentMode, Control, Provider, ProviderConfig, Remember, StartError,
     fault::{scenario::Scenario, script},
+    intercept::{Interception, Trust},
+    journal::Keep,
 };
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde::Serialize;
 
 use super::{
@@ -14,6 +23,9 @@ use super::{
     meant, out, prompter, wait,
 };
 use crate::report::ExitStatus;
+
+/// So many of the newest tokens and of the grants that ended last are listed by the management port; older ones are recognised only.
+const REMEMBERED: usize = 10_000;
 
 /// What a person or a script must know to point an integration here.
 #[derive(Debug, Serialize)]
@@ -25,30 +37,46 @@ struct Ready {
     management_url: Option<String>,
     client_id: String,
     client_secret: Option<String>,
-    scopes: Option<Vec<String>>,
+    /// What the client may ask for; empty: anything, until its first authorise request has asked.
+    scopes: Vec<String>,
     ca_file: Option<String>,
     proxy_url: Option<String>,
+    /// What an integration must find in its environment to come through the proxy.
+    environment: BTreeMap<&'static str, String>,
     seed: u64,
 }
 
+/// What the events of one journal may weigh in memory. Bodies make them heavy, not their number.
+const JOURNAL_BYTES: usize = 64 * 1024 * 1024;
+
 pub(super) fn serve(typed: &args::Serve) -> Result<ExitStatus, CliError> {
+    check_remote(typed)?;
     let clients = typed.client.iter().map(|one| client(one)).collect::<Result<Vec<_>, _>>()?;
     let scenario = typed.scenario.as_deref().map(read_scenario).transpose()?;
     let config = ProviderConfig {
         listen: typed.listen,
         management: Some(typed.management),
+        management_token: typed.management_token.clone(),
+        reachable_as: typed.reachable_as.clone(),
+        tenants: typed.tenants,
+        journal: Keep::Last { entries: typed.journal, bytes: JOURNAL_BYTES },
+        journal_file: typed.journal_file.clone(),
         tls: typed.tls,
+        http2: typed.http2,
+        intercept: typed.intercept.map(|listen| Interception { listen, hosts: Vec::new() }),
         clients,
         consent: consent(typed.consent),
+        remember: Remember::Newest(REMEMBERED),
         // No verdict hangs on it here, and it is the dearest part of a reply.
         receipts: false,
         ..ProviderConfig::local(meant::seed(typed.seed))
     };
+    allow_many_connections();
     wait::block_on(|mut cancel| async move {
-        let ca = Authority::folder(typed.tls)?;
+        let ca = Authority::folder(typed.tls || typed.intercept.is_some())?;
         let seed = config.seed;
         let provider = Provider::start(config).await.map_err(|error| blame(&error))?;
-        let ready = ready(&provider, seed, ca.write(&provider)?);
+        let ready = ready(&provider, seed, ca.write(&provider)?.as_ref());
         out::say(&shown(&ready))?;
         if let Some(path) = &typed.ready_file {
             let json = serde_json::to_string_pretty(&ready).map_err(|source| CliError::Harness(source.to_string()))?;
@@ -58,9 +86,37 @@ pub(super) fn serve(typed: &args::Serve) -> Result<ExitStatus, CliError> {
             () = tell(&provider, scenario.as_ref()) => {}
             () = wait::cancelled(&mut cancel) => {}
         }
+        let control = provider.control().clone();
         provider.stop().await;
+        if let Some(trouble) = control.journal_trouble() {
+            return Err(CliError::Environment(format!("the journal file is not complete: {trouble}")));
+        }
         Ok(ExitStatus::Clean)
     })?
+}
+
+/// Others are let in only on purpose, and only as far as they can then do no more than they should.
+fn check_remote(typed: &args::Serve) -> Result<(), CliError> {
+    let is_open = |address: SocketAddr| !address.ip().is_loopback();
+    let refuse = |address: SocketAddr, flags: &str| Err(CliError::Usage(format!("{address} is beyond loopback: add {flags}")));
+    if is_open(typed.listen) && !(typed.allow_remote && typed.reachable_as.is_some()) {
+        return refuse(typed.listen, "--allow-remote and --reachable-as HOST, or listen on 127.0.0.1");
+    }
+    let has_token = typed.management_token.as_ref().is_some_and(|token| !token.is_empty());
+    if is_open(typed.management) && !(typed.allow_remote && has_token) {
+        return refuse(
+            typed.management,
+            "--allow-remote and --management-token TOKEN (or REGRANT_MANAGEMENT_TOKEN), or manage on 127.0.0.1",
+        );
+    }
+    Ok(())
+}
+
+/// Each connection takes a file descriptor, and many systems hand out 1,024 unless asked for more.
+fn allow_many_connections() {
+    let allowed = getrlimit(Resource::Nofile);
+    // Fewer connections are a limit, no reason not to serve.
+    let _raised = setrlimit(Resource::Nofile, Rlimit { current: allowed.maximum, ..allowed });
 }
 
 /// Tells the story, if there is one; never ends.
@@ -68,9 +124,24 @@ async fn tell(provider: &Provider, scenario: Option<&Scenario>) {
     if let Some(scenario) = scenario {
         // A story that nobody reads any more goes on for whoever works with the provider.
         let _ = out::say(&format!("\n{}\n{}\n\n", scenario.title, scenario.about.trim()));
+        listen_for_enter(provider.control().clone());
         script::run(provider.control(), scenario, |told| drop(out::say(&format!("{}\n", prompter::line(&told))))).await;
     }
     std::future::pending::<()>().await;
+}
+
+/// Where the integration rightly does nothing, the person says so with Enter.
+fn listen_for_enter(control: Control) {
+    if !io::stdin().is_terminal() {
+        return;
+    }
+    let _ = out::say("Press Enter to go on where the integration rightly does nothing.\n\n");
+    // Reading a terminal cannot be cancelled: a thread that ends with the process. Without it the management port is left to say so.
+    let _thread = std::thread::Builder::new().name("enter".into()).spawn(move || {
+        for _line in io::stdin().lines().map_while(Result::ok) {
+            control.go_on();
+        }
+    });
 }
 
 /// A folder for the run's certificate authority, gone when serving ends.
@@ -83,16 +154,18 @@ impl Authority {
         Ok(Self(folder))
     }
 
-    fn write(&self, provider: &Provider) -> Result<Option<String>, CliError> {
-        let (Some(folder), Some(pem)) = (&self.0, provider.ca_pem()) else { return Ok(None) };
-        let path = folder.path().join("ca.pem");
-        out::replace(&path, pem.as_bytes())?;
-        Ok(Some(path.display().to_string()))
+    fn write(&self, provider: &Provider) -> Result<Option<Trust>, CliError> {
+        let Some(folder) = &self.0 else { return Ok(None) };
+        let trust = Trust::within(folder.path());
+        let cannot = |source| CliError::Environment(format!("cannot write {}: {source}", trust.ca_file.display()));
+        trust.write(provider).map_err(cannot)?;
+        Ok(Some(trust))
     }
 }
 
-fn ready(provider: &Provider, seed: u64, ca_file: Option<String>) -> Ready {
+fn ready(provider: &Provider, seed: u64, trust: Option<&Trust>) -> Ready {
     let urls = provider.urls().clone();
+    let environment = trust.filter(|_| urls.proxy.is_some()).map(|trust| trust.variables(urls.proxy.as_deref())).unwrap_or_default();
     let (client_id, client_secret) = provider.client();
     Ready {
         authorize_url: urls.authorize,
@@ -102,9 +175,10 @@ fn ready(provider: &Provider, seed: u64, ca_file: Option<String>) -> Ready {
         management_url: urls.management,
         client_id,
         client_secret,
-        scopes: None,
-        ca_file,
-        proxy_url: None,
+        scopes: provider.scopes(),
+        ca_file: trust.map(|trust| trust.ca_file.display().to_string()),
+        proxy_url: urls.proxy,
+        environment: environment.into_iter().collect(),
         seed,
     }
 }
@@ -118,6 +192,7 @@ fn shown(ready: &Ready) -> String {
         ("client id", Some(&ready.client_id)),
         ("client secret", ready.client_secret.as_ref()),
         ("trust this CA", ready.ca_file.as_ref()),
+        ("proxy", ready.proxy_url.as_ref()),
         ("management", ready.management_url.as_ref()),
     ];
     let mut out = String::from("Put this into the integration's configuration:\n\n");
@@ -125,7 +200,21 @@ fn shown(ready: &Ready) -> String {
         out += &format!("  {name:<18} {value}\n");
     }
     out += "\nAny scope may be asked for; without --client any redirect URI on loopback is accepted.\n";
+    if ready.proxy_url.is_some() {
+        out += &through_the_proxy(ready);
+    }
     out + &format!("Seed {}. Ctrl-C ends it.\n", ready.seed)
+}
+
+/// For integrations with Pleo's addresses built in, and for whoever signs in with them.
+fn through_the_proxy(ready: &Ready) -> String {
+    let mut out = String::from("\nAn integration with Pleo's addresses built in needs these variables instead:\n\n");
+    for (name, value) in &ready.environment {
+        out += &format!("  export {name}='{}'\n", value.replace('\'', "'\\''"));
+    }
+    let there = ready.authorize_url.trim_end_matches("/oauth/authorize");
+    out += "\nYour own browser does not go through the proxy: when it is sent to https://auth.pleo.io, ";
+    out + &format!("put {there} in its place in the address bar.\n")
 }
 
 /// `ID:SECRET[@REDIRECT_URI]`. A secret may hold `@`, so the redirect URI is recognised by its scheme.
@@ -159,13 +248,15 @@ fn blame(error: &StartError) -> CliError {
     match error {
         StartError::Bind { .. } => CliError::Environment(format!("{error}; another port: --listen 127.0.0.1:0 --management 127.0.0.1:0")),
         StartError::JournalFile { .. } => CliError::Environment(error.to_string()),
-        StartError::NotLoopback(_) | StartError::Unguarded(_) => CliError::Usage(error.to_string()),
+        StartError::NotLoopback(_) | StartError::Unguarded(_) | StartError::UnknownHost(_) => CliError::Usage(error.to_string()),
         StartError::Certificate(_) => CliError::Harness(error.to_string()),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser as _;
+
     use super::*;
 
     #[test]
@@ -182,6 +273,34 @@ mod tests {
     fn a_client_without_a_secret_is_refused() {
         for typed in ["crm", "crm:", ":secret", "crm:@http://127.0.0.1/callback"] {
             assert!(matches!(client(typed), Err(CliError::Usage(_))), "{typed}");
+        }
+    }
+
+    fn typed(flags: &[&str]) -> args::Serve {
+        let line = ["regrant", "serve"].iter().chain(flags);
+        let args::Command::Serve(serve) = args::Typed::try_parse_from(line).expect("right flags").command else {
+            panic!("another command")
+        };
+        serve
+    }
+
+    #[test]
+    fn nobody_is_let_in_from_elsewhere_by_accident() {
+        for (flags, is_let) in [
+            (&["--listen", "0.0.0.0:0"][..], false),
+            (&["--listen", "0.0.0.0:0", "--allow-remote"], false),
+            (&["--listen", "0.0.0.0:0", "--reachable-as", "mock.test"], false),
+            (&["--listen", "0.0.0.0:0", "--allow-remote", "--reachable-as", "mock.test"], true),
+            (&["--management", "[::]:0"], false),
+            (&["--management", "[::]:0", "--allow-remote"], false),
+            (&["--management", "[::]:0", "--allow-remote", "--management-token="], false),
+            (&["--management", "[::]:0", "--management-token", "x"], false),
+            (&["--management", "[::]:0", "--allow-remote", "--management-token", "x"], true),
+            (&["--listen", "127.0.0.2:0", "--management", "[::1]:0"], true),
+        ] {
+            let checked = check_remote(&typed(flags));
+            assert_eq!(checked.is_ok(), is_let, "{flags:?}");
+            assert!(checked.err().is_none_or(|error| error.message().contains("--allow-remote")), "{flags:?}");
         }
     }
 

@@ -71,3 +71,33 @@ fn tokens(json: Option<&serde_json::Map<String, serde_json::Value>>, name: impl 
         expires_in: json.get("expires_in").and_then(serde_json::Value::as_u64),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(body: &str) -> Reply {
+        classify(200, body.as_bytes(), |value| Some(format!("name of {value}")))
+    }
+
+    #[test]
+    fn odd_token_responses_say_no_more_than_they_say() {
+        for (members, refresh, expires_in) in [
+            (r#""expires_in":"900","refresh_token":"b""#, Some("name of b"), None),
+            (r#""expires_in":900.5,"refresh_token":null"#, None, None),
+            (r#""expires_in":-1,"refresh_token":"""#, None, None),
+            (r#""expires_in":9999999999"#, None, Some(9_999_999_999)),
+            (r#""expires_in":0,"id_token":"x","token_type":"BEARER""#, None, Some(0)),
+        ] {
+            let wanted = Reply::Tokens { access: "name of a".into(), refresh: refresh.map(Into::into), expires_in };
+            assert_eq!(read(&format!(r#"{{"access_token":"a",{members}}}"#)), wanted, "{members}");
+        }
+    }
+
+    #[test]
+    fn a_garbled_response_gives_no_tokens() {
+        for body in ["", "{\"access_token\":\"a\",}\nError: stream reset\n", "<html></html>"] {
+            assert_eq!(read(body), Reply::Transient, "{body}");
+        }
+    }
+}

@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use regrant_mock_server::journal::Endpoint;
+
 use crate::evidence::{Authorized, Connection, Event, Grant, History, Presentation, TokenResult, Verb, What};
 
 /// The connections that a story names, in the order in which they were made; none: it has only one.
 #[must_use]
 pub fn connections(history: &History) -> Vec<Connection> {
     let mut names: Vec<Connection> = Vec::new();
-    for event in &history.events {
+    for event in in_order(history) {
         if let What::VerbCalled { verb: Verb::Connect, connection: Some(name), .. } = &event.what
             && !names.contains(name)
         {
@@ -27,6 +29,13 @@ pub fn of_connection(history: &History, name: &str) -> History {
     History { story: history.story.clone(), events: history.events.iter().filter_map(own).collect() }
 }
 
+/// The order in which it happened, whatever the order in which it is kept.
+fn in_order(history: &History) -> Vec<&Event> {
+    let mut events: Vec<&Event> = history.events.iter().collect();
+    events.sort_by_key(|event| (event.at, event.n));
+    events
+}
+
 /// What belongs to whom.
 #[derive(Debug, Default)]
 struct Owners {
@@ -40,8 +49,12 @@ impl Owners {
     fn of(history: &History) -> Self {
         let mut owners = Self::default();
         let mut connecting = None;
-        for event in &history.events {
+        for event in in_order(history) {
             match &event.what {
+                // Nobody's, until something by which it can be told is known of it.
+                What::Requested { exchange, endpoint: Endpoint::Api | Endpoint::Token, .. } => {
+                    owners.exchanges.entry(*exchange).or_default();
+                }
                 What::VerbCalled { call, verb, connection: Some(name), .. } => {
                     owners.calls.insert(*call, name.clone());
                     if *verb == Verb::Connect {
@@ -104,7 +117,7 @@ impl Owners {
             other => exchange_of(other).is_none_or(|exchange| match self.exchanges.get(&exchange) {
                 Some(Some(owner)) => owner == name,
                 Some(None) => false,
-                // Nothing was decided of it: it may be anybody's.
+                // It does not speak of a connection.
                 None => true,
             }),
         };
@@ -145,42 +158,15 @@ mod tests {
     use super::*;
     use crate::{
         catalogue::Verdict,
-        evidence::{Outcome, Phase},
-        judge::{Purpose, Terms, judge, testing::Story},
+        evidence::Outcome,
+        judge::{
+            Purpose, Terms, judge,
+            testing::{
+                Story,
+                gallery::{one_of_two_ends, two_connected},
+            },
+        },
     };
-
-    /// Two connections; the second one's grant ends and the subject does what is right, while the first one works on.
-    fn one_of_two_ends() -> Story {
-        two_connected()
-            .of("globex")
-            .revoked()
-            .rejected()
-            .trigger()
-            .api(401)
-            .refused("invalid_grant")
-            .gives_up()
-            .answered(Outcome::Accepted)
-            .rest()
-            .of("acme")
-            .works()
-            .rest()
-            .of("globex")
-            .asked_in_vain(2)
-            .rest()
-            .phase(Phase::Epilogue)
-            .restarted()
-            .asked_in_vain(1)
-            .of("acme")
-            .works()
-            .rest()
-            .of("globex")
-            .comes_back()
-    }
-
-    fn two_connected() -> Story {
-        let story = Story::new().began().started().of("acme").connects().of("globex").connects();
-        story.of("acme").works().rest().of("globex").works().rest().phase(Phase::Story)
-    }
 
     fn verdict(id: &str, story: &Story, terms: &Terms) -> (Verdict, String) {
         let purpose = Purpose { story: story.history.story.clone(), tests: vec![id.to_owned()], also: Vec::new() };

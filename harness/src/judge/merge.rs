@@ -88,13 +88,7 @@ fn in_story(requirement: &Requirement, terms: &Terms, view: &View<'_>, each: &[V
     if let Some(fault) = fault {
         return fault;
     }
-    let finding = match requirement.scope {
-        Scope::Connection if !each.is_empty() => {
-            let findings = each.iter().map(|view| (requirement.check)(view));
-            findings.min_by_key(|finding| finding.verdict.rank()).unwrap_or_else(|| (requirement.check)(view))
-        }
-        Scope::Connection | Scope::Subject => (requirement.check)(view),
-    };
+    let finding = found(requirement, view, each);
     let environment = view.events().find_map(|(_, what)| match what {
         What::EnvironmentFault { reason } => Some(reason),
         _ => None,
@@ -105,6 +99,24 @@ fn in_story(requirement: &Requirement, terms: &Terms, view: &View<'_>, each: &[V
         Verdict::Pass | Verdict::Undecided => Finding::undecided(format!("the surroundings failed: {reason}")),
         Verdict::Fail | Verdict::NotApplicable | Verdict::KnownFail | Verdict::HarnessFault => finding,
     }
+}
+
+/// What a check finds: for each connection by itself where there are several, the worst counting; or for all together.
+fn found(requirement: &Requirement, view: &View<'_>, each: &[View<'_>]) -> Finding {
+    match requirement.scope {
+        Scope::Connection if !each.is_empty() => {
+            let findings = each.iter().map(|view| (requirement.check)(view));
+            findings.min_by_key(|finding| finding.verdict.rank()).unwrap_or_else(|| (requirement.check)(view))
+        }
+        Scope::Connection | Scope::Subject => (requirement.check)(view),
+    }
+}
+
+/// What one check finds in one history.
+#[cfg(test)]
+pub(crate) fn finding(requirement: &Requirement, history: &History, terms: &Terms) -> Finding {
+    let parts: Vec<History> = super::connections(history).iter().map(|name| super::of_connection(history, name)).collect();
+    found(requirement, &View::new(history, terms), &parts_of(&parts, terms))
 }
 
 fn told(history: &History) -> Told {

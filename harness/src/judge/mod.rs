@@ -17,6 +17,8 @@ use serde::{Deserialize, Serialize};
 pub use connections::{connections, of_connection};
 pub use death::{Death, Ended};
 pub use exchange::{ApiFacts, Exchange, TokenFacts};
+#[cfg(test)]
+pub(crate) use merge::finding;
 pub use merge::{Purpose, judge};
 pub use terms::{ConnectBy, Terms, WorkKind};
 pub use view::{Call, Callback, Mark, Pair, Rest, View};

@@ -10,7 +10,7 @@ use regrant_mock_server::{
 };
 
 use super::{
-    Terms, View, WorkKind,
+    Terms, WorkKind, finding,
     testing::{Story, gallery},
 };
 use crate::{
@@ -19,8 +19,7 @@ use crate::{
 };
 
 fn verdicts(history: &History, terms: &Terms) -> Vec<(&'static str, Finding)> {
-    let view = View::new(history, terms);
-    all().map(|r| (r.id, (r.check)(&view))).collect()
+    all().map(|r| (r.id, finding(r, history, terms))).collect()
 }
 
 fn judged(story: &Story) -> Vec<(&'static str, Finding)> {

@@ -66,6 +66,8 @@ pub struct Terms {
     /// `features.period`: microseconds; `Some(None)` is an explicit "none".
     #[serde(with = "period")]
     pub period: Option<Option<u64>>,
+    /// `features.connections`: how many.
+    pub connections: Option<u32>,
     /// `features.refresh_attempts`.
     pub refresh_attempts: u32,
     /// PKCE was declared optional.
@@ -99,6 +101,7 @@ impl Default for Terms {
             restarts_on_exit: false,
             confidential: None,
             period: None,
+            connections: None,
             refresh_attempts: 1,
             pkce_optional: false,
             not_applicable: BTreeMap::new(),

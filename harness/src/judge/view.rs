@@ -275,7 +275,7 @@ impl<'h> View<'h> {
     }
 
     /// Status readings with their marks.
-    pub fn statuses(&self) -> impl Iterator<Item = (Mark, Option<regrant_mock_server::fault::scenario::Status>, &'h str)> {
+    pub fn statuses(&self) -> impl DoubleEndedIterator<Item = (Mark, Option<regrant_mock_server::fault::scenario::Status>, &'h str)> {
         self.events().filter_map(|(mark, what)| match what {
             What::StatusRead { state, raw, .. } => Some((mark, *state, raw.as_str())),
             _ => None,

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 const DEFAULT_SCOPES: &str = "users:read export-jobs:read export-jobs:write export-items:read";
 
 /// The configuration, read once at start.
+#[derive(Clone)]
 pub(crate) struct Config {
     pub(crate) authorize_url: String,
     pub(crate) token_url: String,
@@ -18,6 +19,8 @@ pub(crate) struct Config {
     pub(crate) port: u16,
     pub(crate) state_dir: PathBuf,
     pub(crate) scopes: Vec<String>,
+    /// The names of the connections, the first one's being that of a request which names none.
+    pub(crate) connections: Vec<String>,
     /// A PEM bundle to trust beside the system's roots.
     pub(crate) extra_roots: Option<PathBuf>,
 }
@@ -43,6 +46,7 @@ impl Config {
             port: port()?,
             state_dir: required("STATE_DIR")?.into(),
             scopes: optional("SCOPES").as_deref().unwrap_or(DEFAULT_SCOPES).split_whitespace().map(str::to_owned).collect(),
+            connections: optional("CONNECTIONS").as_deref().unwrap_or("pleo").split_whitespace().map(str::to_owned).collect(),
             extra_roots: optional("SSL_CERT_FILE").map(Into::into),
         })
     }

@@ -239,6 +239,10 @@ flaws! {
         breaks ["REAUTH-10"] may []
     LogsCode "logs-code" "logs the query of the callback"
         breaks ["SECRET-07"] may []
+    PurgesAll "purges-all-connections" "purges every connection's tokens when one grant ends"
+        breaks ["PURGE-07"] may ["MARK-04" "RECOVER-02" "RECOVER-05" "PROMPT-03" "RETRY-01"]
+    MarksAll "marks-all-connections" "shows every connection as unauthenticated when one grant ends"
+        breaks ["MARK-04"] may ["PROMPT-03"]
 }
 
 #[cfg(test)]

@@ -46,6 +46,12 @@ impl Logins {
         });
     }
 
+    /// Whether an attempt waits for this state, in whatever browser.
+    pub(crate) fn knows(&self, state: &str) -> bool {
+        let state = digest(state);
+        self.begun().iter().any(|login| login.state == state)
+    }
+
     /// The attempt that a callback belongs to; it is forgotten, so that a second callback finds nothing.
     pub(crate) fn finish(&self, session: &str, state: &str) -> Option<Begun> {
         let (session, state) = (digest(session), digest(state));

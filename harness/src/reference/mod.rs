@@ -12,6 +12,7 @@ mod export;
 mod flaw;
 mod log;
 mod logins;
+mod neighbours;
 mod notices;
 mod null;
 mod oauth;
@@ -52,8 +53,10 @@ pub const MANIFEST: &str = include_str!("regrant.toml");
 /// How long a stop waits for a refresh in flight, so that its answer is not lost.
 const LAST_REFRESH: Duration = Duration::from_millis(700);
 
-/// Everything a request or a worker may need.
+/// Everything a request or a worker of one connection may need.
 struct App {
+    /// The connection's name.
+    name: String,
     store: Arc<Store>,
     pleo: Arc<Pleo>,
     tokens: Arc<Tokens>,
@@ -82,6 +85,8 @@ enum StartError {
     Http(#[from] reqwest::Error),
     #[error("cannot read the trusted certificates: {0}")]
     Roots(std::io::Error),
+    #[error("cannot make the folder of a connection: {0}")]
+    Folder(std::io::Error),
     #[error("cannot listen on port {0}: {1}")]
     Listen(u16, std::io::Error),
 }
@@ -137,26 +142,29 @@ async fn run(mode: Mode) -> ExitCode {
 
 async fn serve(flaws: Flaws) -> Result<(), StartError> {
     let config = Config::from_env()?;
-    let app = Arc::new(App::new(&config, flaws)?);
+    let apps = neighbours::apps(&config, flaws)?;
     let address = SocketAddr::from(([127, 0, 0, 1], config.port));
     let listener = tokio::net::TcpListener::bind(address).await.map_err(|error| StartError::Listen(config.port, error))?;
     let stop = stop::asked();
-    work::start(&app);
+    for app in &apps {
+        work::start(app);
+    }
     log::line(Level::Info, "started", "listening", serde_json::json!({ "port": config.port }));
     tokio::select! {
-        _ = axum::serve(listener, pages::router(Arc::clone(&app))) => {}
+        _ = axum::serve(listener, neighbours::router(&apps)) => {}
         () = stop => {}
     }
-    drop(tokio::time::timeout(LAST_REFRESH, app.tokens.at_rest()).await);
+    let at_rest = futures::future::join_all(apps.iter().map(|app| app.tokens.at_rest()));
+    drop(tokio::time::timeout(LAST_REFRESH, at_rest).await);
     if flaws.has(Flaw::SavesLate) {
-        app.store.flush()?;
+        apps.iter().try_for_each(|app| app.store.flush())?;
     }
     log::line(Level::Info, "stopped", "stopping as asked", Value::Null);
     Ok(())
 }
 
 impl App {
-    fn new(config: &Config, flaws: Flaws) -> Result<Self, StartError> {
+    fn new(name: &str, config: &Config, flaws: Flaws) -> Result<Self, StartError> {
         let store = Arc::new(Store::open(&config.state_dir)?);
         if flaws.has(Flaw::WorldReadable) {
             use std::os::unix::fs::PermissionsExt;
@@ -170,6 +178,7 @@ impl App {
         let tokens = Arc::new(Tokens::new(Arc::clone(&store), Arc::clone(&pleo), config.state_dir.clone(), flaws));
         let queue = Queue::new(&store.queued()?);
         Ok(Self {
+            name: name.to_owned(),
             api: Api::new(config, Arc::clone(&tokens), http, flaws),
             store,
             pleo,

@@ -55,8 +55,9 @@ pub(crate) fn failed(error: &StoreError) -> Response {
     (StatusCode::INTERNAL_SERVER_ERROR, Html(plain("Something went wrong here. Nothing has changed."))).into_response()
 }
 
-async fn front(Shared(app): Shared<Arc<App>>) -> Response {
-    page(&app, "/", "Exports Pleo's accounting entries to the ledger.")
+async fn front(Shared(app): Shared<Arc<App>>, request: Request) -> Response {
+    let place = request.uri().path_and_query().map_or("/", |place| place.as_str());
+    page(&app, place, "Exports Pleo's accounting entries to the ledger.")
 }
 
 async fn employees(Shared(app): Shared<Arc<App>>, request: Request) -> Response {
@@ -88,14 +89,15 @@ async fn status(Shared(app): Shared<Arc<App>>) -> Response {
     };
     let sticky = app.flaws.has(Flaw::StickyMark) && app.store.note("marked").is_ok_and(|note| note.is_some());
     let always = app.flaws.has(Flaw::AlwaysConnected) && matches!(now.state, State::NeedsReauth | State::Error);
-    let state = match (sticky, always) {
+    let infected = app.flaws.has(Flaw::MarksAll) && app.store.note("neighbour_ended").is_ok_and(|note| note.is_some());
+    let state = match (sticky || infected, always) {
         (true, _) => State::NeedsReauth,
         (false, true) => State::Connected,
         (false, false) => shown(&app, &now),
     };
     let more = app.store.note("extra_connections").ok().flatten().map_or(0, |extra| extra.len());
     let connections = if now.state == State::NotConnected { 0 } else { 1 + more };
-    let connections = vec![json!({ "name": "pleo" }); connections];
+    let connections = vec![json!({ "name": app.name }); connections];
     let status = json!({
         "state": state.word(),
         "cause": now.cause,
@@ -174,7 +176,7 @@ fn page(app: &App, place: &str, content: &str) -> Response {
         Err(error) => return failed(&error),
     };
     let link: String = form_urlencoded::byte_serialize(place.as_bytes()).collect();
-    let link = format!("/connect?return_to={link}");
+    let link = format!("/connect?connection={}&amp;return_to={link}", app.name);
     let notice =
         if app.tokens.memory.blip() { lost(app, &link, EXPIRED) } else { notice(app, shown(app, &now), now.cause.as_deref(), &link) };
     let token = if app.flaws.has(Flaw::ShowsToken) { now.access.unwrap_or_default() } else { String::new() };

@@ -110,6 +110,8 @@ pub(crate) struct Tokens {
     stimuli: watch::Sender<u64>,
     /// Counts changes of the connection.
     changes: watch::Sender<u64>,
+    /// Counts its ends.
+    ends: watch::Sender<u64>,
     failure: Mutex<Failure>,
     /// What planted defects remember.
     pub(crate) memory: Memory,
@@ -128,6 +130,7 @@ impl Tokens {
             rejected: AtomicU64::new(0),
             stimuli: watch::Sender::new(0),
             changes: watch::Sender::new(0),
+            ends: watch::Sender::new(0),
             failure: Mutex::new(Failure::default()),
             memory,
         }
@@ -136,6 +139,11 @@ impl Tokens {
     /// Counts a stimulus and wakes whoever works.
     pub(crate) fn stimulate(&self) {
         self.stimuli.send_modify(|count| *count += 1);
+    }
+
+    /// Tells of the connection's ends.
+    pub(crate) fn ends(&self) -> watch::Receiver<u64> {
+        self.ends.subscribe()
     }
 
     /// Tells of stimuli.
@@ -396,6 +404,7 @@ impl Tokens {
     fn end(&self, sent: &Snapshot, cause: &str) -> Result<(), Unavailable> {
         let ended = self.change(sent, |now| self.memory.end(self.flaws, now, now.without_tokens(State::NeedsReauth, cause)))?;
         if ended {
+            self.ends.send_modify(|count| *count += 1);
             self.notices.ended(cause);
             self.memory.after_end(self.flaws, &self.store, sent);
         }

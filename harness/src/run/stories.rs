@@ -50,6 +50,7 @@ const SHIPPED: &[(&str, &str)] = shipped![
     "five_logins",
     "refreshed_twice",
     "killed_after_refresh",
+    "one_of_two_is_revoked",
     "parallel_work_needs_one_refresh",
 ];
 

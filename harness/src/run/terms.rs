@@ -29,6 +29,7 @@ pub(super) fn terms(manifest: &Manifest, work: Option<manifest::WorkKind>) -> Te
         restarts_on_exit: start.is_some_and(|s| s.restart_on_exit),
         confidential: features.confidential,
         period: features.period.map(|p| p.map(|d| u64::try_from(d.as_micros()).unwrap_or(u64::MAX))),
+        connections: features.connections.as_ref().map(|names| u32::try_from(names.len().max(1)).unwrap_or(u32::MAX)),
         refresh_attempts: features.refresh_attempts,
         pkce_optional: manifest.provider.pkce_optional,
         not_applicable: manifest.not_applicable.clone(),

@@ -51,8 +51,8 @@ impl Cast {
             Act::RotateSecret(how) => self.rotate_secret(how.overlap.unwrap_or_default(), how.kill_grants)?,
             Act::Advance(by) => self.control().advance(*by),
             Act::AddWork(times) => self.add_work(times.get() as usize),
-            Act::Release(gate) => {
-                self.control().release(gate);
+            Act::Release(release) => {
+                self.control().release_as(release);
                 self.way_is_clear();
             }
             Act::Drop(gate) => {

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use regrant_mock_server::{Control, Provider, authority::Policy};
+use regrant_mock_server::{Control, Provider, authority::Policy, intercept::Relay};
 use tokio::{
     sync::{
         mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
@@ -71,6 +71,8 @@ pub(super) struct Cast {
     pub(super) refreshes_planned: usize,
     pub(super) refreshes_done: usize,
     provider: Provider,
+    /// TLS before the subject.
+    relay: Option<Relay>,
     pub(super) supervisor: Arc<Supervisor>,
     processes: Arc<Mutex<Processes>>,
     pub(super) exits: UnboundedReceiver<ProcId>,
@@ -93,6 +95,7 @@ impl Cast {
         let (mut bindings, ports) = setup::first_bindings(&setting, &sandbox)?;
         let provider = setup::start_provider(&setting, &recorder, policy, &bindings).await?;
         setup::bind_provider(&mut bindings, &provider, &setting, &sandbox)?;
+        let relay = setup::relay(&setting, &provider, &bindings).await?;
         let (client_id, _) = provider.client();
         let control = provider.control().clone();
         let canaries = CanarySet::fed(move |given| {
@@ -144,6 +147,7 @@ impl Cast {
             refreshes_planned: 0,
             refreshes_done: 0,
             provider,
+            relay,
             supervisor,
             processes,
             exits,
@@ -161,6 +165,15 @@ impl Cast {
     /// What the user and the provider's owner can do.
     pub(super) fn control(&self) -> &Control {
         self.provider.control()
+    }
+
+    /// Puts TLS before the subject's ports as they are now.
+    pub(super) async fn reopen_relay(&mut self) -> Result<(), StageError> {
+        if let Some(relay) = self.relay.take() {
+            relay.stop().await;
+        }
+        self.relay = setup::relay(&self.setting, &self.provider, &self.bindings).await?;
+        Ok(())
     }
 
     /// A manifest whose verbs are all programs has nothing to start.
@@ -266,6 +279,9 @@ impl Cast {
             && count > 0
         {
             self.recorder.record(What::ProcessesLeft { count });
+        }
+        if let Some(relay) = self.relay.take() {
+            relay.stop().await;
         }
         self.provider.stop().await;
         self.over.send_replace(true);

@@ -53,7 +53,7 @@ impl Cast {
                     self.kill_all(false).await?;
                     // Once it has been up, its address is known to the provider and to the browser, and stays.
                     if self.restarts == 0 {
-                        self.new_ports()?;
+                        self.new_ports().await?;
                     }
                 }
                 Err(error) => return Err(error),
@@ -74,7 +74,7 @@ impl Cast {
     }
 
     /// Fresh ports and what follows from them; everything else stays as it was handed over.
-    fn new_ports(&mut self) -> Result<(), StageError> {
+    async fn new_ports(&mut self) -> Result<(), StageError> {
         let (fresh, ports) = setup::first_bindings(&self.setting, &self.sandbox)?;
         for name in std::iter::once("port".to_owned()).chain(self.setting.manifest.port_names().iter().map(|n| format!("port:{n}"))) {
             if let Some(value) = fresh.get(&name) {
@@ -89,7 +89,7 @@ impl Cast {
         }
         self.ports = ports;
         self.driver.env = setup::environment(&self.setting, &self.sandbox, &self.bindings)?;
-        Ok(())
+        self.reopen_relay().await
     }
 
     /// Puts a secret that was rotated into the subject's environment.

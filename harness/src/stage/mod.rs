@@ -7,6 +7,7 @@ mod acts;
 mod cast;
 mod connect;
 mod expected;
+mod intercepted;
 mod lifecycle;
 mod links;
 mod probes;

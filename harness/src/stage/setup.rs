@@ -1,15 +1,19 @@
 //! Setting the stage: bindings and ports, the provider, the environment, the user's browser, what is scanned for secrets.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
-use regrant_mock_server::{ApiReply, ClientConfig, ConsentMode, Provider, ProviderConfig, authority::Policy};
+use regrant_mock_server::{
+    ApiReply, ClientConfig, ConsentMode, Provider, ProviderConfig,
+    authority::Policy,
+    intercept::{Interception, Relay, Trust},
+};
 use url::Url;
 
 use super::{Setting, StageError, recorder::Recorder};
 use crate::{
     collect::ScanPlan,
     subject::{
-        Agent, AgentSetup, Bindings, PortLease, Sandbox, lease_port,
+        Agent, AgentSetup, Bindings, Intercepted, PortLease, Sandbox, lease_port,
         manifest::{FixedClient, Reply, Step, Verb},
     },
 };
@@ -20,18 +24,28 @@ pub(super) fn first_bindings(setting: &Setting, sandbox: &Sandbox) -> Result<(Bi
     let port = lease()?;
     bindings.set("port", port.port().to_string()).set("base_url", format!("http://127.0.0.1:{}", port.port()));
     let mut ports = vec![port];
+    if behind_https(setting) {
+        let front = lease()?;
+        bindings.set("base_url", format!("https://127.0.0.1:{}", front.port()));
+        ports.push(front);
+    }
     for name in setting.manifest.port_names() {
         let port = lease()?;
         bindings.set(format!("port:{name}"), port.port().to_string());
         ports.push(port);
     }
     bindings.set("run_id", sandbox.run_id()).set("state_dir", sandbox.state_dir().to_string_lossy());
-    bindings.set("process", "0").set("connection", "").set("item_id", "");
+    bindings.set("process", "0").set("connection", first_connection(setting)).set("item_id", "");
     if let Some(uri) = setting.manifest.start.as_ref().and_then(|s| s.redirect_uri.as_ref()) {
         let uri = bindings.fill(uri)?;
         bindings.set("redirect_uri", uri);
     }
     Ok((bindings, ports))
+}
+
+/// What does not say which connection it is about is about the first.
+fn first_connection(setting: &Setting) -> String {
+    setting.manifest.features.connections.as_ref().and_then(|names| names.first().cloned()).unwrap_or_default()
 }
 
 pub(super) async fn start_provider(
@@ -54,6 +68,9 @@ pub(super) async fn start_provider(
     config.epoch = recorder.epoch();
     config.policy = policy;
     config.tls = terms.tls;
+    config.intercept =
+        intercepted(setting).then(|| Interception { listen: ([127, 0, 0, 1], 0).into(), hosts: setting.manifest.intercept.clone() });
+    config.certify = behind_https(setting);
     config.reachable_as.clone_from(&terms.reachable_as);
     config.clients = vec![client];
     config.consent = ConsentMode::Auto;
@@ -78,23 +95,44 @@ pub(super) fn bind_provider(bindings: &mut Bindings, provider: &Provider, settin
         .set("client_id", id)
         .set("client_secret", secret.unwrap_or_default())
         .set("scopes", setting.manifest.provider.scopes.join(" "));
-    let ca_file = sandbox.path().join("ca.pem");
-    if let Some(pem) = provider.ca_pem() {
-        std::fs::write(&ca_file, pem).map_err(|e| StageError::Environment(format!("cannot write {}: {e}", ca_file.display())))?;
+    if let Some(proxy) = &urls.proxy {
+        bindings.set("proxy_url", proxy.clone());
     }
-    bindings.set("ca_file", ca_file.to_string_lossy());
+    let trust = Trust::within(sandbox.path());
+    trust.write(provider).map_err(|e| StageError::Environment(format!("cannot write {}: {e}", trust.ca_file.display())))?;
+    bindings.set("ca_file", trust.ca_file.to_string_lossy());
     Ok(())
 }
 
-/// The clean environment, `[start.env]`, and the trust variables of the common runtimes where the provider speaks TLS.
+/// Our TLS front before the subject, if the manifest asks for one.
+pub(super) async fn relay(setting: &Setting, provider: &Provider, bindings: &Bindings) -> Result<Option<Relay>, StageError> {
+    if !behind_https(setting) {
+        return Ok(None);
+    }
+    let port = |text: Option<&str>| text.and_then(|text| text.rsplit(':').next()?.parse::<u16>().ok());
+    let (Some(front), Some(own)) = (port(bindings.get("base_url")), port(bindings.get("port"))) else {
+        return Err(StageError::Harness("the subject has no port".into()));
+    };
+    let at = |port: u16| SocketAddr::from(([127, 0, 0, 1], port));
+    provider.relay(at(front), at(own)).await.map_err(|e| StageError::Environment(format!("https before the subject: {e}")))
+}
+
+fn behind_https(setting: &Setting) -> bool {
+    setting.manifest.start.as_ref().is_some_and(|start| start.https)
+}
+
+fn intercepted(setting: &Setting) -> bool {
+    !setting.manifest.intercept.is_empty()
+}
+
+/// The clean environment, `[start.env]`, and the trust variables of the common runtimes where anything speaks TLS; where Pleo's
+/// hosts are intercepted, also those that name the proxy.
 pub(super) fn environment(setting: &Setting, sandbox: &Sandbox, bindings: &Bindings) -> Result<BTreeMap<String, String>, StageError> {
     let start = setting.manifest.start.as_ref();
     let mut env = sandbox.env(start.map_or(&[], |s| s.inherit.as_slice()));
-    if setting.manifest.provider.tls {
-        let ca = bindings.get("ca_file").unwrap_or_default().to_owned();
-        for name in ["SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"] {
-            env.insert(name.to_owned(), ca.clone());
-        }
+    if setting.manifest.provider.tls || intercepted(setting) || behind_https(setting) {
+        let variables = Trust::within(sandbox.path()).variables(bindings.get("proxy_url"));
+        env.extend(variables.into_iter().map(|(name, value)| (name.to_owned(), value)));
     }
     if let Some(start) = start {
         env.extend(bindings.fill_map(&start.env)?);
@@ -113,10 +151,13 @@ pub(super) fn new_agent(setting: &Setting, provider: &Provider, bindings: &Bindi
         Verb::Http(call) => call.steps.iter().filter_map(clicked).map(|text| bindings.fill(text)).collect::<Result<_, _>>()?,
         Verb::Run(_) | Verb::Auto | Verb::Human(_) => Vec::new(),
     };
+    let hosts = setting.manifest.intercept.clone();
+    let intercepted = urls.proxy.as_deref().map(url).transpose()?.map(|proxy| Intercepted { proxy, hosts });
     let setup = AgentSetup {
         authorize_endpoint: url(&urls.authorize)?,
         provider: vec![url(&urls.token)?, url(&urls.api)?],
         provider_address: None,
+        intercepted,
         token,
         ca_pem: provider.ca_pem().map(str::to_owned),
         logins: setting.manifest.logins.clone(),

@@ -80,7 +80,7 @@ async fn perform(cast: &mut Cast, scenario: &Scenario) -> Result<(), StageError>
     }
     cast.calibrating = false;
     cast.recorder.record(What::PhaseBegan { phase: Phase::Story });
-    let rules: Vec<_> = scenario.rules.iter().map(|rule| cast.control().install(rule.clone())).collect();
+    let rules = scenario.install(cast.control());
     let mut since = cast.recorder.position();
     for step in &scenario.steps {
         since = take(cast, step, since).await?;
@@ -116,8 +116,18 @@ fn once() -> Trigger {
     Trigger { times: 1, together: false, detached: false, every_source: false, connection: None, every_connection: false }
 }
 
-/// Proof that the subject works: it connects, and asked to work it calls the API with success.
+/// Proof that the subject works; where Pleo's hosts are intercepted, also that its requests come there.
 async fn prologue(cast: &mut Cast, scenario: &Scenario) -> Result<(), StageError> {
+    let outcome = first_work(cast, scenario).await;
+    match (cast.missed_by_the_proxy(), outcome) {
+        (None, outcome) => outcome,
+        (Some(missed), Ok(())) => Err(StageError::Environment(missed)),
+        (Some(missed), Err(error)) => Err(StageError::Environment(format!("{missed} ({error})"))),
+    }
+}
+
+/// It connects, and asked to work it calls the API with success.
+async fn first_work(cast: &mut Cast, scenario: &Scenario) -> Result<(), StageError> {
     for number in 1..=scenario.connections {
         if !cast.connect(Wanted::Consent, Reconnect { connection: Some(number), ..Reconnect::default() }).await {
             let why = last_answer(cast, Verb::Connect);

@@ -33,7 +33,10 @@ impl Cast {
         let (what, came) = if let Some(gate) = &wait.held {
             let count = wait.count.unwrap_or(1);
             let control = self.control().clone();
-            (format!("gate {gate} to hold {count}"), timeout(within, control.until_held(gate, count)).await.is_ok())
+            match control.until_held_within(gate, count, within).await {
+                Ok(()) => (format!("gate {gate} to hold {count}"), true),
+                Err(missing) => (format!("gate {gate} to hold {count} ({missing})"), false),
+            }
         } else if let Some(endpoint) = wait.request {
             let what = if wait.fresh { "with a new token" } else { "" };
             (format!("a request to {endpoint:?} {what}"), self.until(within, |cast| cast.requested(endpoint, wait.fresh, since)).await)

@@ -7,7 +7,11 @@
 use crate::{Authority, AuthorizeError, AuthorizeRequest, Challenge, Client, Company, Consent, User, redirect, scope};
 
 impl Authority {
-    pub(crate) fn check_authorize(&self, request: &AuthorizeRequest, user: User, company: Company) -> Result<Consent, AuthorizeError> {
+    /// Checks an authorise request as [`Authority::authorize`] does, and changes nothing.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn check_authorize(&self, request: &AuthorizeRequest, user: User, company: Company) -> Result<Consent, AuthorizeError> {
         let client = self.asking_client(request)?;
         let redirect_uri = redirect_uri(client, request)?;
         match self.check_rest(client, request) {

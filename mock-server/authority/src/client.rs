@@ -14,6 +14,8 @@ pub struct Secret {
     pub from: Time,
     /// Accepted until this moment (exclusive); `None`: for ever.
     pub until: Option<Time>,
+    /// It did not end as planned: somebody withdrew it.
+    pub revoked: bool,
 }
 
 impl Secret {
@@ -45,8 +47,7 @@ impl Client {
     /// A client with one secret from the beginning of time; redirect URI and scopes are left open.
     #[must_use]
     pub fn confidential(id: &str, secret: &str) -> Self {
-        let secret = Secret { value: secret.to_owned(), from: Time::default(), until: None };
-        Self { secrets: vec![secret], ..Self::public(id) }
+        Self { secrets: vec![Secret::from(secret, Time::default())], ..Self::public(id) }
     }
 
     /// A client without a secret; redirect URI and scopes are left open.
@@ -74,7 +75,12 @@ impl Client {
         if secret.is_empty() {
             return self.is_public();
         }
-        self.secrets.iter().any(|known| known.value == secret && known.is_valid(now))
+        self.place_of(now, secret).is_some()
+    }
+
+    /// Where a secret that is accepted at `now` stands in the timeline.
+    pub(crate) fn place_of(&self, now: Time, secret: &str) -> Option<u32> {
+        (0..).zip(&self.secrets).find(|(_, known)| known.value == secret && known.is_valid(now)).map(|(place, _)| place)
     }
 }
 

@@ -9,8 +9,10 @@
 //!    its owner has made the one attempt a code is good for and nobody may guess on.
 
 use crate::{
-    Authority, Challenge, EndedBy, Issued, Mint, Refusal, Time, TokenState,
+    Authority, Challenge, EndedBy, Issued, Kind, Refusal, Stamp, Time, TokenState, Witness,
+    authenticate::Proven,
     family::{CodeFate, CodeRecord},
+    refresh::Use,
 };
 
 /// What a token request says of its code.
@@ -21,18 +23,24 @@ pub(crate) struct Presented<'a> {
 }
 
 impl Authority {
-    pub(crate) fn exchange(&mut self, now: Time, client: &str, presented: &Presented<'_>, mint: &mut dyn Mint) -> Result<Issued, Refusal> {
+    pub(crate) fn exchange(
+        &mut self,
+        now: Time,
+        who: &Proven,
+        presented: &Presented<'_>,
+        witness: &mut dyn Witness,
+    ) -> Result<Issued, Refusal> {
         let Some(code) = presented.code else { return Err(Refusal::invalid_request("The parameter code is missing")) };
-        let Some(record) = self.codes.get(code).filter(|record| record.client_id == client) else {
+        let own = |stamp: &Stamp| stamp.kind == Kind::Code && self.slot(stamp).is_some_and(|slot| slot.client() == &*who.id);
+        let Some(stamp) = self.mint.read(code).filter(own) else {
             return Err(Refusal::bad_code(TokenState::Unknown, "The code was not issued to this client"));
         };
-        let grant = record.grant;
-        let state = self.code_state(now, record);
+        let state = self.state_of(now, &stamp);
         match state {
             TokenState::Active => {}
             TokenState::Used => {
-                if record.fate == CodeFate::Exchanged {
-                    self.end(now, grant, EndedBy::CodeReuse);
+                if self.family(stamp.grant).is_some_and(|family| family.fate == CodeFate::Exchanged) {
+                    self.end(now, stamp.grant, EndedBy::CodeReuse);
                 }
                 return Err(Refusal::bad_code(state, "The code was used before"));
             }
@@ -41,20 +49,20 @@ impl Authority {
                 return Err(Refusal::bad_code(state, "The code is no longer good"));
             }
         }
+        let known = self.press(stamp.grant, witness).and_then(|(family, press)| {
+            let record = family.code.take()?;
+            Some((family, press, record))
+        });
+        let Some((family, press, record)) = known else {
+            return Err(Refusal::bad_code(TokenState::Unknown, "The code is no longer good"));
+        };
         if let Err(reason) = record.check(presented) {
-            self.settle(code, CodeFate::Burnt);
+            family.fate = CodeFate::Burnt;
             return Err(Refusal::bad_code(state, reason));
         }
-        self.settle(code, CodeFate::Exchanged);
-        let scopes = self.family(grant).map(|family| family.grant.scopes.clone()).unwrap_or_default();
-        let scopes = self.on_terms(scopes);
-        Ok(self.issue_pair(now, grant, scopes, mint))
-    }
-
-    fn settle(&mut self, code: &str, fate: CodeFate) {
-        if let Some(record) = self.codes.get_mut(code) {
-            record.fate = fate;
-        }
+        family.fate = CodeFate::Exchanged;
+        let scopes = press.terms.narrow(family.scopes.clone());
+        Ok(Use { now, press, used: 0, scopes, secret: who.secret }.issue_pair(family))
     }
 }
 

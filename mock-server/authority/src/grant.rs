@@ -6,6 +6,13 @@ use crate::{ClientId, Time};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct GrantId(pub u32);
 
+impl GrantId {
+    /// Where its slot stands among all.
+    pub(crate) fn place(self) -> usize {
+        usize::try_from(self.0).unwrap_or(usize::MAX).wrapping_sub(1)
+    }
+}
+
 /// A user's id (a UUID in Pleo's API).
 pub type User = String;
 /// A company's id (a UUID in Pleo's API).

@@ -10,21 +10,16 @@ impl Authority {
     /// # Errors
     /// Failed client authentication; a public client cannot prove itself.
     pub fn introspect(&self, now: Time, auth: &ClientAuth, token: &str) -> Result<Option<Introspection>, Refusal> {
-        let client = self.authenticate(now, auth)?;
+        let client = self.authenticate(now, auth)?.id;
         if self.client(&client).is_none_or(Client::is_public) {
             return Err(Refusal::invalid_client("A public client cannot introspect"));
         }
-        Ok(self.describe(now, token).filter(|found| found.client_id == client))
+        Ok(self.describe(now, token).filter(|found| *found.client_id == *client))
     }
 
     fn describe(&self, now: Time, token: &str) -> Option<Introspection> {
-        let (grant, scopes, iat, exp, kind) = if let Some(access) = self.access.get(token) {
-            (access.grant, Some(&access.scopes), access.issued, access.expires, Kind::Access)
-        } else {
-            let refresh = self.refresh.get(token)?;
-            (refresh.grant, None, refresh.issued, refresh.expires, Kind::Refresh)
-        };
-        match self.state(now, token) {
+        let stamp = self.mint.read(token)?;
+        match self.state_of(now, &stamp) {
             TokenState::Active | TokenState::Rejected => {}
             TokenState::Expired
             | TokenState::Superseded
@@ -33,16 +28,21 @@ impl Authority {
             | TokenState::Used
             | TokenState::Unknown => return None,
         }
-        let grant = &self.family(grant)?.grant;
+        let family = self.family(stamp.grant)?;
+        let (scopes, iat, exp) = match stamp.kind {
+            Kind::Access => family.access(stamp.number).map(|access| (access.scopes.as_ref(), access.issued, access.expires))?,
+            Kind::Refresh => family.refresh(stamp.number).map(|refresh| (None, refresh.issued, refresh.expires))?,
+            Kind::Code | Kind::Secret => return None,
+        };
         Some(Introspection {
-            grant: grant.id,
-            client_id: grant.client_id.clone(),
-            user: grant.user.clone(),
-            company: grant.company.clone(),
-            scopes: scopes.unwrap_or(&grant.scopes).clone(),
+            grant: stamp.grant,
+            client_id: family.client.as_ref().to_owned(),
+            user: family.user.as_ref().to_owned(),
+            company: family.company.as_ref().to_owned(),
+            scopes: scopes.unwrap_or(&family.scopes).to_vec(),
             iat,
             exp,
-            kind,
+            kind: stamp.kind,
         })
     }
 }

@@ -58,6 +58,10 @@ pub struct Policy {
     pub refresh_kills_access: bool,
     /// Ending a family kills its access tokens too (RFC 7009 section 2.1).
     pub end_kills_access: bool,
+    /// A refresh token is refused once the client secret that it was issued under is no longer accepted.
+    pub refresh_bound_to_secret: bool,
+    /// Rotating a client's secret ends all its grants.
+    pub rotation_ends_grants: bool,
     /// PKCE with S256 is required at authorise.
     pub pkce_required: bool,
     /// Refuse client credentials in the body (Pleo's pages disagree; both are accepted by default).
@@ -77,6 +81,8 @@ impl Default for Policy {
             reuse_ends_family: true,
             refresh_kills_access: true,
             end_kills_access: true,
+            refresh_bound_to_secret: false,
+            rotation_ends_grants: false,
             pkce_required: true,
             strict_basic: false,
             refused_with: Dialect::default(),

@@ -1,5 +1,7 @@
 //! Scopes: their syntax, and what a refresh may narrow (RFC 6749 sections 3.3 and 6).
 
+use std::sync::Arc;
+
 use crate::Refusal;
 
 /// The scopes of a `scope` parameter in their order, each once; `None` if there is none or one is malformed.
@@ -19,11 +21,11 @@ pub(crate) fn parse(text: &str) -> Option<Vec<String>> {
 }
 
 /// The scopes of a refreshed access token: what was granted, or the part of it that was asked for.
-pub(crate) fn narrowed(asked: Option<&str>, granted: &[String]) -> Result<Vec<String>, Refusal> {
-    let Some(asked) = asked else { return Ok(granted.to_vec()) };
+pub(crate) fn narrowed(asked: Option<&str>, granted: &Arc<[String]>) -> Result<Arc<[String]>, Refusal> {
+    let Some(asked) = asked else { return Ok(granted.clone()) };
     match parse(asked) {
         None => Err(Refusal::invalid_scope("The scope is malformed")),
-        Some(scopes) if scopes.iter().all(|scope| granted.contains(scope)) => Ok(scopes),
+        Some(scopes) if scopes.iter().all(|scope| granted.contains(scope)) => Ok(scopes.into()),
         Some(_) => Err(Refusal::invalid_scope("The scope goes beyond what the user granted")),
     }
 }
@@ -55,12 +57,13 @@ mod tests {
 
     #[test]
     fn no_scope_means_all_that_was_granted() {
-        assert_eq!(narrowed(None, &strings(&["a", "b"])), Ok(strings(&["a", "b"])));
+        assert_eq!(narrowed(None, &strings(&["a", "b"]).into()), Ok(strings(&["a", "b"]).into()));
     }
 
     #[test]
     fn a_part_of_the_grant_may_be_asked_for_but_no_more() {
-        assert_eq!(narrowed(Some("b"), &strings(&["a", "b"])), Ok(strings(&["b"])));
-        assert_eq!(narrowed(Some("b c"), &strings(&["a", "b"])).map_err(|refusal| refusal.error), Err("invalid_scope".to_owned()));
+        let granted = strings(&["a", "b"]).into();
+        assert_eq!(narrowed(Some("b"), &granted), Ok(strings(&["b"]).into()));
+        assert_eq!(narrowed(Some("b c"), &granted).map_err(|refusal| refusal.error), Err("invalid_scope".to_owned()));
     }
 }

@@ -1,9 +1,9 @@
 //! Terms of one token request that differ from the policy, such as a server may set at any time: another lifetime, fewer scopes
 //! (RFC 6749 section 3.3), no new refresh token (section 6: then the old one stays good).
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use crate::{Authority, Issued, Mint, Refusal, Rotation, Time, TokenRequest};
+use crate::{Authority, Issued, Policy, Refusal, Rotation, Time, TokenRequest, Witness};
 
 /// What is different for one request. The default: nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -30,29 +30,27 @@ impl Authority {
     ///
     /// # Errors
     /// As [`Authority::token`].
-    pub fn token_on(&mut self, terms: Terms, now: Time, request: &TokenRequest, mint: &mut dyn Mint) -> Result<Issued, Refusal> {
+    pub fn token_on(&mut self, terms: Terms, now: Time, request: &TokenRequest, witness: &mut dyn Witness) -> Result<Issued, Refusal> {
         self.terms = terms;
-        let outcome = self.token(now, request, mint);
+        let outcome = self.token(now, request, witness);
         self.terms = Terms::default();
         outcome
     }
+}
 
-    pub(crate) fn access_lifetime(&self) -> Duration {
-        self.terms.access_lifetime.unwrap_or(self.policy.access_lifetime)
-    }
-
+impl Terms {
     /// What becomes of the refresh token that is used just now.
-    pub(crate) fn rotation_now(&self) -> Rotation {
-        if self.terms.keeps_refresh { Rotation::Off } else { self.policy.rotation }
+    pub(crate) fn rotation(&self, policy: &Policy) -> Rotation {
+        if self.keeps_refresh { Rotation::Off } else { policy.rotation }
     }
 
-    pub(crate) fn on_terms(&self, mut scopes: Vec<String>) -> Vec<String> {
-        match &self.terms.scopes {
-            None => {}
-            Some(Narrowed::First(count)) => scopes.truncate(*count),
-            Some(Narrowed::Only(named)) => scopes.retain(|scope| named.contains(scope)),
+    /// What is left of some scopes.
+    pub(crate) fn narrow(&self, scopes: Arc<[String]>) -> Arc<[String]> {
+        match &self.scopes {
+            None => scopes,
+            Some(Narrowed::First(count)) => scopes.iter().take(*count).cloned().collect(),
+            Some(Narrowed::Only(named)) => scopes.iter().filter(|scope| named.contains(scope)).cloned().collect(),
         }
-        scopes
     }
 }
 

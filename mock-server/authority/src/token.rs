@@ -1,6 +1,6 @@
 //! Tokens: how they are asked for, issued, refused and looked up (RFC 6749 sections 5 and 6, RFC 7662).
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use crate::{Cause, ClientAuth, ClientId, Company, GrantId, Time, User};
 
@@ -16,18 +16,6 @@ pub enum Kind {
     Code,
     /// A client secret.
     Secret,
-}
-
-/// Where new secrets come from; the authority has no randomness of its own. Must never return a string twice.
-pub trait Mint {
-    /// A new secret of `kind` for `grant`.
-    fn mint(&mut self, kind: Kind, grant: GrantId) -> String;
-}
-
-impl<F: FnMut(Kind, GrantId) -> String> Mint for F {
-    fn mint(&mut self, kind: Kind, grant: GrantId) -> String {
-        self(kind, grant)
-    }
 }
 
 /// A token request after parsing; empty values count as absent (RFC 6749 section 3.2).
@@ -76,7 +64,7 @@ pub struct Issued {
     /// Life of the access token.
     pub expires_in: Duration,
     /// The scopes granted.
-    pub scopes: Vec<String>,
+    pub scopes: Arc<[String]>,
 }
 
 /// A refused token request (RFC 6749 section 5.2).
@@ -104,7 +92,7 @@ pub enum TokenState {
     Expired,
     /// A newer one replaced it.
     Superseded,
-    /// Its grant was ended on purpose.
+    /// Its grant was ended on purpose, or (by policy) the secret that it was issued under.
     Revoked(Cause),
     /// Its grant ended because of a replay.
     FamilyEnded,

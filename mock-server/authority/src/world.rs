@@ -1,10 +1,10 @@
 //! A small world for the unit tests: one authority, its clock, three clients and a user.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use crate::{
-    Authority, AuthorizeRequest, Cause, Challenge, Client, ClientAuth, Consent, EndedBy, GrantId, Issued, Kind, Policy, Refusal, Rotation,
-    Terms, Time, TokenGrant, TokenRequest, TokenState,
+    Authority, AuthorizeRequest, Cause, Challenge, Client, ClientAuth, Consent, EndedBy, GrantId, Issued, Kind, Look, Mint, Policy,
+    Refusal, Rotation, Stamp, Terms, Time, TokenGrant, TokenRequest, TokenState,
 };
 
 /// The confidential client that most tests are about, and its secret.
@@ -22,7 +22,8 @@ pub(crate) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 pub(crate) struct World {
     pub(crate) authority: Authority,
     pub(crate) now: Time,
-    minted: u32,
+    /// How many secrets were made.
+    pub(crate) minted: u32,
 }
 
 /// A connected grant and its first pair.
@@ -36,7 +37,7 @@ pub(crate) struct Connected {
 
 impl World {
     pub(crate) fn new() -> Self {
-        let mut authority = Authority::new(Policy::default());
+        let mut authority = Authority::new(Policy::default(), Arc::new(Plain));
         for client in [Client::confidential(BOOKS.0, BOOKS.1), Client::confidential(TILL.0, TILL.1), Client::public(KIOSK)] {
             authority.register(Client { redirect_uris: vec![CALLBACK.into()], scopes: vec!["read".into(), "write".into()], ..client });
         }
@@ -68,7 +69,7 @@ impl World {
     }
 
     pub(crate) fn approve(&mut self, consent: &Consent) -> (GrantId, String) {
-        self.authority.approve(self.now, consent, &mut mint(&mut self.minted))
+        self.authority.approve(self.now, consent, &mut counting(&mut self.minted))
     }
 
     pub(crate) fn connected(&mut self) -> Connected {
@@ -82,7 +83,7 @@ impl World {
     }
 
     pub(crate) fn send(&mut self, request: &TokenRequest) -> Result<Issued, Refusal> {
-        self.authority.token(self.now, request, &mut mint(&mut self.minted))
+        self.authority.token(self.now, request, &mut counting(&mut self.minted))
     }
 
     pub(crate) fn exchange(&mut self, code: &str) -> Result<Issued, Refusal> {
@@ -95,7 +96,7 @@ impl World {
 
     pub(crate) fn refresh_on(&mut self, terms: Terms, token: &str) -> Result<Issued, Refusal> {
         let request = TokenRequest { auth: basic(BOOKS), grant: refresh_grant(token, None), repeated: None };
-        self.authority.token_on(terms, self.now, &request, &mut mint(&mut self.minted))
+        self.authority.token_on(terms, self.now, &request, &mut counting(&mut self.minted))
     }
 
     /// A refresh that must succeed and rotate; the new access and refresh token.
@@ -117,10 +118,27 @@ impl World {
     }
 }
 
-fn mint(count: &mut u32) -> impl FnMut(Kind, GrantId) -> String {
-    move |kind, grant| {
-        *count += 1;
-        format!("{kind:?}-{count}-of-{}", grant.0)
+fn counting(count: &mut u32) -> impl FnMut(&Stamp, &str) {
+    move |_, _| *count += 1
+}
+
+/// A mint without a key: every secret can be read by everybody.
+#[derive(Debug)]
+pub(crate) struct Plain;
+
+const KINDS: [(&str, Kind); 3] = [("access", Kind::Access), ("refresh", Kind::Refresh), ("code", Kind::Code)];
+
+impl Mint for Plain {
+    fn write(&self, stamp: &Stamp) -> String {
+        let word = KINDS.iter().find(|(_, kind)| *kind == stamp.kind).map_or("", |(word, _)| word);
+        format!("{word}-{}-of-{}", stamp.number, stamp.grant.0)
+    }
+
+    fn read(&self, secret: &str) -> Option<Stamp> {
+        let (word, rest) = secret.split_once('-')?;
+        let (number, grant) = rest.split_once("-of-")?;
+        let kind = KINDS.iter().find(|(known, _)| *known == word)?.1;
+        Some(Stamp { kind, grant: GrantId(grant.parse().ok()?), number: number.parse().ok()?, look: Look::default() })
     }
 }
 

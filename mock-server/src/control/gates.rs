@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use super::{Action, Control};
 use crate::{
-    fault::{GateOptions, GateView, Missing, Order, Which},
+    fault::{
+        GateOptions, GateView, Missing, Order, Which,
+        scenario::{Release, ReleaseSome},
+    },
     journal::Exchange,
 };
 
@@ -65,6 +68,17 @@ impl Control {
     pub fn release_in(&self, gate: &str, order: Order) -> usize {
         self.end_rules_until(gate);
         self.shared.gates.open(gate, Some(order), false)
+    }
+
+    /// Lets go as a scenario says it. Returns how many.
+    pub fn release_as(&self, release: &Release) -> usize {
+        match release {
+            Release::All(gate) | Release::Some(ReleaseSome { gate, order: None, nth: None }) => self.release(gate),
+            Release::Some(ReleaseSome { gate, order: Some(order), .. }) => self.release_in(gate, *order),
+            Release::Some(ReleaseSome { gate, order: None, nth: Some(nth) }) => {
+                usize::from(self.release_nth(gate, usize::try_from(*nth).unwrap_or(usize::MAX)))
+            }
+        }
     }
 
     /// Lets the one go that came first; the gate stays closed. False if it holds none.

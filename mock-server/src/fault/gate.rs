@@ -2,8 +2,6 @@
 
 mod held;
 mod options;
-#[cfg(test)]
-mod tests;
 
 use std::{
     collections::BTreeMap,
@@ -230,16 +228,16 @@ impl Gates {
         count
     }
 
+    fn released(&self, name: &str, exchange: Exchange, dropped: bool) {
+        self.journal.push(What::Released { exchange, gate: name.to_owned(), dropped });
+    }
+
     /// Drops the connections of all that any gate holds, and forgets all gates.
     pub(crate) fn drop_all(&self) {
         for gate in self.all() {
             self.open(&gate.name, None, true);
         }
         self.named().clear();
-    }
-
-    fn released(&self, name: &str, exchange: Exchange, dropped: bool) {
-        self.journal.push(What::Released { exchange, gate: name.to_owned(), dropped });
     }
 
     /// All gates.

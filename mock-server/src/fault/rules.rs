@@ -103,8 +103,9 @@ impl Rules {
         self.installed.len() < before
     }
 
-    /// Removes them all; whoever counts them sees it.
+    /// Removes all; the next has the number 1 again.
     pub(crate) fn clear(&mut self) {
+        self.last = 0;
         self.installed.clear();
         self.recount();
     }

@@ -2,18 +2,20 @@
 
 mod check;
 mod parse;
+mod release;
 #[cfg(test)]
 mod tests;
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use regrant_authority::{Cause, Dialect, Policy};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
-use super::Rule;
+use super::{GateOptions, Rule};
 
 pub use parse::ScenarioError;
+pub use release::{Release, ReleaseSome};
 
 /// One story.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -45,6 +47,9 @@ pub struct Scenario {
     /// What happens to traffic, from the end of the prologue on.
     #[serde(default, rename = "rule")]
     pub rules: Vec<Rule>,
+    /// How gates open, by name; a gate that is not here opens when it is released.
+    #[serde(default, rename = "gate")]
+    pub gates: BTreeMap<String, GateOptions>,
     /// What happens, in order.
     #[serde(default, rename = "step")]
     pub steps: Vec<Step>,
@@ -201,7 +206,7 @@ pub enum Act {
     /// Units of work come into being at the provider.
     AddWork(Times),
     /// A gate lets go.
-    Release(String),
+    Release(Release),
     /// A gate drops what it holds.
     Drop(String),
     /// The subject is asked to work.

@@ -3,18 +3,21 @@
 //!
 //! Nobody hurries a person, so `within` and `else` have no meaning here: an await lasts until it comes true. Where the
 //! provider's turn follows a person's step without an await, it waits for the next request to the token endpoint or the API.
-//! What only the harness can see (`status`, `log`) is left to the person to see; the story then goes on in the same way.
+//! What only the harness can see (`status`, `log`) is left to the person to see; the story then goes on in the same way. Where an
+//! integration rightly makes no request any more, the person says that it is their turn no longer: [`Control::go_on`].
 
 use std::time::Duration;
 
 use regrant_authority::Cause;
-use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::scenario::{Act, Await, NeedRefresh, Scenario, Token, apply_policy};
+use super::{
+    RuleId,
+    scenario::{Act, Await, NeedRefresh, Scenario, Token, apply_policy},
+};
 use crate::{
     Control,
     control::{Target, UnitKind},
-    journal::{Arrived, Decision, Endpoint, Entry, What},
+    journal::{Arrived, Decision, Endpoint, Lines, What},
     vault::Canary,
 };
 
@@ -44,15 +47,14 @@ pub enum Told<'a> {
 
 /// Tells a story: puts its policy in force, lets the person have the prologue, installs its rules and goes through its steps.
 pub async fn run(control: &Control, scenario: &Scenario, mut tell: impl FnMut(Told<'_>)) {
-    let mut teller = Teller { control, entries: control.follow(), last: control.last_entry(), minted: 0 };
+    let last = control.last_entry();
+    let mut teller = Teller { control, entries: Lines::after(control.shared.journal.clone(), last), last, minted: 0 };
     control.policy(|policy| apply_policy(&scenario.provider, policy));
     if scenario.prologue {
         tell(Told::Prologue);
         teller.until(|what| matches!(what, What::Decided { decision: Decision::Api { status: 200..=299, .. }, .. })).await;
     }
-    for rule in &scenario.rules {
-        control.install(rule.clone());
-    }
+    scenario.install(control);
     let mut left = false;
     for step in &scenario.steps {
         if let Some(wait) = &step.wait {
@@ -81,9 +83,19 @@ pub async fn run(control: &Control, scenario: &Scenario, mut tell: impl FnMut(To
     tell(Told::End);
 }
 
+impl Scenario {
+    /// Puts the story's gates and rules in force. Returns the rules.
+    pub fn install(&self, control: &Control) -> Vec<RuleId> {
+        for (gate, options) in &self.gates {
+            control.gate(gate, options.clone());
+        }
+        self.rules.iter().map(|rule| control.install(rule.clone())).collect()
+    }
+}
+
 struct Teller<'a> {
     control: &'a Control,
-    entries: UnboundedReceiver<Entry>,
+    entries: Lines,
     /// What came up to this line is past.
     last: u64,
     /// Secrets up to this many are old.
@@ -94,15 +106,18 @@ impl Teller<'_> {
     /// From here on requests are new.
     fn mark(&mut self) {
         self.last = self.control.last_entry();
-        self.minted = self.control.canaries().len();
+        self.minted = self.control.minted();
     }
 
     async fn wait(&mut self, wait: &Await) {
         if let Some(gate) = &wait.held {
-            self.control.until_held(gate, wait.count.unwrap_or(1)).await;
+            tokio::select! {
+                () = self.control.until_held(gate, wait.count.unwrap_or(1)) => {}
+                () = self.control.shared.go_on.notified() => {}
+            }
         } else if let Some(endpoint) = wait.request {
             let (control, minted) = (self.control, self.minted);
-            let is_fresh = |name: &str| control.canaries().iter().skip(minted).any(|canary| canary.name == name);
+            let is_fresh = |name: &str| control.canaries_since(minted).iter().any(|canary| canary.name == name);
             let presents_fresh = |arrived: &Arrived| arrived.presented.as_ref().and_then(|p| p.name.as_deref()).is_some_and(is_fresh);
             let is_it = |arrived: &Arrived| arrived.endpoint == endpoint && (!wait.fresh || presents_fresh(arrived));
             self.until(|what| matches!(what, What::Arrived(arrived) if is_it(arrived))).await;
@@ -113,9 +128,15 @@ impl Teller<'_> {
         }
     }
 
-    /// Waits for a line after the mark.
+    /// Waits for a line after the mark, or for a word to go on.
     async fn until(&mut self, what: impl Fn(&What) -> bool) {
-        while let Some(entry) = self.entries.recv().await {
+        loop {
+            let entry = tokio::select! {
+                biased;
+                Some(entry) = self.entries.recv() => entry,
+                () = self.control.shared.go_on.notified() => return,
+                else => return,
+            };
             if entry.n > self.last && what(&entry.what) {
                 self.last = entry.n;
                 return;
@@ -123,14 +144,14 @@ impl Teller<'_> {
         }
     }
 
-    /// Waits until something has happened since the mark and nothing does any more.
+    /// Waits until something has happened since the mark and nothing does any more, but for what is held.
     async fn settled(&mut self) {
         self.until(is_work).await;
         loop {
             match tokio::time::timeout(QUIET, self.entries.recv()).await {
                 Ok(Some(_)) => {}
                 Ok(None) => return,
-                Err(_) if self.control.open_exchanges() == 0 => return,
+                Err(_) if self.control.open_exchanges() <= self.control.held_anywhere() => return,
                 Err(_) => {}
             }
         }
@@ -158,7 +179,7 @@ impl Teller<'_> {
             }
             Act::Advance(by) => control.advance(*by),
             Act::AddWork(times) => drop(control.add_work(UnitKind::Export, usize::try_from(times.get()).unwrap_or(0))),
-            Act::Release(gate) => drop_count(control.release(gate)),
+            Act::Release(release) => drop_count(control.release_as(release)),
             Act::Drop(gate) => drop_count(control.drop_held(gate)),
             Act::Reconnect(_)
             | Act::Deny(_)

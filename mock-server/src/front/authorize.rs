@@ -28,10 +28,13 @@ pub(super) fn handle(desk: &mut Desk<'_>, request: &Request) -> (Reply, Decision
 /// Whether the request names a client, a redirect URI and all else correctly.
 pub(super) fn is_valid(state: &State, request: &Request) -> bool {
     let (user, company) = state.store.person(state.company);
-    state.authority.clone().authorize(&parse(request), user, company).is_ok()
+    state.authority.check_authorize(&parse(request), user, company).is_ok()
 }
 
 fn ask(desk: &mut Desk<'_>, request: &Request) -> (Reply, AuthorizeOutcome) {
+    if request.parameters.is_malformed() {
+        return shown(400, "The query is not encoded as a form");
+    }
     let (user, company) = desk.state.store.person(desk.state.company);
     let consent = match desk.state.authority.authorize(&parse(request), user, company) {
         Ok(consent) => consent,
@@ -71,7 +74,7 @@ fn answer(desk: &mut Desk<'_>, request: &Request) -> (Reply, AuthorizeOutcome) {
 fn allow(desk: &mut Desk<'_>, consent: &Consent, status: u16) -> (Reply, AuthorizeOutcome) {
     let (authority, mut mint) = desk.state.minting(&desk.shared.journal);
     let (grant, code) = authority.approve(desk.now, consent, &mut mint);
-    let name = desk.state.vault.find(&code).map_or_else(|| "unknown".to_owned(), |canary| canary.name.clone());
+    let name = desk.state.vault.find(&code).map_or_else(|| "unknown".to_owned(), |canary| canary.name);
     let location = with_query(&consent.redirect_uri, &[("code", Some(&code)), ("state", consent.state.as_deref())]);
     (Reply::redirect(status, &location), AuthorizeOutcome::Code { name, grant })
 }

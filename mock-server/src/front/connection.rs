@@ -3,21 +3,28 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::BytesMut;
-use tokio::{net::TcpStream, sync::oneshot};
+use rustls::ServerConfig;
+use tokio::{
+    net::TcpStream,
+    sync::oneshot,
+    time::{Instant, timeout, timeout_at},
+};
+use tokio_rustls::TlsAcceptor;
 
 use super::{
-    Tls,
+    door::Door,
+    guests::{Guests, Host},
     http::{self, Unreadable},
+    http2,
+    open::Open,
     plan::{Ending, Plan, Stroke, Verdict},
-    presented,
     reply::Reply,
     request::Request,
     way::Way,
     wire::Wire,
 };
 use crate::{
-    TenantError,
-    journal::{self, Arrived, At, Conn, Ends, Exchange, Look, Replied, Seen, Side, What},
+    journal::{self, At, Ends, Exchange, Look, Proxied, Replied, Seen, Side, What},
     state::{Begun, Shared},
 };
 
@@ -30,19 +37,17 @@ const BEFORE_CLOSE: Duration = Duration::from_secs(30);
 const AHEAD: usize = 64 * 1024;
 
 /// A connection. Dropping it closes it, and tells the journal so.
-pub(super) struct Connection {
+pub(crate) struct Connection {
     shared: Arc<Shared>,
+    /// Whom it is for.
+    guests: Arc<Guests>,
     ends: Ends,
     /// Whether the subject's end can be seen on this host; `None`: nobody wants to know.
     visible: Option<bool>,
-    conn: Conn,
-    /// The tenants that were spoken to over it, and its number there.
-    guests: Vec<(Arc<Shared>, Conn)>,
     wire: Option<Wire>,
     buffer: BytesMut,
     unread: Option<Unread>,
     fin_sent: bool,
-    closed_by: Side,
 }
 
 /// A reply that was written, and whether it was read.
@@ -52,18 +57,6 @@ struct Unread {
     /// `None`: the socket has gone, or nobody watches it; the next read from it will tell more.
     seen: Option<oneshot::Receiver<Seen>>,
 }
-
-/// A request that has arrived and is not answered yet. Dropping it tells the journal that it never was.
-struct Open {
-    shared: Arc<Shared>,
-    exchange: Exchange,
-    written: u64,
-    ended: bool,
-    _begun: Begun,
-}
-
-/// The tenant that a request is for, and the connection's number in its journal.
-type Host = (Arc<Shared>, Conn);
 
 /// Why there is no further request.
 enum End {
@@ -81,59 +74,90 @@ enum Next {
 
 impl Connection {
     /// Serves a connection until it ends.
-    pub(super) async fn serve(shared: Arc<Shared>, tcp: TcpStream, peer: SocketAddr, tls: Option<Tls>) {
+    pub(super) async fn serve(shared: Arc<Shared>, tcp: TcpStream, peer: SocketAddr, tls: Option<Arc<ServerConfig>>) {
         // Without it the kernel may keep the last part of a reply back.
         let _set = tcp.set_nodelay(true);
         let Ok(local) = tcp.local_addr() else { return };
-        let ends = Ends { local, peer };
-        let visible = shared.config.receipts.then(|| matches!(journal::look(ends, false), Look::Empty | Look::Waiting));
-        let conn = shared.journal.opened(peer, local);
-        let buffer = BytesMut::new();
-        let mut connection = Self {
-            shared,
-            ends,
-            visible,
-            conn,
-            guests: Vec::new(),
-            wire: None,
-            buffer,
-            unread: None,
-            fin_sent: false,
-            closed_by: Side::Provider,
-        };
+        let mut connection = Self::open(shared, Ends { local, peer }, Door::Own);
         connection.wire = match tls {
             None => Some(Wire::Plain(tcp)),
-            Some(tls) => match tokio::time::timeout(HANDSHAKE, tls.acceptor.accept(tcp)).await {
+            Some(tls) => match timeout(HANDSHAKE, TlsAcceptor::from(tls).accept(tcp)).await {
                 Ok(Ok(stream)) => Some(Wire::Tls(Box::new(stream))),
                 Ok(Err(_)) => {
-                    connection.closed_by = Side::Peer;
+                    connection.guests.closed_by(Side::Peer);
                     None
                 }
                 Err(_) => None,
             },
         };
-        connection.live().await;
+        connection.speak().await;
+    }
+
+    /// Serves a connection that the proxy has accepted; `buffer` holds what was read of it already.
+    pub(crate) async fn take_over(shared: Arc<Shared>, ends: Ends, wire: Wire, buffer: BytesMut, door: Door) {
+        let mut connection = Self::open(shared, ends, door);
+        connection.wire = Some(wire);
+        connection.buffer = buffer;
+        connection.speak().await;
+    }
+
+    /// Finds out which HTTP is spoken, and speaks it.
+    async fn speak(&mut self) {
+        match self.is_http2().await {
+            Ok(false) => self.live().await,
+            Ok(true) => {
+                let Some(wire) = self.wire.take() else { return };
+                http2::serve(self.guests.clone(), wire, self.buffer.split()).await;
+            }
+            Err(_) => self.guests.closed_by(Side::Peer),
+        }
+    }
+
+    /// By what TLS agreed on; without TLS, by the preface that only HTTP/2 begins with.
+    async fn is_http2(&mut self) -> Result<bool, End> {
+        let Some(wire) = self.wire.as_ref().filter(|_| self.shared.config.http2) else { return Ok(false) };
+        if let Some(agreed) = wire.agreed() {
+            return Ok(agreed);
+        }
+        let mut begun = None;
+        while self.buffer.len() < http2::PREFACE.len() && http2::PREFACE.starts_with(&self.buffer) {
+            self.more(&mut begun).await?;
+        }
+        Ok(self.buffer.starts_with(http2::PREFACE))
+    }
+
+    fn open(shared: Arc<Shared>, ends: Ends, door: Door) -> Self {
+        let visible = shared.config.receipts.then(|| matches!(journal::look(ends, false), Look::Empty | Look::Waiting));
+        let guests = Guests::new(shared.clone(), ends, door).into();
+        Self { shared, guests, ends, visible, wire: None, buffer: BytesMut::new(), unread: None, fin_sent: false }
     }
 
     async fn live(&mut self) {
         loop {
             let mut begun = None;
-            let (request, keep_alive) = match self.request(&mut begun).await {
+            let (target, mut request, keep_alive) = match self.request(&mut begun).await {
                 Ok(request) => request,
                 Err(End::Peer) => {
-                    self.closed_by = Side::Peer;
+                    self.guests.closed_by(Side::Peer);
                     return;
                 }
                 Err(End::Bad(why)) => {
                     drop(begun);
-                    return self.refuse(&Reply::api_error(why.status, "BAD_REQUEST", why.message)).await;
+                    return self.refuse(Reply::api_error(why.status, "BAD_REQUEST", why.message)).await;
                 }
             };
+            if let Err(refused) = self.guests.door().admit(&target, &mut request) {
+                let outcome = Proxied::Refused(refused.why.clone());
+                self.shared.journal.push(What::Proxied { authority: refused.authority.clone(), outcome });
+                if self.answer_outside(refused.reply(), &request.method, keep_alive).await {
+                    continue;
+                }
+                return self.close_gently().await;
+            }
             let (began, begun) = begun.unwrap_or_else(|| (self.shared.clock.at(), self.shared.begin()));
-            let mut request = request;
-            let (host, begun) = match self.host(&mut request, begun) {
+            let (host, begun) = match self.guests.host(&mut request, begun) {
                 Ok(host) => host,
-                Err(full) => return self.refuse(&Reply::api_error(503, "SERVICE_UNAVAILABLE", &full.to_string())).await,
+                Err(full) => return self.refuse(Reply::api_error(503, "SERVICE_UNAVAILABLE", &full.to_string())).await,
             };
             match self.exchange(host, request, keep_alive, began, begun).await {
                 Next::Request => {}
@@ -143,33 +167,18 @@ impl Connection {
         }
     }
 
-    /// Whom a request is for, with the connection's number there. A tenant sees it without the prefix that names it.
-    fn host(&mut self, request: &mut Request, begun: Begun) -> Result<(Host, Begun), TenantError> {
-        let Some((tenant, path)) = self.shared.resolve(&request.path)? else { return Ok(((self.shared.clone(), self.conn), begun)) };
-        let path = path.to_owned();
-        request.move_to(path);
-        let known = self.guests.iter().find(|(guest, _)| Arc::ptr_eq(guest, &tenant)).cloned();
-        let host = known.unwrap_or_else(|| {
-            let conn = tenant.journal.opened(self.ends.peer, self.ends.local);
-            self.guests.push((tenant.clone(), conn));
-            (tenant.clone(), conn)
-        });
-        // The exchange is the tenant's: ours must not be thought to have one open.
-        drop(begun);
-        Ok((host, tenant.begin()))
-    }
-
     /// Reads one request whole, and whether the connection is to be kept after it.
-    async fn request(&mut self, begun: &mut Option<(At, Begun)>) -> Result<(Request, bool), End> {
+    async fn request(&mut self, begun: &mut Option<(At, Begun)>) -> Result<(String, Request, bool), End> {
         if !self.buffer.is_empty() {
             // Sent before the reply was there: it proves nothing, and nobody can tell any more.
             self.read_at_last(false);
             *begun = Some((self.shared.clock.at(), self.shared.begin()));
         }
+        let mut due = None;
         let head = loop {
             match http::head(&self.buffer).map_err(End::Bad)? {
                 Some(head) => break head,
-                None => self.more(begun).await?,
+                None => self.more_in_time(begun, &mut due).await?,
             }
         };
         drop(self.buffer.split_to(head.length));
@@ -188,9 +197,22 @@ impl Connection {
                 let (Some(wire), mut ignored) = (self.wire.as_mut(), 0) else { return Err(End::Peer) };
                 wire.write(b"HTTP/1.1 100 Continue\r\n\r\n", &mut ignored).await.map_err(|_| End::Peer)?;
             }
-            self.more(begun).await?;
+            self.more_in_time(begun, &mut due).await?;
         };
-        Ok((Request::new(head.method, &head.target, head.headers, body), head.keep_alive))
+        let request = Request::new(head.method, &head.target, head.headers, body);
+        Ok((head.target, request, head.keep_alive))
+    }
+
+    /// As `more`, but a request that has begun must be whole when it is `due`.
+    async fn more_in_time(&mut self, begun: &mut Option<(At, Begun)>, due: &mut Option<Instant>) -> Result<(), End> {
+        if begun.is_none() {
+            return self.more(begun).await;
+        }
+        let due = *due.get_or_insert_with(|| Instant::now() + self.shared.config.limits.request);
+        match timeout_at(due, self.more(begun)).await {
+            Ok(more) => more,
+            Err(_) => Err(End::Bad(http::TOO_SLOW)),
+        }
     }
 
     /// Reads some more bytes, and watches meanwhile whether the last reply is read.
@@ -256,21 +278,8 @@ impl Connection {
 
     /// Answers one request.
     async fn exchange(&mut self, (shared, conn): Host, request: Request, keep_alive: bool, began: At, begun: Begun) -> Next {
-        let presented = presented::of(&shared, &request);
-        let exchange = shared.journal.arrived(Arrived {
-            exchange: 0,
-            conn,
-            began,
-            endpoint: request.endpoint,
-            method: request.method.clone(),
-            path: request.path.clone(),
-            query: request.query.clone(),
-            headers: request.headers.clone(),
-            body: request.body.clone(),
-            presented,
-        });
-        let mut open = Open { shared: shared.clone(), exchange, written: 0, ended: false, _begun: begun };
-        let mut way = Way::new(shared, exchange, request);
+        let mut open = Open::new(&shared, conn, &request, began, begun);
+        let mut way = Way::new(shared, open.exchange, request);
         let verdict = match self.while_open(way.answer()).await {
             Ok(verdict) => verdict,
             Err(End::Peer | End::Bad(_)) => return self.aborted_by_peer(&mut open),
@@ -301,14 +310,15 @@ impl Connection {
         }
     }
 
-    async fn carry_out(&mut self, way: &mut Way, plan: Plan, keep_alive: bool, open: &mut Open) -> Next {
-        let (bytes, head, headers) = http::write(&plan.reply, way.method(), keep_alive);
+    async fn carry_out(&mut self, way: &mut Way, mut plan: Plan, keep_alive: bool, open: &mut Open) -> Next {
+        let now = open.shared.clock.now_at(way.endpoint());
+        let (bytes, head, headers) = http::write(&mut plan.reply, way.method(), keep_alive, now);
         let mut sent = None;
         for stroke in plan.strokes(head, bytes.len() - head) {
             match stroke {
                 Stroke::Write(range) => {
                     // The peer may react before a busy machine lets us look at the clock again: the reply is dated when its last write began.
-                    sent = Some(self.shared.clock.at());
+                    sent = Some(open.shared.clock.at());
                     if !self.write(&bytes[range], open).await {
                         return self.aborted_by_peer(open);
                     }
@@ -327,9 +337,9 @@ impl Connection {
             }
         }
         let exchange = open.exchange;
-        open.ended = true;
+        open.replied();
         let Reply { status, headers: _, body } = plan.reply;
-        let sent = sent.unwrap_or_else(|| self.shared.clock.at());
+        let sent = sent.unwrap_or_else(|| open.shared.clock.at());
         let replied = Replied { exchange, status, headers, body };
         open.shared.journal.push_at(sent, What::Replied(replied.into()));
         self.unread = Some(Unread { shared: open.shared.clone(), exchange, seen: self.watch(false) });
@@ -366,25 +376,34 @@ impl Connection {
 
     fn aborted_by_peer(&mut self, open: &mut Open) -> Next {
         open.aborted(Side::Peer);
-        self.closed_by = Side::Peer;
+        self.guests.closed_by(Side::Peer);
         Next::Close
     }
 
     /// Answers what is no request, which is no exchange either.
-    async fn refuse(&mut self, reply: &Reply) {
-        let (bytes, ..) = http::write(reply, "", false);
+    async fn refuse(&mut self, reply: Reply) {
+        let _kept = self.answer_outside(reply, "", false).await;
+        self.close_gently().await;
+    }
+
+    /// Answers what is no exchange; whether the connection goes on.
+    async fn answer_outside(&mut self, mut reply: Reply, method: &str, keep_alive: bool) -> bool {
+        let (bytes, ..) = http::write(&mut reply, method, keep_alive, self.shared.clock.now());
         let mut ignored = 0;
-        if let Some(wire) = self.wire.as_mut()
-            && wire.write(&bytes, &mut ignored).await.is_ok()
-        {
-            self.close_gently().await;
+        let written = match self.wire.as_mut() {
+            Some(wire) => wire.write(&bytes, &mut ignored).await.is_ok(),
+            None => false,
+        };
+        if !written {
+            self.wire = None;
         }
+        written && keep_alive
     }
 
     /// Closes after the last reply, without losing it: our FIN goes out once the reply was read, and the socket lives until the subject closes too.
     async fn close_gently(&mut self) {
         if let Some(seen) = self.unread.as_mut().and_then(|unread| unread.seen.as_mut())
-            && let Ok(seen) = tokio::time::timeout(BEFORE_FIN, seen).await
+            && let Ok(seen) = timeout(BEFORE_FIN, seen).await
         {
             self.saw(seen.unwrap_or(Seen::Never));
         }
@@ -397,10 +416,10 @@ impl Connection {
         if let Some(unread) = &mut self.unread {
             unread.seen = seen;
         }
-        let deadline = tokio::time::Instant::now() + BEFORE_CLOSE;
+        let deadline = Instant::now() + BEFORE_CLOSE;
         loop {
             let mut ignored = None;
-            match tokio::time::timeout_at(deadline, self.more(&mut ignored)).await {
+            match timeout_at(deadline, self.more(&mut ignored)).await {
                 Ok(Ok(())) => self.buffer.clear(),
                 Ok(Err(_)) | Err(_) => return,
             }
@@ -412,23 +431,5 @@ impl Drop for Connection {
     fn drop(&mut self) {
         self.read_at_last(false);
         self.wire = None;
-        self.shared.journal.push(What::Closed { conn: self.conn, by: self.closed_by });
-        for (tenant, conn) in &self.guests {
-            tenant.journal.push(What::Closed { conn: *conn, by: self.closed_by });
-        }
-    }
-}
-
-impl Open {
-    fn aborted(&mut self, by: Side) {
-        if !std::mem::replace(&mut self.ended, true) {
-            self.shared.journal.push(What::Aborted { exchange: self.exchange, by, written: self.written });
-        }
-    }
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.aborted(Side::Provider);
     }
 }

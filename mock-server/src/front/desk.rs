@@ -21,8 +21,8 @@ pub(super) struct Desk<'a> {
 }
 
 impl<'a> Desk<'a> {
-    pub(super) fn open(shared: &'a Shared, exchange: Exchange) -> Self {
-        Self { shared, state: shared.state(), now: shared.clock.now(), exchange }
+    pub(super) fn open(shared: &'a Shared, exchange: Exchange, endpoint: Endpoint) -> Self {
+        Self { shared, state: shared.state(), now: shared.clock.now_at(endpoint), exchange }
     }
 
     /// Decides a request and commits what follows from it; tokens in this form.
@@ -49,14 +49,14 @@ pub(super) fn is_read(shared: &Shared, request: &Request) -> bool {
     }
 }
 
-/// Whether the client or the token is good, found out on a copy.
+/// Whether the client or the token is good. Asking changes nothing.
 pub(super) fn is_authenticated(shared: &Shared, request: &Request) -> bool {
     let state = shared.state();
-    let now = shared.clock.now();
+    let now = shared.clock.now_at(request.endpoint);
     match request.endpoint {
         Endpoint::Authorize => authorize::is_valid(&state, request),
         Endpoint::Token => token::is_authenticated(&state, now, request),
-        Endpoint::Introspect => state.authority.clone().introspect(now, &request.client_auth(), "").is_ok(),
+        Endpoint::Introspect => state.authority.introspect(now, &request.client_auth(), "").is_ok(),
         Endpoint::Api => {
             let (carried, token) = presented::authorising(&state, request);
             carried == Carried::Bearer && token.is_some_and(|token| state.authority.access(now, &token).is_ok())

@@ -3,9 +3,10 @@
 //! The server is our own because the journal needs to know when the last byte of a reply left, and faults need to stop a
 //! reply at any byte; servers meant for production hide both.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, mem::MaybeUninit};
 
 use bytes::{BufMut, Bytes, BytesMut};
+use regrant_authority::Time;
 
 use super::reply::Reply;
 
@@ -52,11 +53,13 @@ const fn unreadable(status: u16, message: &'static str) -> Unreadable {
 /// # Errors
 /// What is no HTTP/1 request, or too long.
 pub(super) fn head(bytes: &[u8]) -> Result<Option<Head>, Unreadable> {
-    let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
-    let mut request = httparse::Request::new(&mut headers);
-    let length = match request.parse(bytes) {
+    // Left as it is, so that room for many headers costs nothing when there are few.
+    let mut room = [const { MaybeUninit::uninit() }; MOST_HEADERS];
+    let mut request = httparse::Request::new(&mut []);
+    let length = match request.parse_with_uninit_headers(bytes, &mut room) {
         Ok(httparse::Status::Complete(length)) if length <= HEAD_LIMIT => length,
         Ok(httparse::Status::Partial) if bytes.len() <= HEAD_LIMIT => return Ok(None),
+        Ok(_) if !bytes[..HEAD_LIMIT].contains(&b'\n') => return Err(unreadable(414, "The request's first line is longer than 64 KiB")),
         Ok(_) => return Err(unreadable(431, "The request's head is longer than 64 KiB")),
         Err(httparse::Error::TooManyHeaders) => return Err(unreadable(431, "The request has more than 256 headers")),
         Err(httparse::Error::Version) => return Err(unreadable(505, "Only HTTP/1.1 and HTTP/1.0 are spoken here")),
@@ -72,7 +75,14 @@ pub(super) fn head(bytes: &[u8]) -> Result<Option<Head>, Unreadable> {
         let mut values = headers.iter().filter(|(n, _)| n == name).flat_map(|(_, value)| value.split(','));
         values.any(|value| value.trim().eq_ignore_ascii_case(word))
     };
+    let hosts = headers.iter().filter(|(name, _)| name == "host").count();
+    if hosts > 1 || hosts == 0 && !old {
+        return Err(unreadable(400, "A request has one Host header"));
+    }
     let framing = framing(&headers)?;
+    if old && framing == Framing::Chunked {
+        return Err(unreadable(400, "HTTP/1.0 knows no Transfer-Encoding"));
+    }
     let keep_alive = if old { has("connection", "keep-alive") } else { !has("connection", "close") };
     let expects_continue = !old && has("expect", "100-continue");
     let (method, target) = (request.method.unwrap_or_default().to_owned(), request.path.unwrap_or_default().to_owned());
@@ -88,14 +98,20 @@ fn framing(headers: &[(String, String)]) -> Result<Framing, Unreadable> {
         (Some(_), _, Some(_)) => Err(unreadable(400, "Content-Length and Transfer-Encoding exclude each other")),
         (Some(_), _, None) => Err(unreadable(501, "Only the transfer coding \"chunked\" is understood")),
         (None, _, None) => Ok(Framing::Length(0)),
+        // `parse` alone would take a sign, and fail at a number that is only too large.
+        (None, _, Some(first)) if first.is_empty() || !first.bytes().all(|b| b.is_ascii_digit()) => {
+            Err(unreadable(400, "Content-Length is no number"))
+        }
         (None, _, Some(first)) if lengths.all(|other| other == first) => match first.parse::<usize>() {
             Ok(length) if length <= BODY_LIMIT => Ok(Framing::Length(length)),
-            Ok(_) => Err(TOO_LARGE),
-            Err(_) => Err(unreadable(400, "Content-Length is no number")),
+            Ok(_) | Err(_) => Err(TOO_LARGE),
         },
         (None, _, Some(_)) => Err(unreadable(400, "There are several different Content-Length")),
     }
 }
+
+/// The answer to a request that takes too long to arrive.
+pub(super) const TOO_SLOW: Unreadable = unreadable(408, "The request was not whole in time");
 
 /// The answer to a body beyond [`BODY_LIMIT`].
 pub(super) const TOO_LARGE: Unreadable = unreadable(413, "The request's body is longer than 1 MiB");
@@ -153,10 +169,11 @@ fn trailer(bytes: &[u8]) -> Result<Option<usize>, Unreadable> {
     }
 }
 
-/// A reply as bytes, how many of them are its head, and its headers as they went out, names in lower case.
-pub(super) fn write(reply: &Reply, method: &str, keep_alive: bool) -> (Bytes, usize, Vec<(String, String)>) {
-    let mut headers = reply.headers.clone();
-    headers.push(("date".into(), crate::clock::http_date()));
+/// A reply as bytes, dated `now`, how many of them are its head, and its headers, taken from it, as they went out, names in lower case.
+pub(super) fn write(reply: &mut Reply, method: &str, keep_alive: bool, now: Time) -> (Bytes, usize, Vec<(String, String)>) {
+    let mut headers = Vec::with_capacity(reply.headers.len() + 3);
+    headers.append(&mut reply.headers);
+    headers.push(("date".into(), crate::clock::http_date(now)));
     if reply.status != 204 && reply.status != 304 {
         headers.push(("content-length".into(), reply.body.len().to_string()));
     }
@@ -164,23 +181,35 @@ pub(super) fn write(reply: &Reply, method: &str, keep_alive: bool) -> (Bytes, us
         headers.push(("connection".into(), "close".into()));
     }
     let reason = http::StatusCode::from_u16(reply.status).ok().and_then(|status| status.canonical_reason()).unwrap_or("Unknown");
-    let mut head = format!("HTTP/1.1 {} {reason}\r\n", reply.status);
+    let body: &[u8] = if method == "HEAD" || reply.status == 204 || reply.status == 304 { &[] } else { &reply.body };
+    let lines: usize = headers.iter().map(|(name, value)| name.len() + value.len() + 4).sum();
+    let mut bytes = BytesMut::with_capacity(64 + lines + body.len());
+    // Writing to memory cannot fail.
+    let _written = write!(bytes, "HTTP/1.1 {} {reason}\r\n", reply.status);
     for (name, value) in &headers {
-        // Writing to a string cannot fail.
-        let _written = write!(head, "{}: {value}\r\n", title(name));
+        title(name, &mut bytes);
+        bytes.put_slice(b": ");
+        bytes.put_slice(value.as_bytes());
+        bytes.put_slice(b"\r\n");
     }
-    head.push_str("\r\n");
-    let length = head.len();
-    let mut bytes = BytesMut::from(head.as_bytes());
-    if method != "HEAD" && reply.status != 204 && reply.status != 304 {
-        bytes.put_slice(&reply.body);
-    }
+    bytes.put_slice(b"\r\n");
+    let length = bytes.len();
+    bytes.put_slice(body);
     (bytes.freeze(), length, headers)
 }
 
-fn title(name: &str) -> String {
-    let capital = |part: &str| part.get(..1).map(|first| first.to_ascii_uppercase() + &part[1..]).unwrap_or_default();
-    name.split('-').map(capital).collect::<Vec<_>>().join("-")
+/// A reply as bytes, dated `now`, after which the connection ends.
+pub(crate) fn whole(mut reply: Reply, method: &str, now: Time) -> Bytes {
+    write(&mut reply, method, false, now).0
+}
+
+/// A header's name as most servers write it.
+fn title(name: &str, to: &mut BytesMut) {
+    let mut begins = true;
+    for byte in name.bytes() {
+        to.put_u8(if begins { byte.to_ascii_uppercase() } else { byte });
+        begins = byte == b'-';
+    }
 }
 
 #[cfg(test)]
@@ -212,13 +241,35 @@ mod tests {
 
     #[test]
     fn requests_that_could_be_read_in_two_ways_are_refused() {
-        let status = |headers: &str| head(format!("POST / HTTP/1.1\r\n{headers}\r\n").as_bytes()).map_err(|e| e.status);
+        let status = |headers: &str| head(format!("POST / HTTP/1.1\r\nHost: a\r\n{headers}\r\n").as_bytes()).map_err(|e| e.status);
         assert_eq!(status("Content-Length: 3\r\nTransfer-Encoding: chunked\r\n"), Err(400));
         assert_eq!(status("Content-Length: 3\r\nContent-Length: 4\r\n"), Err(400));
         assert_eq!(status("Content-Length: three\r\n"), Err(400));
         assert_eq!(status("Transfer-Encoding: gzip\r\n"), Err(501));
-        assert_eq!(status("Content-Length: 99999999\r\n"), Err(413));
-        assert_eq!(head(&[b'a'; HEAD_LIMIT + 2]).map_err(|e| e.status), Err(431));
+        assert_eq!(status("Content-Length: +3\r\n"), Err(400));
+        assert_eq!(status("Host: b\r\n"), Err(400));
+        for long in ["99999999", "99999999999999999999999999"] {
+            assert_eq!(status(&format!("Content-Length: {long}\r\n")), Err(413));
+        }
+        assert_eq!(head(&[b'a'; HEAD_LIMIT + 2]).map_err(|e| e.status), Err(414));
+        assert_eq!(status(&format!("X: {}", "a".repeat(HEAD_LIMIT))), Err(431));
+        assert_eq!(head(b"GET / HTTP/1.1\r\n\r\n").map_err(|e| e.status), Err(400));
+        assert_eq!(head(b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n").map_err(|e| e.status), Err(400));
+    }
+
+    #[test]
+    fn a_reply_has_a_head_in_title_case_a_length_and_a_body() {
+        let reply = || Reply::with_body(200, "text/plain", "hello").header("www-authenticate", "Bearer");
+        let (bytes, _, headers) = write(&mut reply(), "GET", false, Time::default());
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let date = &headers.iter().find(|(name, _)| name == "date").expect("a date").1;
+        let head =
+            format!("Content-Type: text/plain\r\nWww-Authenticate: Bearer\r\nDate: {date}\r\nContent-Length: 5\r\nConnection: close");
+        assert_eq!(text, format!("HTTP/1.1 200 OK\r\n{head}\r\n\r\nhello"));
+        let (bytes, _, _) = write(&mut reply(), "HEAD", true, Time::default());
+        assert!(bytes.ends_with(b"Content-Length: 5\r\n\r\n"), "the length of what a GET would get, and nothing of it");
+        let (bytes, _, headers) = write(&mut Reply::empty(204), "GET", true, Time::default());
+        assert!(bytes.starts_with(b"HTTP/1.1 204 No Content\r\nDate: ") && headers.len() == 1);
     }
 
     #[test]
@@ -226,7 +277,7 @@ mod tests {
         let keeps = |text: &str| head(text.as_bytes()).ok().flatten().map(|head| head.keep_alive);
         assert_eq!(keeps("GET / HTTP/1.0\r\n\r\n"), Some(false));
         assert_eq!(keeps("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n"), Some(true));
-        assert_eq!(keeps("GET / HTTP/1.1\r\nConnection: foo, Close\r\n\r\n"), Some(false));
+        assert_eq!(keeps("GET / HTTP/1.1\r\nHost: a\r\nConnection: foo, Close\r\n\r\n"), Some(false));
     }
 
     proptest::proptest! {

@@ -4,10 +4,13 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{
     net::{TcpListener, TcpStream},
+    sync::Semaphore,
     task::{JoinHandle, JoinSet},
 };
 
-use super::{Tls, connection::Connection};
+use rustls::ServerConfig;
+
+use super::{connection::Connection, farewell, reply::Reply};
 use crate::{StartError, state::Shared};
 
 /// A listener that serves until it is dropped.
@@ -28,10 +31,29 @@ pub(crate) async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr
     Ok((listener, bound))
 }
 
+/// How many clients may be told at a time that there is no room; others are closed at once.
+const FAREWELLS: usize = 64;
+
+fn full() -> Reply {
+    Reply::api_error(503, "SERVICE_UNAVAILABLE", "There are as many connections as this provider serves at a time")
+}
+
 impl Listener {
-    /// Serves the subject.
-    pub(crate) fn serve(shared: Arc<Shared>, listener: TcpListener, tls: Option<Tls>) -> Self {
-        Self::accept(listener, move |tcp, peer| Connection::serve(shared.clone(), tcp, peer, tls.clone()))
+    /// Serves the subject, at most so many connections at a time.
+    pub(crate) fn serve(shared: Arc<Shared>, listener: TcpListener, tls: Option<Arc<ServerConfig>>) -> Self {
+        let most = shared.config.limits.connections;
+        let (room, farewells) = (Arc::new(Semaphore::new(most)), Arc::new(Semaphore::new(FAREWELLS)));
+        Self::accept(listener, move |tcp, peer| {
+            let (shared, tls, room) = (shared.clone(), tls.clone(), room.clone().try_acquire_owned());
+            let farewell = if room.is_err() && tls.is_none() { farewells.clone().try_acquire_owned().ok() } else { None };
+            async move {
+                match (room, farewell) {
+                    (Ok(_room), _) => Connection::serve(shared, tcp, peer, tls).await,
+                    (Err(_), Some(_farewell)) => farewell::say(tcp, full(), shared.clock.now()).await,
+                    (Err(_), None) => {}
+                }
+            }
+        })
     }
 
     /// Gives each accepted connection to a task of its own.

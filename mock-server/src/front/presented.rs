@@ -1,6 +1,6 @@
 //! Which secret a request carries, and how.
 
-use regrant_authority::Kind;
+use regrant_authority::{Kind, Time};
 
 use super::request::Request;
 use crate::{
@@ -17,17 +17,14 @@ pub(super) fn of(shared: &Shared, request: &Request) -> Option<Presented> {
         Endpoint::Api | Endpoint::Unknown => api_token(&state, request).1,
         Endpoint::Authorize => None,
     };
-    value.map(|value| describe(&state, shared, &value))
+    value.map(|value| describe(&state, shared.clock.now_at(request.endpoint), &value))
 }
 
-/// What is known of a secret.
-pub(super) fn describe(state: &State, shared: &Shared, value: &str) -> Presented {
+/// What is known of a secret at a moment.
+pub(super) fn describe(state: &State, now: Time, value: &str) -> Presented {
     let canary = state.vault.find(value);
-    Presented {
-        name: canary.map(|canary| canary.name.clone()),
-        grant: canary.and_then(|canary| canary.grant),
-        state: state.authority.state(shared.clock.now(), value),
-    }
+    let grant = canary.as_ref().and_then(|canary| canary.grant);
+    Presented { name: canary.map(|canary| canary.name), grant, state: state.authority.state(now, value) }
 }
 
 /// How a token came to the API, and which (RFC 6750 section 2).
@@ -69,9 +66,17 @@ fn parameter(state: &State, request: &Request) -> Option<String> {
     found.map(|(_, value)| value.to_owned())
 }
 
-/// An access token of ours in another body.
+/// An access token of ours in another body, whatever stands beside it.
 fn in_json(state: &State, request: &Request) -> Option<String> {
     let body = std::str::from_utf8(&request.body).ok().filter(|body| !body.is_empty() && !request.is_form())?;
-    let mut access = state.vault.all().iter().filter(|canary| canary.kind == Kind::Access);
+    let is_access = |word: &&str| state.vault.find(word).is_some_and(|canary| canary.kind == Kind::Access);
+    let token68 = |c: char| c.is_ascii_alphanumeric() || "-._~+/".contains(c);
+    let mut words = body.split(|c| !token68(c)).chain(body.split(|c: char| !c.is_ascii_alphanumeric())).filter(|word| !word.is_empty());
+    if let Some(word) = words.find(is_access) {
+        return Some(word.to_owned());
+    }
+    // Glued to other letters it is found by a search alone, which is for those who remember everything and have little to remember.
+    let searched = if state.vault.remembers_all() { state.vault.all() } else { &[] };
+    let mut access = searched.iter().filter(|canary| canary.kind == Kind::Access);
     access.find(|canary| body.contains(&canary.value)).map(|canary| canary.value.clone())
 }

@@ -1,7 +1,8 @@
 //! Replies before they are written.
 
 use bytes::Bytes;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 
 /// A reply: status, headers (names in lower case), body. Length and date are added when it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,8 +19,9 @@ impl Reply {
     }
 
     /// A JSON body, in the content type that Pleo's OpenAPI names.
-    pub(crate) fn json(status: u16, body: &Value) -> Self {
-        Self::with_body(status, "application/json;charset=UTF-8", body.to_string())
+    pub(crate) fn json(status: u16, body: &impl Serialize) -> Self {
+        // What we answer with are objects with names for keys: they can always be written.
+        Self::with_body(status, "application/json;charset=UTF-8", serde_json::to_vec(body).unwrap_or_default())
     }
 
     /// Any body.

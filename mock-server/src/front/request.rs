@@ -1,6 +1,11 @@
 //! Requests as the handlers see them.
 
-use base64::Engine as _;
+use std::{collections::HashSet, sync::Arc};
+
+use base64::{
+    Engine as _,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
 use bytes::Bytes;
 use regrant_authority::ClientAuth;
 
@@ -12,8 +17,13 @@ pub(crate) struct Request {
     pub(crate) endpoint: Endpoint,
     pub(crate) method: String,
     pub(crate) path: String,
+    /// The host asked for, as sent; empty if none was.
+    pub(crate) host: String,
+    /// The resource API of the environment asked for.
+    pub(crate) audience: &'static str,
     pub(crate) query: Option<String>,
-    pub(crate) headers: Vec<(String, String)>,
+    /// Shared with the journal.
+    pub(crate) headers: Arc<[(String, String)]>,
     pub(crate) body: Bytes,
     pub(crate) parameters: Parameters,
     pub(crate) form: Parameters,
@@ -24,10 +34,12 @@ impl Request {
     pub(crate) fn new(method: String, target: &str, headers: Vec<(String, String)>, body: Bytes) -> Self {
         let (path, query) = split(target);
         let parameters = Parameters::parse(query.as_deref().unwrap_or_default().as_bytes());
-        let is_form = headers.iter().any(|(name, value)| name == "content-type" && media(value) == FORM);
+        let is_form = headers.iter().any(|(name, value)| name == "content-type" && is_form(value));
         let form = if is_form { Parameters::parse(&body) } else { Parameters::default() };
         let grant = form.get("grant_type").map(str::to_owned);
-        Self { endpoint: endpoint(&path), method, path, query, headers, body, parameters, form, grant }
+        let host = headers.iter().find(|(name, _)| name == "host").map(|(_, value)| value.clone()).unwrap_or_default();
+        let (endpoint, headers) = (endpoint(&path), headers.into());
+        Self { endpoint, method, path, host, audience: AUDIENCE, query, headers, body, parameters, form, grant }
     }
 
     /// Takes the request as one for another path, below which a tenant stands.
@@ -42,12 +54,12 @@ impl Request {
     }
 
     pub(crate) fn is_form(&self) -> bool {
-        self.header("content-type").is_some_and(|value| media(value) == FORM)
+        self.header("content-type").is_some_and(is_form)
     }
 
     /// A read by its method, or a search, which Pleo spells as a `POST`.
     pub(crate) fn only_looks(&self) -> bool {
-        matches!(self.method.as_str(), "GET" | "HEAD") || self.path.ends_with(":search")
+        matches!(self.method.as_str(), "GET" | "HEAD") || self.method == "POST" && self.path.ends_with(":search")
     }
 
     /// What rules can match.
@@ -73,10 +85,12 @@ impl Request {
     }
 }
 
+/// The resource API of Pleo, as its introspection names it.
+const AUDIENCE: &str = "https://external.pleo.io";
 const FORM: &str = "application/x-www-form-urlencoded";
 
-fn media(content_type: &str) -> String {
-    content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+fn is_form(content_type: &str) -> bool {
+    content_type.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(FORM)
 }
 
 /// Path and query; a whole URL, as sent to a proxy, is shortened first.
@@ -91,7 +105,8 @@ fn split(target: &str) -> (String, Option<String>) {
     }
 }
 
-fn endpoint(path: &str) -> Endpoint {
+/// The part of the provider that a path leads to.
+pub(super) fn endpoint(path: &str) -> Endpoint {
     match path {
         "/oauth/authorize" => Endpoint::Authorize,
         "/oauth/token" => Endpoint::Token,
@@ -101,23 +116,25 @@ fn endpoint(path: &str) -> Endpoint {
     }
 }
 
+const BASE64: GeneralPurpose =
+    GeneralPurpose::new(&base64::alphabet::STANDARD, GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent));
+
 /// Id and secret as they stand in a Basic header, not form-decoded.
 fn basic(header: &str) -> Option<(String, String)> {
     let (scheme, credentials) = header.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {
         return None;
     }
-    let engine = base64::engine::GeneralPurpose::new(
-        &base64::alphabet::STANDARD,
-        base64::engine::GeneralPurposeConfig::new().with_decode_padding_mode(base64::engine::DecodePaddingMode::Indifferent),
-    );
-    let text = String::from_utf8(engine.decode(credentials.trim()).ok()?).ok()?;
+    let text = String::from_utf8(BASE64.decode(credentials.trim()).ok()?).ok()?;
     let (id, secret) = text.split_once(':')?;
     Some((id.to_owned(), secret.to_owned()))
 }
 
 /// One value, decoded as in a form.
 fn form_decoded(value: &str) -> String {
+    if !value.contains(['%', '+']) {
+        return value.to_owned();
+    }
     // An `&` or `=` that was not encoded belongs to the value here: there is only one.
     let whole = value.replace('&', "%26").replace('=', "%3D");
     url::form_urlencoded::parse(format!("v={whole}").as_bytes()).next().map(|(_, value)| value.into_owned()).unwrap_or_default()
@@ -125,16 +142,24 @@ fn form_decoded(value: &str) -> String {
 
 /// The parameters of a query or a form, in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Parameters(Vec<(String, String)>);
+pub(crate) struct Parameters {
+    pairs: Vec<(String, String)>,
+    malformed: bool,
+}
 
 impl Parameters {
     fn parse(bytes: &[u8]) -> Self {
-        Self(url::form_urlencoded::parse(bytes).into_owned().collect())
+        Self { pairs: url::form_urlencoded::parse(bytes).into_owned().collect(), malformed: !is_well_formed(bytes) }
+    }
+
+    /// An escape that is none, or what is no UTF-8 (RFC 6749 appendix B); read leniently all the same.
+    pub(crate) fn is_malformed(&self) -> bool {
+        self.malformed
     }
 
     /// The first value of that name; an empty one counts as absent (RFC 6749 section 3.1 and 3.2).
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+        self.pairs.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
     }
 
     /// `get`, owned.
@@ -144,19 +169,40 @@ impl Parameters {
 
     /// All values of that name, those separated by commas too.
     pub(crate) fn list(&self, name: &str) -> Vec<&str> {
-        let values = self.0.iter().filter(|(n, _)| n == name).flat_map(|(_, value)| value.split(','));
+        let values = self.pairs.iter().filter(|(n, _)| n == name).flat_map(|(_, value)| value.split(','));
         values.map(str::trim).filter(|value| !value.is_empty()).collect()
     }
 
     /// The first name that stands twice.
     pub(crate) fn repeated(&self) -> Option<String> {
-        let twice = |(i, (name, _)): (usize, &(String, String))| self.0[..i].iter().any(|(n, _)| n == name).then(|| name.clone());
-        self.0.iter().enumerate().find_map(twice)
+        let mut seen = HashSet::with_capacity(self.pairs.len());
+        self.pairs.iter().find(|(name, _)| !seen.insert(name)).map(|(name, _)| name.clone())
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+        self.pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
+}
+
+/// Whether every `%` begins an escape and all of it is UTF-8 once decoded.
+fn is_well_formed(bytes: &[u8]) -> bool {
+    let hex = |at: usize| bytes.get(at).and_then(|digit| char::from(*digit).to_digit(16)).and_then(|digit| u8::try_from(digit).ok());
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        match (byte, hex(at + 1), hex(at + 2)) {
+            (b'%', Some(high), Some(low)) => {
+                decoded.push(high << 4 | low);
+                at += 3;
+            }
+            (b'%', ..) => return false,
+            _ => {
+                decoded.push(byte);
+                at += 1;
+            }
+        }
+    }
+    std::str::from_utf8(&decoded).is_ok()
 }
 
 #[cfg(test)]
@@ -191,6 +237,23 @@ mod tests {
         for header in ["Bearer x", "Basic", "Basic !!!", "Basic aWQ="] {
             assert_eq!(with(header, "client_id=id"), ClientAuth::Malformed, "{header}");
         }
+    }
+
+    #[test]
+    fn what_is_no_form_is_told_from_what_is() {
+        for good in ["", "a=b&c", "a=%C3%A5&b=%2b+", "å=1"] {
+            assert!(!Parameters::parse(good.as_bytes()).is_malformed(), "{good}");
+        }
+        for bad in [&b"a=%"[..], b"a=%f", b"a=%zz", b"a=\xff", b"a=%ff", b"%C3=%A5", b"a=%+1"] {
+            assert!(Parameters::parse(bad).is_malformed(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn half_a_million_parameters_are_looked_through_at_once() {
+        let body: String = (0..500_000).map(|n| format!("{n:x}&")).collect();
+        assert_eq!(Parameters::parse(body.as_bytes()).repeated(), None);
+        assert_eq!(Parameters::parse(format!("{body}7=").as_bytes()).repeated(), Some("7".into()));
     }
 
     #[test]

@@ -1,22 +1,22 @@
 //! `POST /oauth/token`.
 
 use regrant_authority::{Authority, ClientAuth, Issued, Refusal, Time, TokenGrant, TokenRequest};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{desk::Desk, presented, reply::Reply, request::Request};
 use crate::{
     fault::{RefreshForm, Reshape},
     journal::{AuthStyle, Decision, TokenOutcome},
-    mint::Discarded,
     state::State,
 };
 
 /// Exchanges a code or refreshes.
 pub(super) fn handle(desk: &mut Desk<'_>, request: &Request, shape: Option<&Reshape>) -> (Reply, Decision) {
-    let auth = auth_style(&desk.state.authority, desk.now, &request.client_auth());
+    let client = request.client_auth();
+    let auth = auth_style(&desk.state.authority, desk.now, &client);
     let value = request.form.get("refresh_token").or_else(|| request.form.get("code"));
-    let presented = value.map(|value| presented::describe(&desk.state, desk.shared, value));
-    let (reply, outcome) = match check(request) {
+    let presented = value.map(|value| presented::describe(&desk.state, desk.now, value));
+    let (reply, outcome) = match check(request, client) {
         Err(reply) => refused(reply, "invalid_request"),
         Ok(asked) => match grant(desk, &asked, shape) {
             Ok(issued) => issue(desk, &issued, shape),
@@ -28,16 +28,16 @@ pub(super) fn handle(desk: &mut Desk<'_>, request: &Request, shape: Option<&Resh
 
 /// Asks the authority, on the terms of the form that the answer is to have.
 fn grant(desk: &mut Desk<'_>, asked: &TokenRequest, shape: Option<&Reshape>) -> Result<Issued, Refusal> {
-    let usual = desk.state.source.shape;
+    let usual = desk.state.source.shape();
     if let Some(tokens) = shape.and_then(|shape| shape.tokens) {
-        desk.state.source.shape = tokens;
+        desk.state.source.set_shape(tokens);
     }
     let (authority, mut mint) = desk.state.minting(&desk.shared.journal);
     let mut outcome = match shape {
         None => authority.token(desk.now, asked, &mut mint),
         Some(shape) => authority.token_on(shape.terms(), desk.now, asked, &mut mint),
     };
-    desk.state.source.shape = usual;
+    desk.state.source.set_shape(usual);
     if let (Some(form), Ok(issued)) = (shape.and_then(|shape| shape.refresh_token), &mut outcome) {
         issued.refresh_token = match (form, &asked.grant) {
             // What is told to nobody is not issued to anybody.
@@ -51,9 +51,8 @@ fn grant(desk: &mut Desk<'_>, asked: &TokenRequest, shape: Option<&Reshape>) -> 
 
 /// Whether the client proves who it is; what else is wrong does not matter.
 pub(super) fn is_authenticated(state: &State, now: Time, request: &Request) -> bool {
-    let Ok(asked) = check(request) else { return false };
-    let outcome = state.authority.clone().token(now, &asked, &mut Discarded::default());
-    !matches!(outcome, Err(refusal) if refusal.error == "invalid_client" || refusal.state.is_none() && refusal.error == "invalid_request")
+    let asked = check(request, request.client_auth());
+    asked.is_ok_and(|asked| asked.repeated.is_none() && state.authority.authenticates(now, &asked.auth))
 }
 
 /// The reply to a refused request.
@@ -85,10 +84,13 @@ pub(super) fn check_form(request: &Request) -> Result<(), Reply> {
     if !request.is_form() {
         return Err(Reply::oauth_error(400, "invalid_request", Some("The body must be application/x-www-form-urlencoded")));
     }
+    if request.form.is_malformed() {
+        return Err(Reply::oauth_error(400, "invalid_request", Some("The body is not encoded as a form")));
+    }
     Ok(())
 }
 
-fn check(request: &Request) -> Result<TokenRequest, Reply> {
+fn check(request: &Request, auth: ClientAuth) -> Result<TokenRequest, Reply> {
     check_form(request)?;
     let form = &request.form;
     let grant = match form.get("grant_type") {
@@ -100,24 +102,45 @@ fn check(request: &Request) -> Result<TokenRequest, Reply> {
         Some("refresh_token") => TokenGrant::RefreshToken { refresh_token: form.owned("refresh_token"), scope: form.owned("scope") },
         other => TokenGrant::Other(other.map(str::to_owned)),
     };
-    Ok(TokenRequest { auth: request.client_auth(), grant, repeated: form.repeated() })
+    Ok(TokenRequest { auth, grant, repeated: form.repeated() })
 }
 
 fn issue(desk: &Desk<'_>, issued: &Issued, shape: Option<&Reshape>) -> (Reply, TokenOutcome) {
-    let mut body = json!({"access_token": issued.access_token, "token_type": "Bearer", "expires_in": issued.expires_in.as_secs()});
-    if let (Some(refresh), Value::Object(fields)) = (&issued.refresh_token, &mut body) {
-        fields.insert("refresh_token".into(), json!(refresh));
-    }
-    if let (false, Value::Object(fields)) = (issued.scopes.is_empty(), &mut body) {
-        fields.insert("scope".into(), json!(issued.scopes.join(" ")));
-    }
-    if let (Some(shape), Value::Object(fields)) = (shape, &mut body) {
-        shape.apply(fields);
-    }
-    let name = |value: &String| desk.state.vault.find(value).map_or_else(|| "unknown".to_owned(), |canary| canary.name.clone());
+    let usual = Body {
+        access_token: &issued.access_token,
+        token_type: "Bearer",
+        expires_in: issued.expires_in.as_secs(),
+        refresh_token: issued.refresh_token.as_deref(),
+        scope: (!issued.scopes.is_empty()).then(|| issued.scopes.join(" ")),
+    };
+    let reply = match shape {
+        None => Reply::json(200, &usual),
+        Some(shape) => Reply::json(200, &reshaped(&usual, shape)),
+    };
+    let name = |value: &String| desk.state.vault.find(value).map_or_else(|| "unknown".to_owned(), |canary| canary.name);
     let outcome =
         TokenOutcome::Issued { grant: issued.grant, access: name(&issued.access_token), refresh: issued.refresh_token.as_ref().map(name) };
-    (Reply::json(200, &body).unstored(), outcome)
+    (reply.unstored(), outcome)
+}
+
+/// A token reply (RFC 6749 section 5.1).
+#[derive(serde::Serialize)]
+struct Body<'a> {
+    access_token: &'a str,
+    token_type: &'static str,
+    expires_in: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<String>,
+}
+
+fn reshaped(usual: &Body<'_>, shape: &Reshape) -> Value {
+    let mut body = serde_json::to_value(usual).unwrap_or_default();
+    if let Value::Object(fields) = &mut body {
+        shape.apply(fields);
+    }
+    body
 }
 
 fn refused(reply: Reply, error: &str) -> (Reply, TokenOutcome) {

@@ -1,6 +1,6 @@
 //! The way of one request through the points at which rules apply.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::{
     desk::{self, Desk},
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     fault::{Fate, Let, Point, RuleId, Turn},
-    journal::{Exchange, What},
+    journal::{Endpoint, Exchange, What},
     state::Shared,
 };
 
@@ -27,6 +27,8 @@ pub(super) struct Way {
     interruption: Option<Fate>,
     /// Keeps requests that were released together in the order of their release.
     turn: Option<Turn>,
+    /// Where nobody may wait, delays add up here.
+    late: Option<Duration>,
 }
 
 /// What becomes of a request that does not go on: this is written in place of the provider's reply, or nothing is.
@@ -34,7 +36,23 @@ type Instead = Result<Reply, Ending>;
 
 impl Way {
     pub(super) fn new(shared: Arc<Shared>, exchange: Exchange, request: Request) -> Self {
-        Self { shared, exchange, request, shaping: Shaping::default(), interruption: None, turn: None }
+        Self { shared, exchange, request, shaping: Shaping::default(), interruption: None, turn: None, late: None }
+    }
+
+    /// For a door that must answer at once: a delay is added to [`lateness`](Self::lateness) instead of waited for.
+    #[cfg(feature = "wiremock")]
+    pub(super) fn at_once(shared: Arc<Shared>, exchange: Exchange, request: Request) -> Self {
+        Self { late: Some(Duration::ZERO), ..Self::new(shared, exchange, request) }
+    }
+
+    /// How much later the reply is to be written.
+    #[cfg(feature = "wiremock")]
+    pub(super) fn lateness(&self) -> Duration {
+        self.late.unwrap_or_default()
+    }
+
+    pub(super) fn endpoint(&self) -> Endpoint {
+        self.request.endpoint
     }
 
     pub(super) fn method(&self) -> &str {
@@ -95,7 +113,7 @@ impl Way {
     }
 
     fn decide(&mut self) -> Reply {
-        let reply = Desk::open(&self.shared, self.exchange).decide(&self.request, None);
+        let reply = Desk::open(&self.shared, self.exchange, self.request.endpoint).decide(&self.request, None);
         self.turn = None;
         reply
     }
@@ -106,7 +124,7 @@ impl Way {
         if self.shared.rule_count.is_zero() && self.shaping.reshape.is_none() {
             return (self.decide(), None);
         }
-        let mut desk = Desk::open(&self.shared, self.exchange);
+        let mut desk = Desk::open(&self.shared, self.exchange, self.request.endpoint);
         let taken = whose::take(&mut desk.state, &self.shared, &self.request, Point::Committed);
         if let Some((_, fate)) = &taken {
             self.shaping.add(fate);
@@ -149,7 +167,10 @@ impl Way {
             Fate::Pass | Fate::Truncate { .. } | Fate::Garble(_) | Fate::Throttle { .. } | Fate::Reshape(_) => None,
             Fate::Delay(span) => {
                 self.turn = None;
-                tokio::time::sleep(span).await;
+                match &mut self.late {
+                    Some(late) => *late += span,
+                    None => tokio::time::sleep(span).await,
+                }
                 None
             }
             Fate::Hold(gate) => {

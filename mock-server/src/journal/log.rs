@@ -176,17 +176,18 @@ fn weight(what: &What) -> usize {
     };
     let more = match what {
         What::Arrived(arrived) => {
-            let line = arrived.method.len() + arrived.path.len() + arrived.query.as_ref().map_or(0, String::len);
+            let line = arrived.method.len() + arrived.host.len() + arrived.path.len() + arrived.query.as_ref().map_or(0, String::len);
             size_of::<Arrived>() + line + long(&arrived.headers, &arrived.body)
         }
         What::Replied(replied) => size_of::<super::Replied>() + long(&replied.headers, &replied.body),
+        What::Proxied { authority, .. } => authority.len(),
         What::Opened { .. }
         | What::Closed { .. }
         | What::Decided { .. }
         | What::Held { .. }
         | What::Released { .. }
-        | What::Faulted { .. }
         | What::GateTimedOut { .. }
+        | What::Faulted { .. }
         | What::Read { .. }
         | What::ReadUnknown { .. }
         | What::Aborted { .. }

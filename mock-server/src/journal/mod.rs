@@ -16,7 +16,7 @@ use regrant_authority::{GrantId, TokenState};
 pub(crate) use file::JournalFile;
 pub(crate) use log::Journal;
 pub(crate) use queue::{Ends, Look, Seen, look, watch};
-pub(crate) use reader::{Read, Reader};
+pub(crate) use reader::{Lines, Read, Reader};
 pub(crate) use shown::Shower;
 
 /// A moment: time since [`crate::ProviderConfig::epoch`], monotonic.
@@ -79,6 +79,13 @@ pub enum What {
         conn: Conn,
         /// Who closed first.
         by: Side,
+    },
+    /// A client asked the proxy for a host.
+    Proxied {
+        /// Host and port.
+        authority: String,
+        /// What came of it.
+        outcome: Proxied,
     },
     /// A request was read whole.
     Arrived(Arc<Arrived>),
@@ -159,6 +166,18 @@ pub enum What {
     Controlled(crate::control::Action),
 }
 
+/// What came of a request to the proxy.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Proxied {
+    /// A tunnel was opened to this host, and TLS spoken in it.
+    Served,
+    /// Not served, with what the client was told.
+    Refused(String),
+    /// The client gave up the TLS handshake, as it does when it does not trust the authority.
+    Untrusted(String),
+}
+
 /// A request as it came in.
 #[derive(Debug, Clone)]
 pub struct Arrived {
@@ -172,12 +191,14 @@ pub struct Arrived {
     pub endpoint: Endpoint,
     /// Method.
     pub method: String,
+    /// The host asked for, as sent; of a request through the proxy, Pleo's host name in lower case.
+    pub host: String,
     /// Path without query, as sent, but without the prefix that names a tenant.
     pub path: String,
     /// Query without `?`, as sent.
     pub query: Option<String>,
     /// Headers in order, names lower case, values lossily UTF-8.
-    pub headers: Vec<(String, String)>,
+    pub headers: Arc<[(String, String)]>,
     /// Body, at most 1 MiB.
     pub body: bytes::Bytes,
     /// The token or code that it carries, as it was at that moment, whatever becomes of the request.

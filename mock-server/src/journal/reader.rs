@@ -1,6 +1,6 @@
 //! Reads the journal at its own pace. Nothing is kept for a reader: who is slower than the ring is told what it missed.
 
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 
 use tokio::sync::watch;
 
@@ -63,6 +63,30 @@ impl Reader {
     }
 }
 
+/// The journal line by line, for whoever waits for something to come. What was missed is passed over.
+pub(crate) struct Lines {
+    reader: Reader,
+    ready: VecDeque<Entry>,
+}
+
+impl Lines {
+    /// Those after number `last`.
+    pub(crate) fn after(journal: Arc<Journal>, last: u64) -> Self {
+        Self { reader: Reader::new(journal, last + 1), ready: VecDeque::new() }
+    }
+
+    /// The next one; `None` once the journal is closed. May be given up and called again without losing any.
+    pub(crate) async fn recv(&mut self) -> Option<Entry> {
+        while self.ready.is_empty() {
+            match self.reader.next().await? {
+                Read::Lines(lines) => self.ready.extend(lines),
+                Read::Lagged { .. } => {}
+            }
+        }
+        self.ready.pop_front()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Instant;
@@ -85,7 +109,9 @@ mod tests {
         let journal = Arc::new(Journal::new(Arc::new(Clock::new(Instant::now())), Keep::All));
         let mut reader = Reader::new(journal.clone(), 0);
         assert!(reader.so_far().is_none());
-        let (got, ()) = tokio::join!(reader.next(), async { drop(journal.push(What::Minted { name: "a".into() })) });
+        let (got, ()) = tokio::join!(reader.next(), async {
+            journal.push(What::Minted { name: "a".into() });
+        });
         assert_eq!(numbers(got), [1]);
         journal.close();
         assert!(reader.next().await.is_none());

@@ -33,7 +33,7 @@ impl Shower {
         if self.open {
             return;
         }
-        for canary in vault.all().iter().skip(self.known) {
+        for canary in vault.since(self.known) {
             let encoded: String = url::form_urlencoded::byte_serialize(canary.value.as_bytes()).collect();
             let strict: String = canary.value.bytes().map(percent).collect();
             let quoted = json!(canary.value).to_string();
@@ -46,8 +46,8 @@ impl Shower {
                     None => self.short.push((form, canary.name.clone())),
                 }
             }
-            self.known += 1;
         }
+        self.known = vault.count();
     }
 
     /// One entry.
@@ -63,6 +63,7 @@ impl Shower {
         match what {
             What::Opened { conn, peer, local } => json!({"conn": conn, "peer": peer, "local": local}),
             What::Closed { conn, by } => json!({"conn": conn, "by": by}),
+            What::Proxied { authority, outcome } => json!({"authority": authority, "outcome": outcome}),
             What::Arrived(arrived) => self.arrived(arrived),
             What::Decided { exchange, decision } => json!({"exchange": exchange, "decision": decided(decision)}),
             What::Held { exchange, gate, at } => json!({"exchange": exchange, "gate": gate, "point": at}),
@@ -91,6 +92,7 @@ impl Shower {
             "began_us": micros(arrived.began),
             "endpoint": arrived.endpoint,
             "method": arrived.method,
+            "host": arrived.host,
             "path": self.named(&arrived.path),
             "query": arrived.query.as_deref().map(|query| self.named(query)),
             "headers": self.headers(&arrived.headers),
@@ -167,6 +169,7 @@ fn word(what: &What) -> &'static str {
     match what {
         What::Opened { .. } => "opened",
         What::Closed { .. } => "closed",
+        What::Proxied { .. } => "proxied",
         What::Arrived(_) => "arrived",
         What::Decided { .. } => "decided",
         What::Held { .. } => "held",

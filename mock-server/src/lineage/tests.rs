@@ -102,3 +102,16 @@ fn a_journal_that_has_forgotten_the_beginning_says_so() {
     assert!(!lineage.complete);
     assert_eq!(shape(&lineage), [(None, 0, false)]);
 }
+
+#[test]
+fn a_grant_that_was_made_without_the_wire_begins_with_its_first_pair() {
+    let line = |n, what| Entry { n, at: Duration::from_micros(n), what };
+    let mut journal = vec![line(1, What::Minted { name: "access#1".into() }), line(2, What::Controlled(Action::PolicyChanged))];
+    journal.extend((3..).zip(["code#2", "access#2", "refresh#2"]).map(|(n, name)| line(n, What::Minted { name: name.into() })));
+    journal.push(line(6, What::Controlled(Action::Connected { grant: GrantId(1) })));
+    journal.push(asked(7, "refresh#2", TokenState::Active, issued("access#3", Some("refresh#3"))));
+    let lineage = read(&grant(None), &journal);
+    assert!(lineage.complete);
+    assert_eq!(shape(&lineage), [(None, 0, false), (Some(0), 1, false)]);
+    assert_eq!((lineage.nodes[0].access.as_str(), lineage.nodes[0].refresh.as_deref()), ("access#2", Some("refresh#2")));
+}

@@ -1,13 +1,23 @@
 //! The second port: what the user and the provider's owner can do, over HTTP, for people and for scripts in any language.
 //!
 //! In: JSON under `/v1`. Out: JSON, and the journal as one line of JSON per event. Every refusal says what would help. The
-//! subject never sees this port, and a web page in somebody's browser cannot use it.
+//! subject never sees this port, and a web page in somebody's browser cannot use it, except the one that is served here.
 
 mod answer;
+mod grants;
 mod guard;
+mod har;
 mod journal;
+mod lineage;
 mod openapi;
+mod page;
+mod ready;
 mod routes;
+mod scenario;
+mod settings;
+mod tenants;
+mod traffic;
+mod words;
 
 use hyper_util::{
     rt::{TokioIo, TokioTimer},

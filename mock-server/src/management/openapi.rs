@@ -1,70 +1,116 @@
-//! What the management port can do, as OpenAPI 3.1.
+//! What the management port can do, as OpenAPI 3.1: taken from the handlers, and completed with what holds for all of them.
 
+use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
+use utoipa::{
+    PartialSchema,
+    openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder},
+};
 
-/// Path, method, what it does, and an example of its body.
-const OPERATIONS: &[(&str, &str, &str, &str)] = &[
-    ("/v1/ready", "get", "What an integration must be configured with", ""),
-    ("/v1/openapi.json", "get", "This document", ""),
-    ("/v1/journal", "get", "What crossed the wire, a line of JSON per event; ?follow=1 goes on, ?from=N leaves out what came before", ""),
-    ("/v1/grants", "get", "All grants, live and ended", ""),
-    ("/v1/grants/{id}/revoke", "post", "Ends a grant (a number, newest or all)", r#"{"cause": "user"}"#),
-    ("/v1/grants/{id}/expire", "post", "Lets a token expire", r#"{"token": "refresh", "also_access": true}"#),
-    ("/v1/grants/{id}/reject", "post", "Lets the API reject the access token, so that a refresh is needed", ""),
-    ("/v1/tokens", "get", "All secrets ever minted, by name; ?values=1 shows them", ""),
-    ("/v1/clients/{id}/rotate-secret", "post", "Gives a client a new secret", r#"{"overlap": "10s"}"#),
-    ("/v1/clock", "get", "The provider's time", ""),
-    ("/v1/clock", "post", "Moves the provider's clock forward", r#"{"advance": "15m"}"#),
-    ("/v1/rules", "get", "Installed rules and how often each matched", ""),
-    ("/v1/rules", "post", "Installs a rule", r#"{"on": {"endpoint": "token", "nth": 1}, "at": "committed", "fate": {"hold": "gate-a"}}"#),
-    ("/v1/rules", "delete", "Removes all rules", ""),
-    ("/v1/rules/{id}", "delete", "Removes a rule", ""),
-    ("/v1/gates", "get", "All gates and what they hold", ""),
-    (
-        "/v1/gates/{name}/release",
-        "post",
-        "Lets go of what a gate holds and opens it for good; ends the rules that are in force until this name",
-        "",
-    ),
-    ("/v1/gates/{name}/drop", "post", "Drops the connections a gate holds, and opens it for good", ""),
-    ("/v1/work", "post", "Adds units of work: export or employee", r#"{"kind": "export", "count": 3}"#),
-    ("/v1/consent", "put", "How the consent page answers, and for which company", r#"{"mode": "auto", "company": 0}"#),
-    ("/v1/policy", "put", "Lifetimes, rotation, refusals", r#"{"provider": {"rotation": "strict"}, "token_shape": "odd"}"#),
-];
+use super::answer::Refusal;
+use crate::fault::{GateOptions, Rule, scenario::ProviderPolicy};
 
-/// The document.
-pub(super) fn document() -> Value {
-    let mut paths = Map::new();
-    for (path, method, summary, example) in OPERATIONS {
-        if let Value::Object(methods) = paths.entry(*path).or_insert_with(|| json!({})) {
-            methods.insert((*method).to_owned(), operation(path, summary, example));
-        }
-    }
-    json!({
-        "openapi": "3.1.0",
-        "info": {"title": "regrant mock provider: management", "version": env!("CARGO_PKG_VERSION")},
-        "paths": paths,
-    })
+/// Where the paths of one tenant stand.
+pub(super) const TENANT: &str = "/v1/tenants/{tenant}";
+
+const METHODS: [&str; 5] = ["get", "put", "post", "delete", "patch"];
+
+/// The document before any path is in it.
+pub(super) fn info() -> OpenApi {
+    let about = "What the user and the provider's owner can do, for people and for scripts in any language. The paths below \
+                 `/v1/tenants/{tenant}` do for one tenant what those below `/v1` do for the default one.";
+    let info = InfoBuilder::new().title("regrant mock provider: management").version(env!("CARGO_PKG_VERSION")).description(Some(about));
+    let components = ComponentsBuilder::new().schema("Refusal", Refusal::schema());
+    OpenApiBuilder::new().info(info).components(Some(components.build())).build()
 }
 
-fn operation(path: &str, summary: &str, example: &str) -> Value {
-    let kind = if path == "/v1/journal" { "application/x-ndjson" } else { "application/json" };
-    let mut operation = json!({
-        "summary": summary,
-        "responses": {"200": {"description": "Done", "content": {kind: {}}}, "default": {"description": "A refusal: error, remedy"}},
-    });
-    let Some(fields) = operation.as_object_mut() else { return operation };
-    let names: Vec<Value> = path
-        .split('/')
-        .filter_map(|part| part.strip_prefix('{').and_then(|part| part.strip_suffix('}')))
-        .map(|name| json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}}))
-        .collect();
-    if !names.is_empty() {
-        fields.insert("parameters".into(), json!(names));
+/// Completes the document.
+pub(super) fn finish(document: OpenApi) -> Value {
+    // Fails only for maps whose keys are no text, of which there are none.
+    let mut document = serde_json::to_value(document).unwrap_or_default();
+    if let Some(paths) = document["paths"].as_object_mut() {
+        paths.iter_mut().for_each(|(path, item)| complete(path, item));
     }
-    if let Ok(example) = serde_json::from_str::<Value>(example) {
-        let body = json!({"content": {"application/json": {"schema": {"type": "object"}, "example": example}}});
-        fields.insert("requestBody".into(), body);
+    let rules = from_rules();
+    match document["components"]["schemas"].as_object_mut() {
+        Some(schemas) => schemas.extend(rules),
+        None => document["components"]["schemas"] = Value::Object(rules),
     }
+    document["components"]["securitySchemes"] = json!({"token": {"type": "http", "scheme": "bearer"}});
+    // Asked for only where the provider was started with one.
+    document["security"] = json!([{}, {"token": []}]);
+    document
+}
+
+fn complete(path: &str, item: &mut Value) {
+    let of_a_tenant = path.strip_prefix(TENANT).is_some_and(|rest| rest.starts_with('/'));
+    if of_a_tenant {
+        let schema = json!({"type": "string"});
+        item["parameters"] =
+            json!([{"name": "tenant", "in": "path", "required": true, "description": "The tenant's name", "schema": schema}]);
+    }
+    for operation in METHODS.iter().filter_map(|method| Some((*method, item.get(*method)?.clone()))).collect::<Vec<_>>() {
+        item[operation.0] = completed(operation.0, operation.1, path, of_a_tenant);
+    }
+}
+
+fn completed(method: &str, mut operation: Value, path: &str, of_a_tenant: bool) -> Value {
+    let id = format!("{method}{}", path.trim_start_matches("/v1").replace(['/', '.'], "_").replace(['{', '}'], ""));
+    operation["operationId"] = json!(id);
+    let takes_body = operation.get("requestBody").is_some();
+    if let Some(content) = operation.pointer_mut("/requestBody/content/application~1json/schema") {
+        never_null(content);
+    }
+    let takes_names = of_a_tenant || operation.get("parameters").is_some();
+    let Some(responses) = operation["responses"].as_object_mut() else { return operation };
+    let mut add = |status: &str, description: &str| {
+        responses.entry(status).or_insert_with(|| json!({"description": description}));
+    };
+    add("401", "The management token is missing or wrong");
+    add("403", "The Host header is no loopback name, or a web page asked");
+    if takes_body {
+        add("413", "The body is longer than 2 MB");
+    }
+    if takes_body || takes_names {
+        add("400", "The request is not what is expected");
+    }
+    if of_a_tenant {
+        add("404", "There is no such tenant");
+    }
+    for (status, response) in responses.iter_mut() {
+        if status.starts_with(['4', '5']) && response.get("content").is_none() {
+            response["content"] = json!({"application/problem+json": {"schema": {"$ref": "#/components/schemas/Refusal"}}});
+        }
+    }
+    responses.sort_keys();
     operation
+}
+
+/// A body may be left out, but `null` is none.
+fn never_null(schema: &mut Value) {
+    if let Some(kinds) = schema["type"].as_array_mut() {
+        kinds.retain(|kind| kind != "null");
+    }
+    if let Some(forms) = schema["oneOf"].as_array_mut() {
+        forms.retain(|form| form["type"] != "null");
+        if let [only] = forms.as_slice() {
+            *schema = only.clone();
+        }
+    }
+    if let Some(fields) = schema.as_object_mut() {
+        fields.retain(|_, value| !value.is_null());
+    }
+}
+
+/// The schemas of rules and policies, which scenario files share.
+fn from_rules() -> Map<String, Value> {
+    let settings = SchemaSettings::draft2020_12().with(|settings| {
+        settings.definitions_path = "/components/schemas".into();
+        settings.meta_schema = None;
+    });
+    let mut generator = settings.into_generator();
+    let _rule = generator.subschema_for::<Rule>();
+    let _policy = generator.subschema_for::<ProviderPolicy>();
+    let _gates = generator.subschema_for::<GateOptions>();
+    generator.take_definitions(true)
 }

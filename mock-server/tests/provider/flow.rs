@@ -1,7 +1,7 @@
 //! The OAuth flow: consent, exchange, refresh, introspection.
 
 use regrant_mock_server::{
-    ConsentMode, Provider,
+    ConsentMode, Provider, Remember,
     authority::{Cause, TokenState},
     control::Target,
     journal::{AuthStyle, AuthorizeOutcome, Decision, What},
@@ -249,4 +249,24 @@ async fn only_loopback_is_listened_on_unless_others_are_told_a_name() {
     let address = taken.urls().api.trim_start_matches("http://").parse().expect("an address");
     let again = Provider::start(ProviderConfig { listen: address, ..ProviderConfig::local(1) }).await;
     assert!(matches!(again, Err(StartError::Bind { .. })));
+}
+
+#[tokio::test]
+async fn a_provider_that_remembers_little_recognises_a_replay_of_any_age_by_name() {
+    let provider = provider_with(|config| config.remember = Remember::Newest(5)).await;
+    let control = provider.control();
+    let first = connect(&provider).await;
+    let mut pair = first.clone();
+    for _ in 0..50 {
+        pair = tokens(&once(&provider, &refresh(&provider, &pair.refresh)).await);
+    }
+    assert!(control.canaries().len() <= 12, "{:?}", control.canaries());
+    assert_eq!((control.minted(), control.canaries_since(101).len()), (104, 3), "a secret, a code and 51 pairs");
+    assert_eq!(once(&provider, &refresh(&provider, &first.refresh)).await.status, 400);
+    let Some(Decision::Token { presented: Some(presented), .. }) = decision(control, last_exchange(control)) else {
+        panic!("a token was presented")
+    };
+    let grant = control.grants()[0].id;
+    assert_eq!((presented.name.as_deref(), presented.grant, presented.state), (Some("refresh#1"), Some(grant), TokenState::Superseded));
+    assert_eq!(once(&provider, &refresh(&provider, &pair.refresh)).await.status, 400, "the replay has ended the family");
 }

@@ -88,6 +88,11 @@ impl Raw {
         Some(answer)
     }
 
+    pub(crate) async fn try_ask(&mut self, text: &str) -> Option<Answer> {
+        self.send(text).await;
+        self.try_receive().await
+    }
+
     pub(crate) async fn ask(&mut self, text: &str) -> Answer {
         self.send(text).await;
         self.receive().await

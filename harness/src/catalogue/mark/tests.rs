@@ -116,3 +116,13 @@ fn what_was_not_seen_leaves_mark_03_undecided() {
     let unread = honest().without(|e| matches!(e.what, What::StatusRead { state: Some(Status::Connected), .. }));
     unread.undecided("MARK-03", "");
 }
+
+#[test]
+fn the_other_connection_stays_as_it_was() {
+    gallery::one_of_two_ends().passes("MARK-04");
+    let none = gallery::one_of_two_ends().without(|e| matches!(&e.what, What::StatusRead { connection: Some(name), .. } if name == "acme"));
+    none.undecided("MARK-04", "did not say connected before");
+    Story::honest().terms(|t| t.connections = Some(1)).not_applicable("MARK-04");
+    Story::honest().terms(|t| t.connections = None).undecided("MARK-04", "several connections");
+    Story::honest().undecided("MARK-04", "no connection ended while another one lived");
+}

@@ -162,3 +162,14 @@ fn where_refreshing_gives_no_new_refresh_token_the_old_one_dies() {
     assert!(back.passes("PURGE-03").reason.contains("refresh#1"));
     assert!(back.passes("PURGE-04").reason.contains("access#2"));
 }
+
+#[test]
+fn the_other_connection_goes_on() {
+    gallery::one_of_two_ends().passes("PURGE-07");
+    let told = gallery::two_connected().of("globex").revoked().rejected().trigger().api(401).refused("invalid_grant").gives_up();
+    let told = told.answered(Outcome::Accepted).rest();
+    told.clone().undecided("PURGE-07", "after the refusal");
+    told.clone().of("acme").asked_in_vain(1).rest().undecided("PURGE-07", "after the refusal");
+    told.of("acme").asked_in_vain(2).rest().fails("PURGE-07", "does not any more, though only globex ended");
+    Story::honest().terms(|t| t.connections = Some(1)).not_applicable("PURGE-07");
+}

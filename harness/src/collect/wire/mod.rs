@@ -82,7 +82,9 @@ impl WireCollector {
 
     fn events(&mut self, what: &journal::What) -> Vec<What> {
         match what {
-            journal::What::Opened { .. } | journal::What::Closed { .. } | journal::What::Minted { .. } => Vec::new(),
+            journal::What::Opened { .. } | journal::What::Closed { .. } | journal::What::Proxied { .. } | journal::What::Minted { .. } => {
+                Vec::new()
+            }
             journal::What::Arrived(arrived) => self.arrived(arrived),
             journal::What::Decided { exchange, decision } => self.decided(*exchange, decision),
             journal::What::Held { exchange, gate, at: _ } => vec![What::Held { exchange: *exchange, gate: gate.clone() }],
@@ -301,7 +303,13 @@ impl WireCollector {
             }
             Action::RuleInstalled { rule } => vec![What::RuleBegan { rule: *rule }],
             Action::RuleRemoved { rule } => vec![What::RuleEnded { rule: *rule }],
-            Action::ConsentSet { .. } | Action::PolicyChanged | Action::GateSet { .. } | Action::Reset => Vec::new(),
+            Action::SecretChanged { .. }
+            | Action::ClockSkewed { .. }
+            | Action::ConsentSet { .. }
+            | Action::PolicyChanged
+            | Action::GateSet { .. }
+            | Action::Reset
+            | Action::Connected { .. } => Vec::new(),
         }
     }
 

@@ -38,6 +38,7 @@ fn request(endpoint: Endpoint, path: &str, headers: &[(&str, &str)], body: &str)
         began: Duration::from_millis(2),
         endpoint,
         method: "POST".into(),
+        host: String::new(),
         path: path.into(),
         query,
         headers: headers.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect(),

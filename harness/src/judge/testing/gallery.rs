@@ -34,6 +34,7 @@ pub(crate) fn honest() -> Vec<Story> {
         prober(),
         forbidden(),
         disconnected(),
+        one_of_two_ends(),
     ]
 }
 
@@ -120,6 +121,46 @@ fn disconnected() -> Story {
     story.answered(Outcome::Accepted).rest().declines(2).rest().comes_back()
 }
 
+/// Two connections; the second one's grant ends and the subject does what is right, while the first one works on.
+pub(crate) fn one_of_two_ends() -> Story {
+    two_connected()
+        .of("globex")
+        .revoked()
+        .rejected()
+        .trigger()
+        .api(401)
+        .refused("invalid_grant")
+        .gives_up()
+        .answered(Outcome::Accepted)
+        .rest()
+        .of("acme")
+        .works()
+        .rest()
+        .of("globex")
+        .asked_in_vain(2)
+        .rest()
+        .phase(Phase::Epilogue)
+        .restarted()
+        .asked_in_vain(1)
+        .of("acme")
+        .works()
+        .rest()
+        .of("globex")
+        .comes_back()
+}
+
+pub(crate) fn two_connected() -> Story {
+    let story = Story::new().began().started().of("acme").connects().of("globex").connects();
+    story.of("acme").works().rest().of("globex").works().rest().phase(Phase::Story)
+}
+
+/// The second one's grant has ended, and with it something of the first one's.
+fn both_suffer(what: impl FnOnce(Story) -> Story) -> Story {
+    let story = two_connected().of("globex").revoked().rejected().trigger().api(401).refused("invalid_grant").gives_up();
+    let story = what(story.answered(Outcome::Accepted).of("acme"));
+    story.rest().asked_in_vain(2).rest().of("globex").rest().asked_in_vain(2).rest()
+}
+
 /// Stories with a fault each, and what it breaks.
 pub(crate) fn faulty() -> Vec<(&'static str, Story)> {
     let dead = || Story::connected().dies();
@@ -151,6 +192,8 @@ pub(crate) fn faulty() -> Vec<(&'static str, Story)> {
         ("RETRY-01", purges.rest().trigger().refreshes().delivers().answered(Outcome::Accepted).rest()),
         ("RETRY-02", hammers.rest()),
         ("SECRET-01", leak.rest()),
+        ("MARK-04", both_suffer(Story::gives_up)),
+        ("PURGE-07", both_suffer(Story::gives_up)),
         ("RECOVER-08", dead().crashed(1).rest()),
         ("REAUTH-04", dead().sets_out().authorizes().exchanges().exchanges().arrives().rest()),
     ]

@@ -15,7 +15,7 @@ mod wire;
 
 pub(crate) use wire::Answer;
 
-use super::{Terms, View, WorkKind};
+use super::{Terms, WorkKind};
 use crate::{
     catalogue::{Finding, Verdict, find},
     evidence::*,
@@ -74,6 +74,7 @@ impl Story {
             work: Some(WorkKind::Export),
             confidential: Some(true),
             period: Some(None),
+            connections: Some(2),
             ..Terms::default()
         };
         let subject = Subject {
@@ -403,7 +404,7 @@ impl Story {
 
     pub(crate) fn finding(&self, id: &str) -> Finding {
         let requirement = find(id).unwrap_or_else(|| panic!("{id} is in the register"));
-        (requirement.check)(&View::new(&self.history, &self.terms))
+        crate::judge::finding(requirement, &self.history, &self.terms)
     }
 
     #[track_caller]

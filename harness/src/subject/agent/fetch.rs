@@ -2,11 +2,11 @@
 
 use std::{sync::Once, time::Duration};
 
-use reqwest::{Certificate, Client, redirect::Policy};
+use reqwest::{Certificate, Client, Proxy, redirect::Policy};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
-use super::{AgentError, AgentSetup, Answer, request::Request};
+use super::{AgentError, AgentSetup, Answer, Intercepted, request::Request};
 use crate::subject::manifest::is_loopback;
 
 /// How much of a body is kept.
@@ -43,7 +43,9 @@ pub(super) struct Network {
 impl Network {
     pub(super) fn new(setup: &AgentSetup) -> Result<Self, AgentError> {
         install_crypto();
-        let provider = std::iter::once(&setup.authorize_endpoint).chain(&setup.provider).cloned().collect();
+        let hosts = setup.intercepted.iter().flat_map(|intercepted| &intercepted.hosts);
+        let intercepted = hosts.filter_map(|host| Url::parse(&format!("https://{host}")).ok());
+        let provider = std::iter::once(&setup.authorize_endpoint).chain(&setup.provider).cloned().chain(intercepted).collect();
         Ok(Self { browser: client(setup, true)?, plain: client(setup, false)?, provider, token: setup.token.clone() })
     }
 
@@ -136,6 +138,10 @@ fn client(setup: &AgentSetup, cookies: bool) -> Result<Client, AgentError> {
         .tls_certs_only(authorities);
     if let (Some(address), Some(host)) = (setup.provider_address, setup.authorize_endpoint.host_str()) {
         builder = builder.resolve(host, address);
+    }
+    if let Some(Intercepted { proxy, hosts }) = setup.intercepted.clone() {
+        let is_theirs = move |url: &Url| url.host_str().is_some_and(|host| hosts.iter().any(|own| own.eq_ignore_ascii_case(host)));
+        builder = builder.proxy(Proxy::custom(move |url| is_theirs(url).then(|| proxy.clone())));
     }
     builder.build().map_err(failed)
 }

@@ -37,6 +37,8 @@ pub struct AgentSetup {
     pub provider: Vec<Url>,
     /// Where the provider really listens, if its host is not a loopback name.
     pub provider_address: Option<SocketAddr>,
+    /// Pleo's own hosts, if the subject has them hard-coded.
+    pub intercepted: Option<Intercepted>,
     /// Value of `x-regrant-agent`.
     pub token: String,
     /// The run's CA, PEM.
@@ -47,6 +49,15 @@ pub struct AgentSetup {
     pub connect_url: Option<String>,
     /// What the manifest's `connect` clicks, in the subject's own language.
     pub connect_words: Vec<String>,
+}
+
+/// Hosts that are reached through the provider's proxy, and never directly.
+#[derive(Debug, Clone)]
+pub struct Intercepted {
+    /// The proxy.
+    pub proxy: Url,
+    /// The hosts; all of them are the provider's.
+    pub hosts: Vec<String>,
 }
 
 /// The user's browser.

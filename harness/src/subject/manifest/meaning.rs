@@ -74,6 +74,12 @@ fn whole(manifest: &Manifest) -> Result<(), Wrong> {
         return Err(Wrong::new(format!("not_applicable.{id}"), format!("{id} is declared away without a reason"))
             .help("write why, for the report's readers"));
     }
+    let known = || regrant_mock_server::intercept::known_hosts();
+    if let Some((index, host)) = manifest.intercept.iter().enumerate().find(|(_, host)| !known().any(|known| known == host.as_str())) {
+        return Err(Wrong::new(format!("intercept.hosts[{index}]"), format!("{host:?} is none of Pleo's hosts"))
+            .label("not Pleo's")
+            .help(format!("these can be answered for: {}", known().collect::<Vec<_>>().join(", "))));
+    }
     let by_request = [("connect", &manifest.connect.verb), ("trigger", &manifest.trigger.verb)]
         .into_iter()
         .find(|(_, verb)| !matches!(verb, Verb::Run(_)));

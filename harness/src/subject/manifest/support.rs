@@ -8,19 +8,8 @@ pub(super) fn refuse(manifest: &Manifest) -> Result<(), Wrong> {
         let wrong = Wrong::new(&key, format!("`{key}` is not supported by this release")).label("not supported");
         Err(wrong.help(instead).code("manifest::unsupported"))
     };
-    if let Some(start) = &manifest.start {
-        if start.attach.is_some() {
-            return unsupported("start.attach".into(), "write start.run, so that the harness starts the subject itself");
-        }
-        if start.https {
-            return unsupported("start.https".into(), "let the subject serve plain http on {port}");
-        }
-    }
-    if !manifest.intercept.is_empty() {
-        return unsupported(
-            "intercept.hosts".into(),
-            "make Pleo's addresses configurable, and hand over {authorize_url}, {token_url} and {api_url} in [start.env]",
-        );
+    if manifest.start.as_ref().is_some_and(|start| start.attach.is_some()) {
+        return unsupported("start.attach".into(), "write start.run, so that the harness starts the subject itself");
     }
     if manifest.connect.opens == Opens::Browser {
         return unsupported("connect.opens".into(), "let the subject print the address, and write opens = \"stdout\"");
@@ -54,8 +43,6 @@ pub(super) fn notes(manifest: &Manifest) -> Vec<(String, String)> {
     note(memory && manifest.memory_declared, "features.memory", "memory is not read: no requirement of this release rests on it");
     let processes = manifest.features.processes.is_some_and(|count| count > 1);
     note(processes, "features.processes", "one instance is started: no requirement of this release rests on several");
-    let connections = manifest.features.connections.as_ref().is_some_and(|names| names.len() > 1);
-    note(connections, "features.connections", "one connection is made: no requirement of this release rests on several");
     notes
 }
 

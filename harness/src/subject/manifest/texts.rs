@@ -16,6 +16,8 @@ pub(super) struct Texts {
     pub(super) ports: BTreeSet<String>,
     /// Why only one sandbox can run at a time.
     pub(super) single: Option<String>,
+    /// Pleo's hosts are intercepted.
+    intercepts: bool,
 }
 
 /// Texts that are no templates: patterns and words for people.
@@ -33,12 +35,12 @@ const LOCAL: &[(&str, &[&str], &str)] = &[
     ("smtp_url", &[], "this release serves none; prompts are read from pages, programs and logs"),
     ("otlp_url", &[], "this release serves none; logs are read from files, stdout and stderr"),
     ("webhook_secret", &[], "this release signs no webhooks"),
-    ("proxy_url", &[], "this release does not intercept"),
 ];
 
 /// Checks all texts.
 pub(super) fn check(table: &Table) -> Result<Texts, Wrong> {
-    let mut texts = Texts::default();
+    let hosts = table.get("intercept").and_then(|table| table.get("hosts")).and_then(Value::as_array);
+    let mut texts = Texts { intercepts: hosts.is_some_and(|hosts| !hosts.is_empty()), ..Texts::default() };
     for (key, value) in table {
         if VERBATIM_TABLES.contains(&key.as_str()) {
             listen(key, value, &mut texts);
@@ -81,7 +83,7 @@ fn is_free(path: &str) -> bool {
 fn check_text(path: &str, key: &str, text: &str, texts: &mut Texts) -> Result<(), Wrong> {
     for piece in pieces(text) {
         if let Piece::Name(name) = piece {
-            check_name(path, name)?;
+            check_name(path, name, texts.intercepts)?;
             texts.ports.extend(name.strip_prefix("port:").map(str::to_owned));
         }
     }
@@ -98,7 +100,7 @@ fn check_text(path: &str, key: &str, text: &str, texts: &mut Texts) -> Result<()
     Ok(())
 }
 
-fn check_name(path: &str, name: &str) -> Result<(), Wrong> {
+fn check_name(path: &str, name: &str, intercepts: bool) -> Result<(), Wrong> {
     if name.starts_with("port:") {
         return Ok(());
     }
@@ -107,6 +109,10 @@ fn check_name(path: &str, name: &str) -> Result<(), Wrong> {
         let question = near.map_or_else(String::new, |near| format!(", did you mean {{{near}}}?"));
         let help = format!("known: {}; for a literal {{{name}}} write {{{{{name}}}}}", NAMES.map_braces());
         return Err(Wrong::new(path, format!("unknown placeholder {{{name}}}{question}")).help(help).code("manifest::unknown_placeholder"));
+    }
+    if name == "proxy_url" && !intercepts {
+        let message = "{proxy_url} has no value here: it has one where [intercept] names hosts";
+        return Err(Wrong::new(path, message).code("manifest::unknown_placeholder"));
     }
     match LOCAL.iter().find(|(local, places, _)| *local == name && !places.iter().any(|place| path.starts_with(place))) {
         Some((_, _, reason)) => {

@@ -133,7 +133,7 @@ fn without_a_scope_all_that_is_registered_is_asked_for() {
 #[test]
 fn a_client_that_left_them_open_registers_redirect_uri_and_scopes_with_its_first_good_request() {
     let mut world = World::new();
-    world.authority = Authority::new(Policy::default());
+    world.authority = Authority::new(Policy::default(), std::sync::Arc::new(crate::world::Plain));
     world.authority.register(Client::public(BOOKS.0));
     assert!(ask(&mut world, |request| request.response_type = None).is_err());
     assert_eq!(world.authority.client(BOOKS.0), Some(&Client::public(BOOKS.0)), "a faulty request registers nothing");

@@ -1,11 +1,11 @@
 //! The timeline of secrets.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use crate::{Authority, Client, ClientError, Policy, Secret, Time};
+use crate::{Authority, Client, ClientError, Policy, Secret, Time, world::Plain};
 
 fn authority(client: Client) -> Authority {
-    let mut authority = Authority::new(Policy::default());
+    let mut authority = Authority::new(Policy::default(), Arc::new(Plain));
     authority.register(client);
     authority
 }
@@ -16,7 +16,7 @@ fn accepts(authority: &Authority, now: u64, secret: &str) -> bool {
 
 #[test]
 fn a_secret_counts_from_its_beginning_until_just_before_its_end() {
-    let secret = Secret { value: "s".into(), from: Time(10), until: Some(Time(20)) };
+    let secret = Secret { until: Some(Time(20)), ..Secret::from("s", Time(10)) };
     let authority = authority(Client { secrets: vec![secret], ..Client::public("books") });
     let good: Vec<u64> = (0..30).filter(|&now| accepts(&authority, now, "s")).collect();
     assert_eq!(good, (10..20).collect::<Vec<u64>>());
@@ -51,7 +51,7 @@ fn a_second_rotation_does_not_prolong_the_first_secret() {
 
 #[test]
 fn a_secret_that_begins_later_is_not_retired_by_a_rotation() {
-    let later = Secret { value: "later".into(), from: Time(200), until: None };
+    let later = Secret::from("later", Time(200));
     let mut client = Client::confidential("books", "now");
     client.secrets.push(later);
     let mut authority = authority(client);

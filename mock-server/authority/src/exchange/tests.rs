@@ -12,12 +12,9 @@ fn a_code_gives_a_pair_for_what_the_user_granted() {
     assert_eq!(world.state(&code), TokenState::Active);
     assert_eq!(world.authority.current(grant), None);
     let issued = world.exchange(&code).expect("the code is good");
-    assert_eq!(
-        (issued.grant, issued.expires_in, issued.scopes.as_slice()),
-        (grant, 900 * SECOND, &["read".to_owned(), "write".to_owned()][..])
-    );
+    assert_eq!((issued.grant, issued.expires_in, &*issued.scopes), (grant, 900 * SECOND, &["read".to_owned(), "write".to_owned()][..]));
     let refresh = issued.refresh_token.expect("a code gives a refresh token");
-    assert_eq!(world.authority.access(world.now, &issued.access_token).map(|grant| grant.user.as_str()), Ok("user"));
+    assert_eq!(world.authority.access(world.now, &issued.access_token).map(|grant| grant.user), Ok("user".to_owned()));
     assert_eq!(world.state(&refresh), TokenState::Active);
     assert_eq!(world.authority.current(grant), Some((issued.access_token, Some(refresh))));
 }
@@ -166,5 +163,5 @@ fn a_user_who_granted_fewer_scopes_gets_fewer() {
     let mut consent = world.consent(&request());
     consent.scopes.truncate(1);
     let (_, code) = world.approve(&consent);
-    assert_eq!(world.exchange(&code).expect("the code is good").scopes, ["read"]);
+    assert_eq!(*world.exchange(&code).expect("the code is good").scopes, ["read"]);
 }

@@ -41,13 +41,13 @@ fn lifetime_and_scopes_hold_for_the_one_access_token() {
     let connected = world.connected();
     let narrow = Terms { access_lifetime: Some(2 * SECOND), scopes: Some(Narrowed::First(1)), ..Terms::default() };
     let issued = world.refresh_on(narrow, &connected.refresh).expect("it is good");
-    assert_eq!((issued.expires_in, issued.scopes.as_slice()), (2 * SECOND, &["read".to_owned()][..]));
+    assert_eq!((issued.expires_in, &*issued.scopes), (2 * SECOND, &["read".to_owned()][..]));
     assert_eq!(world.authority.access_scopes(&issued.access_token), Some(&["read".to_owned()][..]));
     world.wait(2 * SECOND);
     assert_eq!(world.state(&issued.access_token), TokenState::Expired);
     let only = Terms { scopes: Some(Narrowed::Only(vec!["write".into(), "more".into()])), ..Terms::default() };
     let issued = world.refresh_on(only, &issued.refresh_token.expect("rotated")).expect("it is good");
-    assert_eq!(issued.scopes, ["write"]);
+    assert_eq!(*issued.scopes, ["write"]);
     let issued = world.refresh(&issued.refresh_token.expect("rotated")).expect("it is good");
-    assert_eq!(issued.scopes, ["read", "write"], "the next refresh may have all of the grant again");
+    assert_eq!(*issued.scopes, ["read", "write"], "the next refresh may have all of the grant again");
 }

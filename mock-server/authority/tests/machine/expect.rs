@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use regrant_authority::{EndedBy, Rotation, TokenState};
+use regrant_authority::{Cause, EndedBy, Rotation, TokenState};
 
 use crate::{
     model::{Fact, Facts},
@@ -30,7 +30,25 @@ impl Facts {
                 self.note_if(self.is_connected(*grant), Fact::RefreshExpired { tokens })
             }
             Step::RotateSecret { client, value, overlap } => {
+                if *client != KIOSK && self.policy().rotation_ends_grants {
+                    let held: Vec<u32> = self.grants().filter(|known| known.1 == *client).map(|known| known.0).collect();
+                    for grant in held.into_iter().filter(|grant| self.end(*grant).is_none()).collect::<Vec<_>>() {
+                        self.note(Fact::Ended { grant, by: EndedBy::Revoked(Cause::CredentialRotation) });
+                    }
+                }
                 self.note_if(*client != KIOSK, Fact::Secret { client, value: value.clone(), overlap: *overlap })
+            }
+            Step::AddSecret { client, value, after } => {
+                let fact = Fact::SecretAdded { client, value: value.clone(), from: self.now + after };
+                self.note_if(*client != KIOSK && !self.secrets(client).contains(&value.as_str()), fact)
+            }
+            Step::RetireSecret { client, value, after } => {
+                let known = self.secrets(client).contains(&value.as_str()) && !self.is_over(client, value);
+                self.note_if(known, Fact::SecretRetired { client, value: value.clone(), until: self.now + after })
+            }
+            Step::RevokeSecret { client, value } => {
+                let known = self.secrets(client).contains(&value.as_str());
+                self.note_if(known, Fact::SecretRevoked { client, value: value.clone() })
             }
             Step::Advance { by } => {
                 self.now += by;
@@ -82,7 +100,7 @@ impl Facts {
         if !right_redirect || verifier != (if challenge { Verifier::Right } else { Verifier::Missing }) {
             return no(state);
         }
-        Ok(self.give(grant, code, None, scopes(ALL)))
+        Ok(self.give(grant, code, None, scopes(ALL), &who.secret))
     }
 
     fn refresh(&mut self, who: &Who, token: &str, scope: Option<&str>) -> Result<Pair, Refused> {
@@ -93,10 +111,13 @@ impl Facts {
         let Some(grant) = mine else { return no(TokenState::Unknown) };
         let state = self.state(token);
         let lives = self.end(grant).is_none() && policy.rotation == Rotation::StrictRevokeFamily;
-        let expired = self.refresh_expiry(token).is_some_and(|expiry| expiry <= self.now);
+        // Of what was left behind only this is known: it was issued before the newest.
+        let yardstick = if self.is_buried(token) { self.newest(grant).expect("there is a younger one") } else { token };
+        let expired = self.refresh_expiry(yardstick).is_some_and(|expiry| expiry <= self.now);
+        let is_replay = matches!(state, TokenState::Superseded | TokenState::Expired);
         if lives && policy.reuse_ends_family && state == TokenState::Superseded {
             self.note(Fact::Ended { grant, by: EndedBy::Reuse });
-        } else if lives && policy.expired_ends_family && expired {
+        } else if lives && policy.expired_ends_family && expired && is_replay {
             self.note(Fact::Ended { grant, by: EndedBy::ExpiredReplay });
         }
         if state != TokenState::Active {
@@ -107,22 +128,29 @@ impl Facts {
         }
         let asked = scopes(scope.unwrap_or(ALL));
         Ok(match policy.rotation {
-            Rotation::Off => Pair { refresh: None, ..self.give(grant, token, Some(token), asked) },
-            Rotation::Grace { sibling: false, .. } if self.swap(token).is_some() => self.give_again(grant, token, asked),
-            _ => self.give(grant, token, None, asked),
+            Rotation::Off => Pair { refresh: None, ..self.give(grant, token, Some(token), asked, &who.secret) },
+            Rotation::Grace { sibling: false, .. } if self.swap(token).is_some() => self.give_again(grant, token, asked, &who.secret),
+            _ => self.give(grant, token, None, asked, &who.secret),
         })
     }
 
     /// A new access token, and with it a new refresh token unless it goes with an `old` one.
-    fn give(&mut self, grant: u32, used: &str, old: Option<&str>, scopes: Vec<String>) -> Pair {
+    fn give(&mut self, grant: u32, used: &str, old: Option<&str>, scopes: Vec<String>, secret: &str) -> Pair {
         let access = format!("Access-{}", self.gifts().count() + 1);
         let pair = old.map_or_else(|| format!("Refresh-{}", self.births().count() + 1), str::to_owned);
-        self.note(Fact::Given { grant, used: used.to_owned(), access: access.clone(), scopes: scopes.clone(), pair: pair.clone() });
+        self.note(Fact::Given {
+            grant,
+            used: used.to_owned(),
+            access: access.clone(),
+            scopes: scopes.clone(),
+            pair: pair.clone(),
+            secret: secret.to_owned(),
+        });
         Pair { grant, access, refresh: Some(pair), expires_in: self.policy().access_lifetime, scopes }
     }
 
     /// What the first use gave, or what came of it; a new access token only if that one is not what is asked for.
-    fn give_again(&mut self, grant: u32, token: &str, scopes: Vec<String>) -> Pair {
+    fn give_again(&mut self, grant: u32, token: &str, scopes: Vec<String>, secret: &str) -> Pair {
         let heir = self.heir(token).to_owned();
         let access = self.partner(&heir, usize::MAX).expect("it was given with one").to_owned();
         let alike = self.gifts().any(|gift| gift.access == access && gift.scopes == scopes);
@@ -130,7 +158,7 @@ impl Facts {
             let left = self.access_expiry(&access).expect("it exists") - self.now;
             return Pair { grant, access, refresh: Some(heir), expires_in: Duration::from_millis(left), scopes };
         }
-        self.give(grant, token, Some(&heir), scopes)
+        self.give(grant, token, Some(&heir), scopes, secret)
     }
 }
 

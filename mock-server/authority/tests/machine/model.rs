@@ -4,19 +4,27 @@ use std::time::Duration;
 
 use regrant_authority::{Cause, EndedBy, Policy, Rotation, TokenState};
 
+use crate::steps::KIOSK;
+
 /// Something that happened.
 #[derive(Debug, Clone)]
 pub(crate) enum Fact {
     /// From now on this policy is in force.
     Policy(Policy),
-    /// A client has a new secret; those before it end after `overlap`.
+    /// A client has a new secret; those that are good end after `overlap`.
     Secret { client: &'static str, value: String, overlap: Duration },
+    /// A client has a further secret, from a moment on.
+    SecretAdded { client: &'static str, value: String, from: u64 },
+    /// A secret has an end.
+    SecretRetired { client: &'static str, value: String, until: u64 },
+    /// A secret was withdrawn.
+    SecretRevoked { client: &'static str, value: String },
     /// A user agreed; with a challenge or without.
     Approved { grant: u32, client: &'static str, code: String, challenge: bool },
     /// A code was used up, for good or ill.
     CodeSpent { code: String },
-    /// `used` (a code or a refresh token) gave `access`, which belongs to the refresh token `pair`, new or old.
-    Given { grant: u32, used: String, access: String, scopes: Vec<String>, pair: String },
+    /// `used` (a code or a refresh token) gave `access`, which belongs to the refresh token `pair`, new or old. The client showed `secret`.
+    Given { grant: u32, used: String, access: String, scopes: Vec<String>, pair: String, secret: String },
     /// A grant ended.
     Ended { grant: u32, by: EndedBy },
     /// The access tokens of a grant were made to expire.
@@ -43,6 +51,7 @@ pub(crate) struct Gift<'a> {
     pub(crate) access: &'a str,
     pub(crate) scopes: &'a [String],
     pub(crate) pair: &'a str,
+    pub(crate) secret: &'a str,
 }
 
 impl Facts {
@@ -68,7 +77,9 @@ impl Facts {
 
     pub(crate) fn gifts(&self) -> impl DoubleEndedIterator<Item = Gift<'_>> {
         self.list.iter().enumerate().filter_map(|(at, (time, fact))| match fact {
-            Fact::Given { grant, used, access, scopes, pair } => Some(Gift { at, time: *time, grant: *grant, used, access, scopes, pair }),
+            Fact::Given { grant, used, access, scopes, pair, secret } => {
+                Some(Gift { at, time: *time, grant: *grant, used, access, scopes, pair, secret })
+            }
             _ => None,
         })
     }
@@ -90,6 +101,21 @@ impl Facts {
     /// When a refresh token was first swapped for another, and for which.
     pub(crate) fn swap(&self, refresh: &str) -> Option<(u64, &str)> {
         self.gifts().find(|gift| gift.used == refresh && gift.pair != refresh).map(|gift| (gift.time, gift.pair))
+    }
+
+    /// Whether a rotation, under the policy of that time, left a refresh token behind for good.
+    pub(crate) fn is_buried(&self, refresh: &str) -> bool {
+        let Some(birth) = self.births().find(|gift| gift.pair == refresh) else { return false };
+        self.births().filter(|later| later.grant == birth.grant && later.at > birth.at).any(|later| {
+            match self.policy_at(later.at).rotation {
+                Rotation::StrictRevokeFamily | Rotation::Strict | Rotation::Off => true,
+                Rotation::Grace { window, .. } => self
+                    .gifts()
+                    .take_while(|gift| gift.at <= later.at)
+                    .any(|gift| gift.used == refresh && gift.pair != refresh && gift.time + millis(window) <= later.time),
+                Rotation::Lenient => false,
+            }
+        })
     }
 
     pub(crate) fn heir<'a>(&'a self, refresh: &'a str) -> &'a str {
@@ -155,18 +181,22 @@ impl Facts {
     }
 
     pub(crate) fn refresh_state(&self, refresh: &str) -> Option<TokenState> {
-        let grant = self.births().find(|gift| gift.pair == refresh)?.grant;
+        let birth = self.births().find(|gift| gift.pair == refresh)?;
+        let (grant, owner) = (birth.grant, self.owner(birth.grant)?);
         let over = |token: &str| self.refresh_expiry(token).is_some_and(|expiry| expiry <= self.now);
         let outdated = match self.policy().rotation {
             Rotation::Lenient => false,
             Rotation::Grace { window, .. } => self.swap(refresh).is_some_and(|(time, _)| time + millis(window) <= self.now),
             _ => self.newest(grant) != Some(refresh),
         };
+        let orphaned = self.policy().refresh_bound_to_secret && owner != KIOSK && !self.knows(owner, birth.secret);
         let barren = matches!(self.policy().rotation, Rotation::Grace { sibling: false, .. }) && over(self.heir(refresh));
         Some(if let Some(dead) = self.dead(grant) {
             dead
-        } else if outdated {
+        } else if outdated || self.is_buried(refresh) {
             TokenState::Superseded
+        } else if orphaned {
+            TokenState::Revoked(Cause::CredentialRotation)
         } else if over(refresh) || barren {
             TokenState::Expired
         } else {
@@ -194,14 +224,14 @@ impl Facts {
 
     fn access_state(&self, access: &str) -> Option<TokenState> {
         let birth = self.gifts().find(|gift| gift.access == access)?;
-        let killed = self.gifts().filter(|later| later.at > birth.at && later.grant == birth.grant).any(|later| {
-            let policy = self.policy_at(later.at);
-            policy.refresh_kills_access
-                && match policy.rotation {
-                    Rotation::Lenient => false,
-                    Rotation::Grace { sibling: true, .. } => self.partner(later.used, later.at) == Some(access),
-                    _ => true,
-                }
+        let later = || self.gifts().filter(|later| later.at > birth.at && later.grant == birth.grant);
+        let kills = |at: usize| Some(self.policy_at(at)).filter(|policy| policy.refresh_kills_access).map(|policy| policy.rotation);
+        let killed = later().any(|later| match kills(later.at) {
+            None | Some(Rotation::Lenient | Rotation::Grace { sibling: true, .. }) => false,
+            Some(_) => true,
+        });
+        let replaced = later().any(|later| {
+            matches!(kills(later.at), Some(Rotation::Grace { sibling: true, .. })) && self.partner(later.used, later.at) == Some(access)
         });
         let rejected =
             self.list.iter().skip(birth.at).any(|(_, fact)| matches!(fact, Fact::AccessRejected { grant } if *grant == birth.grant));
@@ -212,6 +242,8 @@ impl Facts {
             TokenState::Superseded
         } else if self.access_expiry(access)? <= self.now {
             TokenState::Expired
+        } else if replaced {
+            TokenState::Superseded
         } else if rejected {
             TokenState::Rejected
         } else {
@@ -225,24 +257,41 @@ impl Facts {
 
     /// Whether `secret` is the client's at this moment.
     pub(crate) fn knows(&self, client: &str, secret: &str) -> bool {
-        let secrets: Vec<_> = self
-            .list
-            .iter()
-            .filter_map(|(time, fact)| match fact {
-                Fact::Secret { client: whose, value, overlap } if *whose == client => Some((*time, value, *overlap)),
-                _ => None,
-            })
-            .collect();
-        let retired = |after: usize| secrets.iter().skip(after + 1).any(|(time, _, overlap)| time + millis(*overlap) <= self.now);
-        secrets.iter().enumerate().any(|(at, (_, value, _))| value.as_str() == secret && !retired(at))
+        self.timeline(client).iter().any(|one| one.0 == secret && one.1 <= self.now && one.2.is_none_or(|until| self.now < until))
+    }
+
+    /// Whether a secret is no longer accepted.
+    pub(crate) fn is_over(&self, client: &str, secret: &str) -> bool {
+        self.timeline(client).iter().any(|one| one.0 == secret && one.2.is_some_and(|until| until <= self.now))
+    }
+
+    /// Every secret of a client: its value, its beginning and its end.
+    fn timeline(&self, wanted: &str) -> Vec<(&str, u64, Option<u64>)> {
+        let mut all: Vec<(&str, u64, Option<u64>)> = Vec::new();
+        for (time, fact) in &self.list {
+            match fact {
+                Fact::Secret { client, value, overlap } if *client == wanted => {
+                    let retired = time + millis(*overlap);
+                    for one in all.iter_mut().filter(|one| one.1 <= *time && one.2.is_none_or(|until| *time < until)) {
+                        one.2 = Some(one.2.map_or(retired, |until| until.min(retired)));
+                    }
+                    all.push((value, *time, None));
+                }
+                Fact::SecretAdded { client, value, from } if *client == wanted => all.push((value, *from, None)),
+                Fact::SecretRetired { client, value, until } if *client == wanted => {
+                    all.iter_mut().filter(|one| one.0 == value).for_each(|one| one.2 = Some(*until));
+                }
+                Fact::SecretRevoked { client, value } if *client == wanted => {
+                    all.iter_mut().filter(|one| one.0 == value).for_each(|one| one.2 = Some(one.2.map_or(*time, |until| until.min(*time))));
+                }
+                _ => {}
+            }
+        }
+        all
     }
 
     pub(crate) fn secrets(&self, client: &str) -> Vec<&str> {
-        let of = |fact| match fact {
-            &Fact::Secret { client: whose, ref value, .. } if whose == client => Some(value.as_str()),
-            _ => None,
-        };
-        self.list.iter().filter_map(|(_, fact)| of(fact)).collect()
+        self.timeline(client).into_iter().map(|one| one.0).collect()
     }
 }
 

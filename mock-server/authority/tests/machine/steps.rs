@@ -49,6 +49,22 @@ pub(crate) enum Step {
         value: String,
         overlap: Duration,
     },
+    AddSecret {
+        client: &'static str,
+        value: String,
+        /// Milliseconds from now.
+        after: u64,
+    },
+    RetireSecret {
+        client: &'static str,
+        value: String,
+        /// Milliseconds from now.
+        after: u64,
+    },
+    RevokeSecret {
+        client: &'static str,
+        value: String,
+    },
     Advance {
         by: u64,
     },
@@ -124,7 +140,8 @@ impl ReferenceStateMachine for Reference {
             ),
             (7, select(vec![1, 999, 1_000, 1_000, 2_000, 3_000, 5_000, 30_000]).prop_map(|by| Step::Advance { by }).boxed()),
             (2, policy().prop_map(|policy| Step::Change { policy }).boxed()),
-            (1, rotate_secret(facts)),
+            (2, rotate_secret(facts)),
+            (2, change_secret(facts)),
         ];
         let grants: Vec<u32> = facts.grants().map(|grant| grant.0).collect();
         if !grants.is_empty() {
@@ -169,21 +186,26 @@ fn policy() -> BoxedStrategy<Policy> {
     ];
     let lifetimes = (select(vec![4, 10]), select(vec![5, 30, 60]), select(vec![2, 30]));
     let often = || prop::bool::weighted(0.8);
-    let switches = (often(), often(), often(), often(), often(), prop::bool::weighted(0.1));
+    let seldom = || prop::bool::weighted(0.1);
+    let switches = (often(), often(), often(), often(), often(), seldom(), prop::bool::weighted(0.5), prop::bool::weighted(0.2));
     let error = select(vec!["invalid_grant", "invalid_token"]);
     (rotation, lifetimes, switches, error)
-        .prop_map(move |(rotation, (access, refresh, code), (expired, reuse, kills, end_kills, pkce, strict_basic), error)| Policy {
-            access_lifetime: second(access),
-            refresh_lifetime: second(refresh),
-            code_lifetime: second(code),
-            rotation,
-            expired_ends_family: expired,
-            reuse_ends_family: reuse,
-            refresh_kills_access: kills,
-            end_kills_access: end_kills,
-            pkce_required: pkce,
-            strict_basic,
-            refused_with: Dialect { error: error.into(), ..Dialect::default() },
+        .prop_map(move |(rotation, (access, refresh, code), (expired, reuse, kills, end_kills, pkce, strict_basic, bound, ends), error)| {
+            Policy {
+                access_lifetime: second(access),
+                refresh_lifetime: second(refresh),
+                code_lifetime: second(code),
+                rotation,
+                expired_ends_family: expired,
+                reuse_ends_family: reuse,
+                refresh_kills_access: kills,
+                end_kills_access: end_kills,
+                refresh_bound_to_secret: bound,
+                rotation_ends_grants: ends,
+                pkce_required: pkce,
+                strict_basic,
+                refused_with: Dialect { error: error.into(), ..Dialect::default() },
+            }
         })
         .boxed()
 }
@@ -194,6 +216,24 @@ fn rotate_secret(facts: &Facts) -> BoxedStrategy<Step> {
     (select(names), select(vec![0, 2, 10]))
         .prop_map(|((client, value), overlap)| Step::RotateSecret { client, value, overlap: Duration::from_secs(overlap) })
         .boxed()
+}
+
+/// A further secret, or the end of one.
+fn change_secret(facts: &Facts) -> BoxedStrategy<Step> {
+    let known: Vec<(&'static str, String)> = CLIENTS
+        .into_iter()
+        .flat_map(|client| facts.secrets(client).into_iter().map(move |secret| (client, secret.to_owned())).collect::<Vec<_>>())
+        .chain([("books", "never-added".to_owned()), (KIOSK, "never-added".to_owned())])
+        .collect();
+    let names: Vec<(&'static str, String)> =
+        CLIENTS.into_iter().map(|client| (client, format!("{client}-secret-{}", facts.secrets(client).len()))).collect();
+    let span = || select(vec![0, 1_000, 5_000]);
+    prop_oneof![
+        3 => (select(names), span()).prop_map(|((client, value), after)| Step::AddSecret { client, value, after }),
+        3 => (select(known.clone()), span()).prop_map(|((client, value), after)| Step::RetireSecret { client, value, after }),
+        1 => select(known).prop_map(|(client, value)| Step::RevokeSecret { client, value }),
+    ]
+    .boxed()
 }
 
 /// Mostly a fresh code with all that belongs to it; else any code, any client, any mistake.
@@ -248,9 +288,13 @@ fn junk(facts: &Facts) -> BoxedStrategy<String> {
     select(strings).boxed()
 }
 
-/// Mostly the owner with its newest secret; else an old secret, a wrong one, none at all, or another client.
+/// Mostly the owner with the newest of its good secrets; else an old secret, a wrong one, none at all, or another client.
 fn who(facts: &Facts, owner: &'static str) -> BoxedStrategy<Who> {
-    let newest = |client: &str| facts.secrets(client).last().map_or(String::new(), |&secret| secret.to_owned());
+    let newest = |client: &str| {
+        let all = facts.secrets(client);
+        let good = all.iter().rfind(|secret| facts.knows(client, secret)).or(all.last());
+        good.map_or(String::new(), |&secret| secret.to_owned())
+    };
     let mut odd = vec![(owner, String::new()), (owner, "wrong".to_owned())];
     odd.extend(facts.secrets(owner).into_iter().map(|secret| (owner, secret.to_owned())));
     odd.extend(CLIENTS.into_iter().map(|client| (client, newest(client))));

@@ -2,7 +2,7 @@
 
 use toml::de::{DeTable, DeValue};
 
-use super::{Act, Await, NeedRefresh, Scenario};
+use super::{Act, Await, NeedRefresh, Release, ReleaseSome, Scenario};
 use crate::fault::{Fate, Rule};
 
 /// A fault: where, what, and what to do about it.
@@ -14,9 +14,11 @@ pub(super) struct Fault {
 }
 
 /// A step on the way to a place in the file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Part {
     Key(&'static str),
+    /// A key that the author chose.
+    Name(String),
     Index(usize),
 }
 
@@ -29,7 +31,7 @@ pub(super) fn first_fault(scenario: &Scenario) -> Option<Fault> {
         return Some(fault(vec![Part::Key("tests")], "tests is missing or empty", "name at least one requirement, e.g. [\"STOP-01\"]"));
     }
     let rules = scenario.rules.iter().enumerate().find_map(|(i, rule)| rule_fault(i, rule));
-    rules.or_else(|| {
+    rules.or_else(|| gate_table_fault(scenario)).or_else(|| {
         scenario.steps.iter().enumerate().find_map(|(i, step)| {
             let wait = step.wait.as_ref().and_then(|wait| wait_fault(scenario, i, wait));
             wait.or_else(|| step.acts.iter().enumerate().find_map(|(j, act)| act_fault(scenario, i, j, act)))
@@ -40,6 +42,19 @@ pub(super) fn first_fault(scenario: &Scenario) -> Option<Fault> {
 fn rule_fault(index: usize, rule: &Rule) -> Option<Fault> {
     let place = |key| vec![Part::Key("rule"), Part::Index(index), Part::Key(key)];
     rule.check().err().map(|wrong| fault(place(wrong.member), &wrong.message, &wrong.advice))
+}
+
+fn gate_table_fault(scenario: &Scenario) -> Option<Fault> {
+    scenario.gates.iter().find_map(|(name, options)| {
+        let place = vec![Part::Key("gate"), Part::Name(name.clone())];
+        if options.opens_at == Some(0) {
+            return Some(fault(place, "opens_at counts from 1", "leave it out for a gate that opens when it is released"));
+        }
+        if options.rearm && options.opens_at.is_none() && options.timeout.is_none() {
+            return Some(fault(place, "rearm goes with opens_at or timeout only", "opens_at = 2"));
+        }
+        gate_fault(place, name, &gates(scenario))
+    })
 }
 
 fn wait_fault(scenario: &Scenario, index: usize, wait: &Await) -> Option<Fault> {
@@ -63,7 +78,12 @@ fn wait_fault(scenario: &Scenario, index: usize, wait: &Await) -> Option<Fault> 
 fn act_fault(scenario: &Scenario, step: usize, index: usize, act: &Act) -> Option<Fault> {
     let place = vec![Part::Key("step"), Part::Index(step), Part::Key("do"), Part::Index(index)];
     match act {
-        Act::Release(name) => gate_fault(place, name, &[gates(scenario), ends(scenario)].concat()),
+        Act::Release(Release::All(name)) => gate_fault(place, name, &[gates(scenario), ends(scenario)].concat()),
+        Act::Release(Release::Some(ReleaseSome { order: Some(_), nth: Some(_), .. })) => {
+            Some(fault(place, "one alone has no order", "either order or nth"))
+        }
+        Act::Release(Release::Some(ReleaseSome { nth: Some(0), .. })) => Some(fault(place, "nth counts from 1", "nth = 1")),
+        Act::Release(Release::Some(some)) => gate_fault(place, &some.gate, &gates(scenario)),
         Act::Drop(gate) => gate_fault(place, gate, &gates(scenario)),
         Act::Reconnect(how) => connection_fault(scenario, place, how.connection),
         Act::Revoke(how) => connection_fault(scenario, place, how.connection()),
@@ -127,6 +147,7 @@ pub(super) fn locate(text: &str, place: &[Part]) -> usize {
     for part in parts {
         let next = match (part, value.get_ref()) {
             (Part::Key(name), DeValue::Table(table)) => table.get_key_value(*name).map(|(key, value)| (key.span().start, value)),
+            (Part::Name(name), DeValue::Table(table)) => table.get_key_value(name.as_str()).map(|(key, value)| (key.span().start, value)),
             (Part::Index(index), DeValue::Array(array)) => array.get(*index).map(|value| (value.span().start, value)),
             _ => None,
         };

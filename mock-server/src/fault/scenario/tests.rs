@@ -4,7 +4,7 @@
 use regrant_authority::{Policy, Rotation};
 
 use super::*;
-use crate::fault::{Fate, Point};
+use crate::fault::{Fate, Order, Point};
 
 const STORY: &str = r#"
 title = "The user revokes access while a refresh is in flight"
@@ -121,5 +121,135 @@ fn every_story_that_ships_is_right() {
     for story in stories.iter().filter(|path| path.extension().is_some_and(|extension| extension == "toml")) {
         let text = std::fs::read_to_string(story).expect("readable");
         Scenario::parse(&text).unwrap_or_else(|error| panic!("{}: {error}", story.display()));
+    }
+}
+
+const GATED: &str = r#"
+title = "x"
+about = "y"
+tests = ["RACE-08"]
+[gate.gate-a]
+opens_at = 8
+order = "reverse"
+timeout = "10s"
+then = "drop"
+rearm = true
+[[rule]]
+on = { endpoint = "token", client = "crm", company = 1, generation = 2, probability = 0.5, from = "1s", for = "2s", clock = "real" }
+fate = { hold = "gate-a" }
+[[step]]
+do = [{ release = { gate = "gate-a", order = "seeded" } }, { release = { gate = "gate-a", nth = 2 } }, { release = "gate-a" }]
+"#;
+
+#[test]
+fn gates_open_as_told() {
+    let story = Scenario::parse(GATED).expect("a right story");
+    let options = &story.gates["gate-a"];
+    assert_eq!((options.opens_at, options.order, options.timeout), (Some(8), Order::Reverse, Some(Duration::from_secs(10))));
+    let never = GATED.replace("opens_at = 8\n", "").replace("timeout = \"10s\"\n", "");
+    let error = Scenario::parse(&never).expect_err("it never opens by itself");
+    assert!(error.line == 5 && error.message.contains("rearm goes with"), "{error}");
+    let said = |from: &str, to: &str| {
+        let text = GATED.replacen(from, to, 1);
+        assert_ne!(text, GATED);
+        let error = Scenario::parse(&text).expect_err("it is wrong");
+        (error.line, error.to_string())
+    };
+    for (from, to, line, message) in [
+        ("opens_at = 8", "opens_at = 0", 5, "counts from 1"),
+        ("order = \"reverse\"", "order = \"backwards\"", 7, "reverse"),
+        ("timeout = ", "timeuot = ", 8, "did you mean \"timeout\"?"),
+        ("[gate.gate-a]", "[gate.gate-b]", 5, "did you mean \"gate-a\"?"),
+        ("order = \"seeded\" }", "order = \"seeded\", nth = 1 }", 15, "either order or nth"),
+        ("nth = 2", "nht = 2", 15, "did you mean \"nth\"?"),
+        ("release = { gate = \"gate-a\", nth = 2 }", "release = 7", 15, "the name of a gate"),
+    ] {
+        let (at, told) = said(from, to);
+        assert!(at == line && told.contains(message), "{from} -> {to}: {told}");
+    }
+}
+
+#[test]
+fn every_fate_is_written_as_the_contract_names_it() {
+    for fate in [
+        r#""pass""#,
+        r#"{ delay = "2s" }"#,
+        r#"{ hold = "gate-a" }"#,
+        r#"{ status = { code = 503, retry_after = 30 } }"#,
+        r#"{ status = { code = 429, retry_after = { date = "30s" } } }"#,
+        r#"{ status = { code = 429, retry_after = "soon" } }"#,
+        r#"{ replace = { status = 502, content_type = "text/html", headers = { X-Cache = "MISS" }, body = "<html>" } }"#,
+        r#"{ redirect = { to = "/elsewhere", status = 307 } }"#,
+        r#""drop""#,
+        r#"{ truncate = {} }"#,
+        r#"{ truncate = { after = 10, then = "reset" } }"#,
+        r#"{ garble = "json" }"#,
+        r#""reset""#,
+        r#"{ throttle = { bytes_per_second = 20 } }"#,
+        r#""hang""#,
+        r#"{ reshape = { expires_in = "string", refresh_token = "absent", token_type = "bearer", tokens = "jwt", scopes = 1 } }"#,
+        r#"{ reshape = { expires_in = 7, scopes = ["a"], extra = { id_token = "x", list = [1, { a = true }] } } }"#,
+    ] {
+        let text = format!("on = {{}}\nfate = {fate}");
+        let rule: Rule = toml::from_str(&text).unwrap_or_else(|error| panic!("{fate}: {error}"));
+        assert_eq!(rule.check(), Ok(()), "{fate}");
+        let json = serde_json::to_string(&rule).expect("it is shown as JSON");
+        assert_eq!(serde_json::from_str::<Rule>(&json).expect("it can be read again"), rule, "{json}");
+    }
+}
+
+#[test]
+fn a_fate_that_cannot_come_true_says_what_would() {
+    for (rule, advice) in [
+        (r#"fate = { redirect = { to = "http://example.test/" } }"#, "to = \"/elsewhere\""),
+        (r#"fate = { redirect = { to = "/", status = 305 } }"#, "301, 302, 303, 307 or 308"),
+        (r#"fate = { status = { code = 700 } }"#, "200 to 599"),
+        (r#"fate = { reshape = {} }"#, "reshape = { expires_in"),
+        (r#"fate = { reshape = { extra = { scope = "x" } } }"#, "extra is for"),
+        ("at = \"replying\"\nfate = { garble = \"json\" }", "at = \"committed\""),
+        (r#"fate = { replace = { body = "", headers = { "a b" = "c" } } }"#, "letters, digits"),
+    ] {
+        let rule: Rule = toml::from_str(&format!("on = {{}}\n{rule}")).unwrap_or_else(|error| panic!("{rule}: {error}"));
+        let fault = rule.check().expect_err("it cannot come true");
+        assert!(fault.advice.contains(advice), "{fault}");
+    }
+    for on in ["probability = 1.5", "clock = \"real\"", "nth = 0"] {
+        let rule: Rule = toml::from_str(&format!("on = {{ {on} }}\nfate = \"drop\"")).expect("grammar");
+        assert_eq!(rule.check().expect_err("it cannot come true").member, "on");
+    }
+    for (fate, near) in
+        [("{ trunkate = {} }", "truncate"), ("{ garble = \"jsn\" }", "json"), ("{ reshape = { expires = 1 } }", "expires_in")]
+    {
+        let text = GATED.replace("{ hold = \"gate-a\" }", fate);
+        let error = Scenario::parse(&text).expect_err("wrong").to_string();
+        assert!(error.contains(&format!("did you mean {near:?}?")), "{error}");
+    }
+}
+
+#[test]
+fn the_schema_knows_all_that_is_read() {
+    let schema = schemars::schema_for!(Scenario).to_value().to_string();
+    for word in [
+        "redirect",
+        "truncate",
+        "garble",
+        "throttle",
+        "bytes_per_second",
+        "reshape",
+        "expires_in",
+        "fractional",
+        "generation",
+        "probability",
+        "company",
+        "for",
+        "clock",
+        "opens_at",
+        "rearm",
+        "seeded",
+        "timeout",
+        "retry_after",
+        "gate",
+    ] {
+        assert!(schema.contains(&format!("\"{word}\"")), "{word}");
     }
 }

@@ -48,8 +48,7 @@ fn change(desk: &mut Desk<'_>, caller: &Caller, body: &Value) -> Reply {
 fn delete(desk: &mut Desk<'_>, caller: &Caller) -> Reply {
     let now = desk.now;
     let client = &caller.grant.client_id;
-    let live: Vec<GrantId> =
-        desk.state.authority.grants().iter().filter(|grant| grant.client_id == *client && grant.ended.is_none()).map(|g| g.id).collect();
+    let live: Vec<GrantId> = desk.state.authority.live_grants_of(client).collect();
     let grants: Vec<GrantId> = live.into_iter().filter(|id| desk.state.authority.revoke(now, *id, Cause::Installation)).collect();
     desk.state.store.installations.remove(client);
     if grants.is_empty() {

@@ -30,7 +30,7 @@ pub(super) fn handle(desk: &mut Desk<'_>, request: &Request) -> (Reply, Decision
     let now = desk.now;
     desk.state.store.expire_jobs(now);
     let (carried, token) = presented::api_token(&desk.state, request);
-    let presented = token.as_deref().map(|token| presented::describe(&desk.state, desk.shared, token));
+    let presented = token.as_deref().map(|token| presented::describe(&desk.state, desk.now, token));
     let authorising = presented::authorising(&desk.state, request);
     let route = route::find(request, &desk.shared.replies);
     let (reply, mut delivered) = match caller(desk, &authorising) {
@@ -54,7 +54,7 @@ fn caller(desk: &Desk<'_>, (carried, token): &(Carried, Option<String>)) -> Resu
         (Carried::Bearer, Some(token)) => match desk.state.authority.access(desk.now, token) {
             Ok(grant) => {
                 let scopes = desk.state.authority.access_scopes(token).unwrap_or(&grant.scopes).to_vec();
-                Ok(Caller { grant: grant.clone(), scopes })
+                Ok(Caller { grant, scopes })
             }
             Err(_) => Err(unauthorized("The access token is expired, revoked or malformed", true)),
         },

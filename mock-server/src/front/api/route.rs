@@ -105,7 +105,12 @@ pub(super) fn find(request: &Request, supplied: &[ApiReply]) -> Route {
         (_, ["v3", "export-jobs", _, "items"]) => Route::Method { allow: "GET, PUT" },
         (_, ["v3", "export-job-events"] | ["v1", "installations", "me:activate"]) => Route::Method { allow: "POST" },
         (_, ["v1", "installations", "me"]) => Route::Method { allow: "GET, POST, PUT, DELETE" },
-        (_, [version, resource, ..]) if is_version(version) && documented(resource).is_some() => Route::Fallback,
+        ("POST", [version, resource, ..]) if is_documented(version, resource) => Route::Fallback,
+        (_, [version, resource, ..]) if is_documented(version, resource) && request.path.ends_with(":search") => {
+            Route::Method { allow: "POST" }
+        }
+        ("GET" | "PUT" | "PATCH" | "DELETE", [version, resource, ..]) if is_documented(version, resource) => Route::Fallback,
+        (_, [version, resource, ..]) if is_documented(version, resource) => Route::Method { allow: "GET, POST, PUT, PATCH, DELETE" },
         _ => Route::Undocumented,
     }
 }
@@ -129,6 +134,10 @@ pub(super) fn scopes(route: &Route, request: &Request) -> Scopes {
 fn documented(segment: &str) -> Option<&'static [&'static str]> {
     let resource = segment.split(':').next().unwrap_or_default();
     DOCUMENTED.iter().find(|(name, _)| *name == resource).map(|(_, scopes)| *scopes)
+}
+
+fn is_documented(version: &str, resource: &str) -> bool {
+    is_version(version) && documented(resource).is_some()
 }
 
 /// `v1`, `v0`, `v1-beta`.
@@ -164,6 +173,8 @@ mod tests {
         assert_eq!(at("POST", "/v1/accounting-entries:search"), Route::Fallback);
         assert_eq!(at("GET", "/v1-beta/accounts"), Route::Fallback);
         assert_eq!(at("PATCH", "/v2/employees"), Route::Method { allow: "GET" });
+        assert_eq!(at("PUT", "/v1/accounting-entries:search"), Route::Method { allow: "POST" });
+        assert_eq!(at("TRACE", "/v1/vendors"), Route::Method { allow: "GET, POST, PUT, PATCH, DELETE" });
         assert_eq!(at("GET", "/v9/nonsense"), Route::Undocumented);
         assert_eq!(at("GET", "/vx/employees"), Route::Undocumented);
     }

@@ -1,0 +1,73 @@
+//! What becomes of the other connections when one of them ends.
+
+use super::{
+    Finding,
+    shared::{unrealised, worst},
+};
+use crate::{
+    evidence::{Verb, What},
+    judge::{Ended, Mark, View, connections, of_connection},
+};
+
+/// A connection that lives while another one has ended.
+pub(super) struct Other<'v> {
+    /// Its name.
+    pub(super) name: &'v str,
+    /// The story as it sees it.
+    pub(super) view: View<'v>,
+    /// The connection that has ended.
+    pub(super) ended: &'v str,
+    /// When that was told.
+    pub(super) refused: Mark,
+    /// When the subject knew.
+    pub(super) knew: Mark,
+    /// When it had come to rest with that knowledge.
+    pub(super) settled: Mark,
+    /// Until when nothing else was done to either of them.
+    pub(super) until: Mark,
+}
+
+/// The finding for a subject that has, or declares, one connection only.
+pub(super) fn wanted(view: &View<'_>) -> Option<Finding> {
+    match view.terms.connections {
+        Some(1) => Some(Finding::not_applicable("the subject has one connection only (`features.connections`)")),
+        Some(_) => None,
+        None => Some(Finding::locked("it is not known whether the subject has several connections", "features.connections")),
+    }
+}
+
+/// Judges each pair of a connection that ended and one that did not; the worst finding counts.
+pub(super) fn each(view: &View<'_>, check: impl Fn(&Other<'_>) -> Finding) -> Finding {
+    let names = connections(view.history);
+    let histories: Vec<_> = names.iter().map(|name| (name, of_connection(view.history, name))).collect();
+    let mut findings = Vec::new();
+    for (ended, history) in &histories {
+        let own = View::new(history, view.terms);
+        for death in own.deaths.iter().filter(|death| death.ended == Ended::Grant) {
+            let Some(settled) = death.settled else { continue };
+            for (name, history) in histories.iter().filter(|(name, _)| name != ended) {
+                let other = View::new(history, view.terms);
+                let until = death.until.min(touched(&other, death.asked));
+                // A connection that has ended itself tells nothing.
+                if until > settled {
+                    findings.push(check(&Other { name, view: other, ended, refused: death.refused, knew: death.knew, settled, until }));
+                }
+            }
+        }
+    }
+    worst(findings).unwrap_or_else(|| unrealised(view, "no connection ended while another one lived, or the subject did not come to rest"))
+}
+
+/// The next thing that the provider or the user does to a connection.
+fn touched(view: &View<'_>, from: Mark) -> Mark {
+    let touches = |what: &What| {
+        matches!(
+            what,
+            What::Revoked { .. }
+                | What::Expired { .. }
+                | What::SecretRotated { .. }
+                | What::VerbCalled { verb: Verb::Connect | Verb::Disconnect, .. }
+        )
+    };
+    view.events().find(|(mark, what)| *mark > from && touches(what)).map_or(Mark::END, |(mark, _)| mark)
+}
