@@ -13,6 +13,8 @@ use crate::evidence::{Outcome, Phase, Refreshing, Verb, Wanted, What};
 
 /// No story may take longer; what was seen until then is kept.
 const STORY: Duration = Duration::from_secs(180);
+/// How long the first work may take to begin; a busy machine starts a worker late.
+const BEGINS: Duration = Duration::from_secs(4);
 /// After the reconnection the subject is asked to work as long as that delivers something, at most so often.
 const DRAIN: usize = 10;
 
@@ -137,6 +139,8 @@ async fn first_work(cast: &mut Cast, scenario: &Scenario) -> Result<(), StageErr
     cast.add_work(1);
     let since = cast.recorder.position();
     cast.trigger(&Trigger { every_source: true, every_connection: true, ..once() }).await;
+    // Its rhythm is not known yet: work that was taken on may begin later than a quiet moment lasts.
+    let _in_time = cast.until(BEGINS, |cast| worked(cast, since)).await;
     cast.settle().await;
     if !worked(cast, since) {
         let why = last_answer(cast, Verb::Trigger);

@@ -62,7 +62,7 @@ impl Cast {
     }
 
     /// Waits until something holds that only activity can bring about.
-    async fn until(&self, within: Duration, holds: impl Fn(&Self) -> bool) -> bool {
+    pub(super) async fn until(&self, within: Duration, holds: impl Fn(&Self) -> bool) -> bool {
         let mut activity = self.recorder.activity();
         timeout(within, async {
             while !holds(self) {
