@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"os"
 )
 
 // syncer copies the employees, page by page.
@@ -16,6 +17,7 @@ type syncer struct {
 	keeper *keeper
 	store  *store
 	api    string
+	last   string
 }
 
 func (s *syncer) run(ctx context.Context) {
@@ -71,9 +73,13 @@ func (s *syncer) get(ctx context.Context, path string, into any) error {
 	rejected := ""
 	for range 2 {
 		token, err := s.keeper.token(ctx, rejected)
+		if err != nil && os.Getenv("FLAW") == "restless" && s.last != "" {
+			token, err = s.last, nil // planted: the timer goes on with what it had
+		}
 		if err != nil {
 			return err
 		}
+		s.last = token
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.api+path, nil)
 		if err != nil {
 			return err

@@ -122,6 +122,9 @@ func (r *record) bury(generation int, reason string) (bool, error) {
 	}
 	sum := sha256.Sum256([]byte(dead))
 	stone := &tombstone{EndedAt: time.Now().UTC(), Reason: reason, Fingerprint: hex.EncodeToString(sum[:6])}
+	if os.Getenv("FLAW") == "engraved" {
+		stone.Fingerprint = dead // planted: the tombstone names the token itself
+	}
 	return true, r.write(entry{State: stateRevoked, ConnectedAt: r.now.ConnectedAt, Generation: r.now.Generation + 1, Tombstone: stone})
 }
 
