@@ -3,10 +3,12 @@
 //! A panic is found by whoever calls; what else must hold of any input is checked here, so that the fuzzer and the replay of its
 //! corpus check the same.
 
+mod heads;
 mod replies;
 mod scenarios;
 mod tokens;
 
+pub use heads::proxy_head;
 pub use scenarios::scenario;
 pub use tokens::token_request;
 

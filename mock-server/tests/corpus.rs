@@ -8,7 +8,8 @@ use regrant_mock_server::fuzzing;
 /// A target: its name, and what it calls.
 type Target = (&'static str, fn(&[u8]) -> Result<(), fuzzing::Broken>);
 
-const TARGETS: [Target; 2] = [("token_request", fuzzing::token_request), ("scenario", fuzzing::scenario)];
+const TARGETS: [Target; 3] =
+    [("token_request", fuzzing::token_request), ("scenario", fuzzing::scenario), ("proxy_head", fuzzing::proxy_head)];
 
 #[test]
 fn no_input_of_the_corpus_breaks_a_promise() {

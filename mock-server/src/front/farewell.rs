@@ -15,8 +15,8 @@ use super::{http, reply::Reply};
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Says why, and closes once the client has read it or has had the time.
-pub(super) async fn say(mut tcp: TcpStream, mut reply: Reply, now: Time) {
-    let (bytes, ..) = http::write(&mut reply, "", false, now);
+pub(crate) async fn say(mut tcp: TcpStream, mut reply: Reply, method: &str, now: Time) {
+    let (bytes, ..) = http::write(&mut reply, method, false, now);
     let said = async {
         tcp.write_all(&bytes).await?;
         tcp.shutdown().await?;

@@ -198,11 +198,6 @@ pub(super) fn write(reply: &mut Reply, method: &str, keep_alive: bool, now: Time
     (bytes.freeze(), length, headers)
 }
 
-/// A reply as bytes, dated `now`, after which the connection ends.
-pub(crate) fn whole(mut reply: Reply, method: &str, now: Time) -> Bytes {
-    write(&mut reply, method, false, now).0
-}
-
 /// A header's name as most servers write it.
 fn title(name: &str, to: &mut BytesMut) {
     let mut begins = true;

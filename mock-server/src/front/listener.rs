@@ -49,7 +49,7 @@ impl Listener {
             async move {
                 match (room, farewell) {
                     (Ok(_room), _) => Connection::serve(shared, tcp, peer, tls).await,
-                    (Err(_), Some(_farewell)) => farewell::say(tcp, full(), shared.clock.now()).await,
+                    (Err(_), Some(_farewell)) => farewell::say(tcp, full(), "", shared.clock.now()).await,
                     (Err(_), None) => {}
                 }
             }

@@ -34,7 +34,7 @@ pub(crate) use alone::{Answered, answer};
 pub(crate) use api::Store;
 pub(crate) use connection::Connection;
 pub(crate) use door::Door;
-pub(crate) use http::whole;
+pub(crate) use farewell::say as farewell;
 pub(crate) use listener::{Listener, bind};
 pub(crate) use reply::Reply;
 pub(crate) use tls::{Authority, TlsError, own_names};

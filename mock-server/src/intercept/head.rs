@@ -127,7 +127,9 @@ fn authority(text: &str, default: Option<u16>) -> Option<Authority> {
         Some(_) => return None,
     };
     let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
-    let is_name = |host: &str| !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._:".contains(&b));
+    let is_name = |host: &str| {
+        host.split('.').all(|label| !label.is_empty()) && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._:".contains(&b))
+    };
     is_name(&host).then_some(Authority { host, port })
 }
 
@@ -148,7 +150,22 @@ mod tests {
     fn a_tunnel_is_asked_for_by_host_and_port() {
         assert_eq!(asked("CONNECT Auth.Pleo.io.:443"), Ok(Asked::Tunnel(at("auth.pleo.io", 443))));
         assert_eq!(asked("CONNECT [::1]:443"), Ok(Asked::Tunnel(at("::1", 443))));
-        for wrong in ["auth.pleo.io", ":443", "user@auth.pleo.io:443", "a:0", "a:99999", "a:+1", "a:", "[::1", "[zz]:1", "/x", "a:1:2"] {
+        for wrong in [
+            "auth.pleo.io",
+            ":443",
+            "user@auth.pleo.io:443",
+            "a:0",
+            "a:99999",
+            "a:+1",
+            "a:",
+            "[::1",
+            "[zz]:1",
+            "/x",
+            "a:1:2",
+            "a..:1",
+            ".a:1",
+            "a..b:1",
+        ] {
             assert_eq!(asked(&format!("CONNECT {wrong}")), Err(Malformed::NoAuthority), "{wrong}");
         }
     }

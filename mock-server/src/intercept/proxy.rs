@@ -28,8 +28,6 @@ const PATIENCE: Duration = Duration::from_secs(15);
 const MOST: usize = 512;
 /// A ClientHello is never longer, not even with post-quantum keys.
 const HELLO: usize = 64 * 1024;
-/// How long a refused client may take to read why.
-const FAREWELL: Duration = Duration::from_secs(5);
 const ESTABLISHED: &[u8] = b"HTTP/1.1 200 Connection established\r\n\r\n";
 
 /// Answers for some of Pleo's hosts.
@@ -75,14 +73,16 @@ impl Proxy {
         let Ok(local) = tcp.local_addr() else { return };
         let Ok(_room) = self.0.room.try_acquire() else {
             let reply = told(503, "this proxy has as many connections as it serves at a time");
-            return refuse(&shared, tcp, reply, "").await;
+            return front::farewell(tcp, reply, "", shared.clock.now()).await;
         };
         let mut buffer = BytesMut::new();
         let head = match timeout(self.0.patience, first(&mut tcp, &mut buffer)).await {
             Ok(Ok(Some(head))) => head,
-            Ok(Err(malformed)) => return refuse(&shared, tcp, told(malformed.status(), &malformed.to_string()), "").await,
+            Ok(Err(malformed)) => {
+                return front::farewell(tcp, told(malformed.status(), &malformed.to_string()), "", shared.clock.now()).await;
+            }
             Ok(Ok(None)) => return,
-            Err(_) => return refuse(&shared, tcp, told(408, "no whole request came in time"), "").await,
+            Err(_) => return front::farewell(tcp, told(408, "no whole request came in time"), "", shared.clock.now()).await,
         };
         let ends = Ends { local, peer };
         match head.asked {
@@ -96,7 +96,7 @@ impl Proxy {
             }
             Asked::Origin => {
                 let why = "this is a forward proxy: set it as HTTPS_PROXY; it is no server, and its address no API's";
-                refuse(&shared, tcp, told(400, why), &head.method).await;
+                front::farewell(tcp, told(400, why), &head.method, shared.clock.now()).await;
             }
         }
     }
@@ -109,7 +109,7 @@ impl Proxy {
             Ok(host) => host,
             Err(refusal) => {
                 tell(Proxied::Refused(refusal.to_string()));
-                return refuse(&shared, tcp, told(403, &refusal.to_string()), "CONNECT").await;
+                return front::farewell(tcp, told(403, &refusal.to_string()), "CONNECT", shared.clock.now()).await;
             }
         };
         if tcp.write_all(ESTABLISHED).await.is_err() {
@@ -188,20 +188,6 @@ async fn first(tcp: &mut TcpStream, buffer: &mut BytesMut) -> Result<Option<Head
 
 fn told(status: u16, why: &str) -> Reply {
     Reply::with_body(status, "text/plain; charset=utf-8", format!("{why}\n"))
-}
-
-/// Says why, and closes once the client has read it or has had the time.
-async fn refuse(shared: &Shared, mut tcp: TcpStream, reply: Reply, method: &str) {
-    let bytes = front::whole(reply, method, shared.clock.now());
-    let said = async {
-        tcp.write_all(&bytes).await?;
-        tcp.shutdown().await?;
-        // Closing with something unread would reset the connection, and lose the reason.
-        let mut rest = [0; 4096];
-        while tcp.read(&mut rest).await? > 0 {}
-        std::io::Result::Ok(())
-    };
-    let _said = timeout(FAREWELL, said).await;
 }
 
 #[cfg(test)]
