@@ -1,13 +1,11 @@
 //! Ports for subjects, leased below the ephemeral range so that no outgoing connection takes them meanwhile.
 
 use std::{
-    env,
-    fs::{self, File},
-    io,
+    fs, io,
     net::{Ipv4Addr, Ipv6Addr, TcpListener},
-    os::unix::fs::MetadataExt,
-    path::{Path, PathBuf},
 };
+
+use note::Note;
 
 /// How many ports are tried before giving up.
 const ATTEMPTS: u32 = 400;
@@ -28,10 +26,8 @@ pub enum PortError {
         high: u16,
     },
     /// Leases cannot be written down.
-    #[error("leases of ports cannot be kept in {}: {source}; remedy: set TMPDIR to a folder you can write", folder.display())]
-    Folder {
-        /// The folder.
-        folder: PathBuf,
+    #[error("leases of ports cannot be kept: {source}; remedy: set TMPDIR to a folder you can write")]
+    Notes {
         /// Why.
         source: io::Error,
     },
@@ -41,8 +37,7 @@ pub enum PortError {
 #[derive(Debug)]
 pub struct PortLease {
     port: u16,
-    note: PathBuf,
-    _lock: File,
+    _note: Note,
 }
 
 impl PortLease {
@@ -53,53 +48,26 @@ impl PortLease {
     }
 }
 
-impl Drop for PortLease {
-    fn drop(&mut self) {
-        // Still locked: nobody can hold a lease on the file that is removed here.
-        let _ = fs::remove_file(&self.note);
-    }
-}
-
 /// Leases a port on loopback.
 ///
 /// # Errors
 /// None is free.
 pub fn lease_port() -> Result<PortLease, PortError> {
-    let folder = notes_folder()?;
     let (low, high) = range();
     let width = u32::from(high - low) + 1;
     let start = rand::random::<u32>();
     for step in 0..ATTEMPTS.min(width) {
         let port = low + u16::try_from(start.wrapping_add(step) % width).unwrap_or(0);
-        if let Some(lease) = lease(&folder, port)? {
+        if let Some(lease) = lease(port)? {
             return Ok(lease);
         }
     }
     Err(PortError::NoneFree { low, high })
 }
 
-fn lease(folder: &Path, port: u16) -> Result<Option<PortLease>, PortError> {
-    let note = folder.join(port.to_string());
-    let locked = lock(&note).map_err(|source| PortError::Folder { folder: folder.to_owned(), source })?;
-    Ok(locked.map(|lock| PortLease { port, note, _lock: lock }).filter(|lease| is_free(lease.port)))
-}
-
-/// Holds a lock on the file at this path; none if somebody else does.
-fn lock(path: &Path) -> io::Result<Option<File>> {
-    let file = File::options().create(true).truncate(false).write(true).open(path)?;
-    match file.try_lock() {
-        // The previous holder may have removed it between our opening and our locking: then our lock is on a file without a name.
-        Ok(()) => Ok(Some(file).filter(|file| is_at(file, path))),
-        Err(fs::TryLockError::WouldBlock) => Ok(None),
-        Err(fs::TryLockError::Error(error)) => Err(error),
-    }
-}
-
-fn is_at(file: &File, path: &Path) -> bool {
-    match (file.metadata(), fs::metadata(path)) {
-        (Ok(ours), Ok(named)) => ours.ino() == named.ino() && ours.dev() == named.dev(),
-        (Err(_), _) | (_, Err(_)) => false,
-    }
+fn lease(port: u16) -> Result<Option<PortLease>, PortError> {
+    let note = Note::take(port).map_err(|source| PortError::Notes { source })?;
+    Ok(note.map(|note| PortLease { port, _note: note }).filter(|lease| is_free(lease.port)))
 }
 
 fn is_free(port: u16) -> bool {
@@ -107,18 +75,6 @@ fn is_free(port: u16) -> bool {
     // A machine without IPv6 cannot tell anything about it.
     let six = TcpListener::bind((Ipv6Addr::LOCALHOST, port));
     everywhere.is_ok() && six.err().is_none_or(|error| error.kind() != io::ErrorKind::AddrInUse)
-}
-
-fn notes_folder() -> Result<PathBuf, PortError> {
-    let folder = env::temp_dir().join(format!("regrant-ports-{}", user()));
-    match fs::create_dir_all(&folder) {
-        Ok(()) => Ok(folder),
-        Err(source) => Err(PortError::Folder { folder, source }),
-    }
-}
-
-fn user() -> u32 {
-    rustix::process::getuid().as_raw()
 }
 
 /// The highest ports below the ephemeral range.
@@ -140,6 +96,83 @@ fn range_beside(ephemeral: &str) -> (u16, u16) {
     }
 }
 
+/// A name in the abstract namespace: it belongs to the same network as the port, whatever the temporary folder is, and goes with its owner.
+#[cfg(target_os = "linux")]
+mod note {
+    use std::{
+        io,
+        os::{
+            linux::net::SocketAddrExt,
+            unix::net::{SocketAddr, UnixListener},
+        },
+    };
+
+    /// What tells other regrants that a port is leased.
+    #[derive(Debug)]
+    pub(super) struct Note(#[allow(dead_code, reason = "held, not used")] UnixListener);
+
+    impl Note {
+        /// None if somebody else has it.
+        pub(super) fn take(port: u16) -> io::Result<Option<Self>> {
+            let name = SocketAddr::from_abstract_name(format!("regrant-port-{port}"))?;
+            match UnixListener::bind_addr(&name) {
+                Ok(listener) => Ok(Some(Self(listener))),
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => Ok(None),
+                Err(error) => Err(error),
+            }
+        }
+    }
+}
+
+/// A locked file in the temporary folder.
+#[cfg(not(target_os = "linux"))]
+mod note {
+    use std::{
+        env,
+        fs::{self, File},
+        io,
+        os::unix::fs::MetadataExt,
+        path::{Path, PathBuf},
+    };
+
+    /// What tells other regrants that a port is leased.
+    #[derive(Debug)]
+    pub(super) struct Note {
+        path: PathBuf,
+        _lock: File,
+    }
+
+    impl Note {
+        /// None if somebody else has it.
+        pub(super) fn take(port: u16) -> io::Result<Option<Self>> {
+            let folder = env::temp_dir().join(format!("regrant-ports-{}", rustix::process::getuid().as_raw()));
+            fs::create_dir_all(&folder)?;
+            let path = folder.join(port.to_string());
+            let file = File::options().create(true).truncate(false).write(true).open(&path)?;
+            match file.try_lock() {
+                // The previous holder may have removed it between our opening and our locking: then our lock is on a file without a name.
+                Ok(()) => Ok(is_at(&file, &path).then_some(Self { path, _lock: file })),
+                Err(fs::TryLockError::WouldBlock) => Ok(None),
+                Err(fs::TryLockError::Error(error)) => Err(error),
+            }
+        }
+    }
+
+    impl Drop for Note {
+        fn drop(&mut self) {
+            // Still locked: nobody can hold a lease on the file that is removed here.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+
+    fn is_at(file: &File, path: &Path) -> bool {
+        match (file.metadata(), fs::metadata(path)) {
+            (Ok(ours), Ok(named)) => ours.ino() == named.ino() && ours.dev() == named.dev(),
+            (Err(_), _) | (_, Err(_)) => false,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -158,11 +191,10 @@ mod tests {
     #[test]
     fn a_leased_port_cannot_be_leased_again_until_it_is_dropped() {
         let first = lease_port().expect("leased");
-        let folder = notes_folder().expect("there");
-        assert!(lease(&folder, first.port()).expect("asked").is_none());
+        assert!(lease(first.port()).expect("asked").is_none());
         let port = first.port();
         drop(first);
-        assert_eq!(lease(&folder, port).expect("asked").map(|lease| lease.port()), Some(port));
+        assert_eq!(lease(port).expect("asked").map(|lease| lease.port()), Some(port));
     }
 
     #[test]
@@ -171,7 +203,7 @@ mod tests {
         let port = lease_of_ours.port();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).expect("free");
         drop(lease_of_ours);
-        assert!(lease(&notes_folder().expect("there"), port).expect("asked").is_none());
+        assert!(lease(port).expect("asked").is_none());
         drop(listener);
     }
 
