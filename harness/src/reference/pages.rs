@@ -176,7 +176,7 @@ fn page(app: &App, place: &str, content: &str) -> Response {
         Err(error) => return failed(&error),
     };
     let link: String = form_urlencoded::byte_serialize(place.as_bytes()).collect();
-    let link = format!("/connect?connection={}&amp;return_to={link}", app.name);
+    let link = format!("/connect?return_to={link}&amp;connection={}", app.name);
     let notice =
         if app.tokens.memory.blip() { lost(app, &link, EXPIRED) } else { notice(app, shown(app, &now), now.cause.as_deref(), &link) };
     let token = if app.flaws.has(Flaw::ShowsToken) { now.access.unwrap_or_default() } else { String::new() };

@@ -1,7 +1,7 @@
 //! A forward proxy for subjects with Pleo's host names hard-coded: it answers for these hosts itself, and for nothing else.
 //!
 //! In: connections of clients that were told of a proxy. Out: connections of the front, through a door that knows the host.
-//! Never connects anywhere. The [`Relay`] is its counterpart: https for a subject that serves http. A request goes [`head`] → [`hosts`] → [`proxy`] → the front.
+//! Never connects anywhere. The [`Relay`] is its counterpart: https for a subject that serves http. A request goes [`head`] → `hosts` → `proxy` → the front.
 
 pub mod head;
 mod hosts;
