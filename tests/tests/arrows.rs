@@ -47,6 +47,13 @@ const LONG: &[(&str, &str)] = &[("harness/src/evidence/event.rs", "the vocabular
 const LONGEST: usize = 500;
 
 #[test]
+fn cargo_run_at_the_root_knows_which_program_is_meant() {
+    let manifest: toml::Table = read(&root().join("Cargo.toml")).parse().expect("the workspace's manifest");
+    let default = manifest["workspace"]["default-members"].as_array().expect("a list");
+    assert_eq!(default.iter().filter_map(toml::Value::as_str).collect::<Vec<_>>(), ["harness"]);
+}
+
+#[test]
 fn rooms_look_only_through_their_doors() {
     let mut trespasses = Vec::new();
     for (room, file) in rooms() {
