@@ -77,7 +77,7 @@ pub(super) const ALL: &[Requirement] = &[
             "Pleo, Authorisation: a token belongs to one company; a company's consent is its own",
         ],
         why: "`DELETE FROM tokens` without a WHERE: one customer's revocation logged every other customer out.",
-        observed: "Whether the other connections still work with the tokens that they had (or refreshed ones), without another consent, while one has ended; and the settings before and after.",
+        observed: "Whether the other connections still work with the tokens that they had (or refreshed ones), without another consent, while one has ended. Settings are RECOVER-04's, which may convict in the same story.",
         undecided: "`features.connections` names fewer than two; or the other connection was not asked to work twice after the refusal; or its work did not go before it either.",
         remedy: "Delete by the connection's key, and keep settings in a table that a disconnection does not touch.",
         declarable: true,
