@@ -27,6 +27,14 @@ pub(super) struct Other<'v> {
     pub(super) until: Mark,
 }
 
+impl Other<'_> {
+    /// The subject was quiet after the last of these events, before anything else was done.
+    pub(super) fn rested_after(&self, events: &[u32]) -> bool {
+        let last = events.iter().max().copied().unwrap_or_default();
+        self.view.rests.iter().any(|rest| rest.quiet && rest.mark.n > last && rest.mark < self.until)
+    }
+}
+
 /// The finding for a subject that has, or declares, one connection only.
 pub(super) fn wanted(view: &View<'_>) -> Option<Finding> {
     match view.terms.connections {

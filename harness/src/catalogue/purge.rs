@@ -140,6 +140,10 @@ fn purge_07(view: &View<'_>) -> Finding {
             return Finding::pass(reason, vec![before.arrived.n, other.refused.n, after.arrived.n]);
         }
         match control::delivered(&other.view, control::MAIN, other.settled, other.until, 2, "after the refusal") {
+            // Work that was taken on may still be waiting for its turn.
+            Ok(stimuli) if !other.rested_after(&stimuli) => {
+                Finding::undecided(format!("the subject did not come to rest after {} was asked to work", other.name))
+            }
             Ok(stimuli) => {
                 let reason = format!("{} was asked to work and does not any more, though only {} ended", other.name, other.ended);
                 Finding::fail(reason, [vec![before.arrived.n, other.refused.n], stimuli].concat())

@@ -170,6 +170,7 @@ fn the_other_connection_goes_on() {
     let told = told.answered(Outcome::Accepted).rest();
     told.clone().undecided("PURGE-07", "after the refusal");
     told.clone().of("acme").asked_in_vain(1).rest().undecided("PURGE-07", "after the refusal");
+    told.clone().of("acme").asked_in_vain(2).undecided("PURGE-07", "did not come to rest after acme was asked");
     told.of("acme").asked_in_vain(2).rest().fails("PURGE-07", "does not any more, though only globex ended");
     Story::honest().terms(|t| t.connections = Some(1)).not_applicable("PURGE-07");
 }
