@@ -20,10 +20,10 @@ enum Stood {
 }
 
 pub(super) fn reauth_06(view: &View<'_>) -> Finding {
-    let vain: Vec<_> = view.calls.iter().filter(|call| is_vain(call) && reached_pleo(view, call)).collect();
+    let vain = view.calls.iter().filter(|call| is_vain(call)).filter_map(|call| Some((call, reached_pleo(view, call)?)));
     // Of several in a row the last is judged, for all of them.
-    let last = |call: &&&Call<'_>| !next_login(view, call.called).is_some_and(is_vain) || read_between(view, call);
-    let findings = vain.iter().filter(last).map(|call| left_alone(view, call)).collect();
+    let is_last = |call: &Call<'_>| !next_login(view, call.called).is_some_and(is_vain) || read_between(view, call);
+    let findings = vain.filter(|(call, _)| is_last(call)).map(|(call, at_pleo)| citing(at_pleo, left_alone(view, call))).collect();
     worst(findings).unwrap_or_else(|| unrealised(view, "no login was denied or abandoned at the consent page in this story"))
 }
 
@@ -36,11 +36,10 @@ fn next_login<'v, 'h>(view: &'v View<'h>, from: Mark) -> Option<&'v Call<'h>> {
 }
 
 /// The user was at Pleo, and said no or went away there.
-fn reached_pleo(view: &View<'_>, call: &Call<'_>) -> bool {
+fn reached_pleo(view: &View<'_>, call: &Call<'_>) -> Option<Mark> {
     let end = call.answered.map_or(Mark::END, |(mark, _)| mark);
-    view.events().any(|(mark, what)| {
-        mark > call.called && mark < end && matches!(what, What::Authorize { result: Authorized::Page | Authorized::Sent(_), .. })
-    })
+    let at_pleo = |what: &What| matches!(what, What::Authorize { result: Authorized::Page | Authorized::Sent(_), .. });
+    view.events().find(|(mark, what)| *mark > call.called && *mark < end && at_pleo(what)).map(|(mark, _)| mark)
 }
 
 fn read_between(view: &View<'_>, call: &Call<'_>) -> bool {
@@ -71,6 +70,14 @@ fn left_alone(view: &View<'_>, call: &Call<'_>) -> Finding {
         Some(pass) if pass.verdict == Verdict::Pass => Finding::pass(format!("{} and it could be tried again", pass.reason), tidy(cited)),
         Some(other) => other,
         None => Finding::undecided("nothing was seen of it"),
+    }
+}
+
+/// What decides rests on this event, too.
+fn citing(mark: Mark, finding: Finding) -> Finding {
+    match finding.verdict {
+        Verdict::Pass | Verdict::Fail => Finding { evidence: tidy([finding.evidence, vec![mark.n]].concat()), ..finding },
+        Verdict::Undecided | Verdict::NotApplicable | Verdict::KnownFail | Verdict::HarnessFault => finding,
     }
 }
 
