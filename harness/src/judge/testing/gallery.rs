@@ -38,6 +38,9 @@ pub(crate) fn honest() -> Vec<Story> {
         denied_login(),
         failed_exchange(),
     ]
+    .into_iter()
+    .chain(super::answers::honest())
+    .collect()
 }
 
 /// It refreshes by the clock only.
@@ -219,6 +222,9 @@ pub(crate) fn faulty() -> Vec<(&'static str, Story)> {
         ("REAUTH-06", denied_login().with(forgets_at_the_denial)),
         ("REAUTH-04", dead().sets_out().authorizes().exchanges().exchanges().arrives().rest()),
     ]
+    .into_iter()
+    .chain(super::answers::faulty())
+    .collect()
 }
 
 /// After the first denial it says that it is not connected.
