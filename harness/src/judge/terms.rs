@@ -43,6 +43,8 @@ pub struct Terms {
     pub prompt: bool,
     /// `prompt.says` is there.
     pub prompt_says: bool,
+    /// `prompt.from` is there.
+    pub prompt_from: bool,
     /// How `connect` gets to the authorise endpoint.
     pub connect: ConnectBy,
     /// `[settings]` is there.
@@ -51,6 +53,8 @@ pub struct Terms {
     pub data: bool,
     /// `[disconnect]` is there.
     pub disconnect: bool,
+    /// `disconnect.none = true`.
+    pub disconnect_absent: bool,
     /// Kind of work; none: could not be told.
     pub work: Option<WorkKind>,
     /// Sources of work declared, `trigger` first.
@@ -90,10 +94,12 @@ impl Default for Terms {
             status_broken: false,
             prompt: false,
             prompt_says: false,
+            prompt_from: false,
             connect: ConnectBy::Link,
             settings: false,
             data: false,
             disconnect: false,
+            disconnect_absent: false,
             work: None,
             sources: vec!["trigger".into()],
             restartable: true,
