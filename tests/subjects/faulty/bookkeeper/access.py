@@ -59,14 +59,15 @@ class Keeper:
                 if record.state != "connected" and not self._tries_again(record):
                     return self._without(record)
                 due = record.is_stale() or record.version == refused or planted("refreshes-each-call")
-                if not due and record.version != self.refreshing:
+                busy = self.refreshing == record.version or (self.refreshing is not None and planted("forgets-the-waiters"))
+                if not due and not busy:
                     if refused is not None and planted("no-second-try"):
                         raise Unavailable("the call met a refresh")
                     self.last_access = record.access
                     return record.access, record.version
                 if self.failures != failures:
                     raise Unavailable("the refresh that was waited for failed")
-                if self.refreshing != record.version or planted("a-lock-for-each-caller"):
+                if not busy or planted("a-lock-for-each-caller"):
                     break
                 if planted("gives-up-waiting"):
                     raise LostTurn
@@ -171,8 +172,8 @@ class Keeper:
             raise pleo.InvalidGrantError(refusal)  # there is no such class
         if planted("exits-on-refusal"):
             os._exit(1)
-        if planted("three-in-a-burst"):
-            for _ in range(2):
+        if planted("five-in-a-burst"):
+            for _ in range(4):
                 self._ask(sent.refresh)
         if planted("only-says-failed"):
             log.error("connection=%s synchronisation failed", self.name)
@@ -233,8 +234,6 @@ class Keeper:
             books.prepare()
         if planted("empty-is-empty"):
             books.rows("DELETE FROM person WHERE connection = ?", self.name)
-        if planted("drops-the-queue"):
-            books.rows("UPDATE task SET exported = 1, mirrored = 1 WHERE connection = ?", self.name)
         if planted("latches"):
             books.note(f"latched-{self.name}", "yes")
         if planted("marks-the-account"):

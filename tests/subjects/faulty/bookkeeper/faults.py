@@ -25,7 +25,7 @@ DEFECTS = {
     "no-time-limit": "F30: waits for the token endpoint for minutes",
     "follows-redirects": "F31: asks for tokens with urllib as it comes, which follows redirects",
     # stopping
-    "three-in-a-burst": "F33: presents a refused refresh token three times in a row",
+    "five-in-a-burst": "F33: presents a refused refresh token five times in a row",
     "the-library-remembers": "F34: keeps the refused refresh token in memory and presents it for each further call",
     "hooks-have-their-own-call": "F36: calls the API for a webhook although the connection has ended",
     "the-session-keeps-its-header": "F42: goes on with the access token that its HTTP session still holds",
@@ -84,8 +84,7 @@ DEFECTS = {
     "starts-from-zero": "F116: reports everything again after a reconnection",
     "starts-twice": "F120: says started again of a job in progress",
     "empty-is-empty": "F119: takes a 401 for an empty list, and the end for a reason to delete its copy of the staff",
-    "died-is-done": "F59: notes work as done that met a dead connection",
-    "drops-the-queue": "F59: empties its queue when the grant ends",
+    "died-is-done": "F59: notes jobs as done that met a dead connection, and reports them so later, without their items",
     "stays-paused": "F75: stays paused after a reconnection until it is restarted",
     "gives-up-after-a-blip": "F101: refreshes no more, until a restart, after a passing fault",
     "deaf-to-retry-after": "F23: does not heed Retry-After",

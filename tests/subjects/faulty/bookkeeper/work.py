@@ -59,6 +59,7 @@ class Leg:
                 for number in range(100):
                     log.info("connection=%s queue poll %d: nothing to do yet", self.name, number)
             if planted("died-is-done"):
+                books.note(f"skip-{self.name}", "yes")
                 self.settle(tasks)
         except (Unavailable, pleo.Passing, Denied, Rejected) as why:
             log.warning("connection=%s %s postponed: %s; %d tasks wait", self.name, self.done, why, len(tasks))
