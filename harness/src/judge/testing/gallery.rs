@@ -36,6 +36,9 @@ pub(crate) fn honest() -> Vec<Story> {
         disconnected(),
         one_of_two_ends(),
     ]
+    .into_iter()
+    .chain(super::answers::honest())
+    .collect()
 }
 
 /// It refreshes by the clock only.
@@ -197,6 +200,9 @@ pub(crate) fn faulty() -> Vec<(&'static str, Story)> {
         ("RECOVER-08", dead().crashed(1).rest()),
         ("REAUTH-04", dead().sets_out().authorizes().exchanges().exchanges().arrives().rest()),
     ]
+    .into_iter()
+    .chain(super::answers::faulty())
+    .collect()
 }
 
 fn busy() -> Story {
