@@ -142,6 +142,8 @@ fn the_providers_own_words_are_no_detection() {
 fn english_access_logs_and_stack_traces_are_understood_and_other_languages_are_not() {
     for text in [
         "token refresh failed",
+        "INFO shop.pleo: connection=acme connected",
+        "INFO shop.pleo: token refresh attempt 1",
         r#"{"event":"token_refresh_refused"}"#,
         "127.0.0.1 - - \"POST /sync HTTP/1.1\" 500 -",
         "Traceback (most recent call last):",

@@ -136,7 +136,8 @@ static ENGLISH: LazyLock<Regex> = LazyLock::new(|| {
     words(concat!(
         r"\b(the|with|failed|fails|failure|refused|rejected|from|could|cannot|refreshing|refreshed|while|waiting|waits|because|again|after|",
         r"their|this|that|would|should|been|were|request|requested|response|starting|started|stopping|stopped|listening|unable|",
-        r"received|sending|sent|skipping|skipped|retrying|handled|unavailable|denied|accept|accepted|held|queued|logged)\b",
+        r"received|sending|sent|skipping|skipped|retrying|handled|unavailable|denied|accept|accepted|held|queued|logged|",
+        r"connected|disconnected|attempts?|succeeded|completed|finished|saved|loaded)\b",
     ))
 });
 /// Access logs, the last line of a stack trace, and the parts of a printed error object.

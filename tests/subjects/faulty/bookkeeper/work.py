@@ -51,8 +51,8 @@ class Leg:
     def round(self, tasks: list[int]) -> None:
         try:
             self.work()
-        except Held as why:
-            log.info("connection=%s %s held, the connection is %s; %d tasks wait", self.name, self.done, why, len(tasks))
+        except Held:
+            log.info("connection=%s %s held, %d tasks wait", self.name, self.done, len(tasks))
             if planted("hooks-have-their-own-call"):
                 self.hook_call(tasks)
             if planted("chatters-when-held"):
