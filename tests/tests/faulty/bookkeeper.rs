@@ -34,7 +34,7 @@ pub(crate) const ALL: &[Row] = &[
     ("no-time-limit", "RETRY-05", &["RECOVER-01 RECOVER-02 RETRY-04 RACE-03"]),
     ("follows-redirects", "RETRY-06", &[""]),
     // stopping
-    ("five-in-a-burst", "STOP-02", &["STOP-07 PURGE-02 RACE-07 ROTATE-07 RACE-01"]),
+    ("five-in-a-burst", "STOP-02", &["RETRY-07 STOP-07 PURGE-02 RACE-07 ROTATE-07 RACE-01"]),
     ("the-library-remembers", "STOP-02", &["STOP-07 PURGE-02 ROTATE-07 RACE-01 RACE-07 RACE-08"]),
     ("hooks-have-their-own-call", "STOP-03", &["STOP-01 STOP-04 ROTATE-01 ROTATE-07"]),
     ("the-session-keeps-its-header", "STOP-01", &["PURGE-01 STOP-03 STOP-04 ROTATE-07 DETECT-07 DETECT-05 RACE-08 RACE-07"]),

@@ -12,6 +12,8 @@ pub(super) struct Line<'l> {
     pub(super) text: &'l str,
     /// Written while the user was coming back, or after.
     pub(super) returning: bool,
+    /// Written after somebody was sent to the authorise endpoint, if only to see whether the way is there.
+    pub(super) led: bool,
 }
 
 impl Line<'_> {
@@ -23,7 +25,18 @@ impl Line<'_> {
     /// Something about tokens failed. How grave the line says it is does not count.
     pub(super) fn tells_failure(&self) -> bool {
         let text = LEVEL.replace_all(self.text, " ");
+        let text = EVERYDAY.replace_all(&text, " ");
         THING.is_match(&text) && WRONG.is_match(&text)
+    }
+
+    /// A token was not accepted, by whom is not said; a call of the API is something else.
+    pub(super) fn tells_rejection(&self) -> bool {
+        EVERYDAY.is_match(self.text) && WRONG.is_match(self.text) && !CALL.is_match(self.text)
+    }
+
+    /// The way back, as it is taken: no word of what made it needed.
+    pub(super) fn tells_of_the_way(&self, death: &Death) -> bool {
+        self.led && STARTED.is_match(&self.own_words(death))
     }
 
     /// The line without the provider's description and codes, without paths and URLs, and without the everyday end of an access token:
@@ -86,6 +99,8 @@ static EVERYDAY: LazyLock<Regex> = LazyLock::new(|| {
         r"(re-?connect\w* to (the )?(database|db|server|redis|broker|queue|socket))",
     ))
 });
+/// A call of the API.
+static CALL: LazyLock<Regex> = LazyLock::new(|| words(r"(\bapi\b|/v[0-9])"));
 /// What failed.
 static THING: LazyLock<Regex> =
     LazyLock::new(|| words(r"(refresh|\btokens?\b|\bgrant\b|oauth|\bauth\b|authori[sz]ation|authenticat|credential|renew)"));
