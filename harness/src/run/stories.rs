@@ -40,6 +40,8 @@ const SHIPPED: &[(&str, &str)] = shipped![
     "api_401_and_refresh_refused",
     "api_403_and_refresh_refused",
     "client_secret_rotated",
+    "client_secret_rotated_with_overlap",
+    "client_secret_with_every_character",
     "token_endpoint_unavailable",
     "token_endpoint_drops_connections",
     "restarted_while_disconnected",
