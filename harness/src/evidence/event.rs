@@ -498,6 +498,21 @@ pub enum What {
         /// Its name.
         secret: String,
     },
+    /// The client has a further secret at the provider, beside those it had.
+    SecretAdded {
+        /// Its name.
+        secret: String,
+    },
+    /// The end of one of the client's secrets was set, or it was withdrawn.
+    SecretEnds {
+        /// Its name.
+        secret: String,
+    },
+    /// The API's clock was set apart from the authorisation server's.
+    ApiClockSet {
+        /// By how many microseconds it is ahead; below zero: behind.
+        ahead: i64,
+    },
     /// The subject was given the newest secret (by restart or reload).
     SecretHanded,
     /// Units of work came into being at the provider.
