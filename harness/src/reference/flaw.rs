@@ -61,7 +61,7 @@ flaws! {
     KeepsCalling "keeps-calling" "goes on calling the API with the dead access token after the refusal"
         breaks ["STOP-01"] may ["PURGE-01" "STOP-03" "LOG-06" "ROTATE-07"]
     RetriesRefused "retries-refused" "presents the refused refresh token again at each trigger"
-        breaks ["STOP-02"] may ["PURGE-02" "STOP-07" "ROTATE-07" "RACE-01"]
+        breaks ["STOP-02" "STOP-07"] may ["PURGE-02" "ROTATE-07" "RACE-01"]
     WebhookIgnoresMark "webhook-ignores-mark" "calls the API for a webhook although the connection is unauthenticated"
         breaks ["STOP-03"] may ["STOP-01" "STOP-04" "ROTATE-01" "ROTATE-07"]
     ForgetsStop "forgets-stop-on-restart" "stops in memory only: the tokens stay in the store and a restart goes on with them"

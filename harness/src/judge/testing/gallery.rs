@@ -37,7 +37,12 @@ pub(crate) fn honest() -> Vec<Story> {
         forbidden(),
         disconnected(),
         one_of_two_ends(),
+        denied_login(),
+        failed_exchange(),
     ]
+    .into_iter()
+    .chain(super::answers::honest())
+    .collect()
 }
 
 /// It refreshes by the clock only.
@@ -123,6 +128,25 @@ fn disconnected() -> Story {
     story.answered(Outcome::Accepted).rest().declines(2).rest().comes_back()
 }
 
+/// The user denies while all is well, later while all is lost, and consents at last.
+fn denied_login() -> Story {
+    let denies = |story: Story| {
+        let story = story.called(Verb::Connect, Some(Wanted::Deny), None).authorize_request(Authorized::Sent("access_denied".into()));
+        let callback = What::CallbackDelivered { call: story.call(), forged: false, status: None, code: None };
+        story.event(callback).answered(Outcome::Refused).rest()
+    };
+    let story = denies(Story::connected()).works().rest().dies();
+    denies(story).asked_in_vain(2).rest().comes_back()
+}
+
+/// A login fails while all is well; the old pair is used on.
+fn failed_exchange() -> Story {
+    let story = Story::connected().sets_out().authorizes();
+    let story = story.token_request("authorization_code", Some("code#2"), AuthStyle::Basic, Answer::Refused("invalid_grant".into()));
+    let story = story.answered(Outcome::Refused).with(|s| s.grant = 1).rest();
+    story.works().rest().restarted().works().works().rest()
+}
+
 /// Two connections; the second one's grant ends and the subject does what is right, while the first one works on.
 pub(crate) fn one_of_two_ends() -> Story {
     two_connected()
@@ -197,8 +221,25 @@ pub(crate) fn faulty() -> Vec<(&'static str, Story)> {
         ("MARK-04", both_suffer(Story::gives_up)),
         ("PURGE-07", both_suffer(Story::gives_up)),
         ("RECOVER-08", dead().crashed(1).rest()),
+        ("REAUTH-06", denied_login().with(forgets_at_the_denial)),
         ("REAUTH-04", dead().sets_out().authorizes().exchanges().exchanges().arrives().rest()),
     ]
+    .into_iter()
+    .chain(super::answers::faulty())
+    .collect()
+}
+
+/// After the first denial it says that it is not connected.
+fn forgets_at_the_denial(story: &mut Story) {
+    let mut denied = false;
+    for event in &mut story.history.events {
+        match &mut event.what {
+            What::VerbCalled { wanted: Some(Wanted::Deny), .. } => denied = true,
+            What::Revoked { .. } => break,
+            What::StatusRead { state, .. } if denied => *state = Some(Status::Disconnected),
+            _ => {}
+        }
+    }
 }
 
 fn busy() -> Story {
