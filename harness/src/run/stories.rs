@@ -48,6 +48,8 @@ const SHIPPED: &[(&str, &str)] = shipped![
     "api_401_and_refresh_refused",
     "api_403_and_refresh_refused",
     "client_secret_rotated",
+    "client_secret_rotated_with_overlap",
+    "client_secret_with_every_character",
     "token_endpoint_unavailable",
     "token_endpoint_drops_connections",
     "reply_to_a_refresh_is_lost",
