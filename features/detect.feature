@@ -28,6 +28,24 @@ Feature: Detecting that the refresh token is dead
         | refused_as_invalid_token_400 | The refresh is refused as invalid_token with status 400 |
         | refused_as_invalid_token_401 | The refresh is refused as invalid_token with status 401 |
 
+  @DETECT-03 @must @error
+  Rule: Any other definitive refusal means the same, whatever its words and its status
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then the subject takes the refusal as the end of the grant (DETECT-03)
+
+      Examples:
+        | story                               | what happens                                                            |
+        | refused_as_invalid_refresh_token    | The refresh is refused as invalid_refresh_token                         |
+        | refused_as_unauthorized_client      | The refresh is refused as unauthorized_client                           |
+        | refused_with_status_401             | invalid_grant comes with status 401                                     |
+        | refused_with_status_403             | invalid_grant comes with status 403                                     |
+        | refused_with_unfamiliar_description | The refresh is refused with a description that nobody knows             |
+        | refused_with_unfamiliar_error_400   | The refresh is refused with an error that nobody knows, with status 400 |
+        | refused_with_unfamiliar_error_403   | The refresh is refused with an error that nobody knows, with status 403 |
+        | refused_without_description         | The refresh is refused without a description                            |
+
   @DETECT-04 @must @error
   Rule: An API 401 is answered with one refresh, even if the token still looks good
 

@@ -37,3 +37,17 @@ Feature: Transient faults
         | story                            | what happens                                     |
         | token_endpoint_drops_connections | The token endpoint drops connections for a while |
         | token_endpoint_unavailable       | The token endpoint is unavailable for a while    |
+
+  @RETRY-07 @must @error
+  Rule: A lost reply ends in a clean state
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then the subject tries again within bounds, and either works or shows that access is lost (RETRY-07)
+
+      Examples:
+        | story                            | what happens                                                     |
+        | lost_reply_within_a_grace_period | The reply to a refresh is lost, and a second attempt is answered |
+        | replies_are_lost_for_a_while     | All replies of the token endpoint are lost for a while           |
+        | reply_to_a_refresh_is_lost       | The reply to a refresh is lost                                   |
+        | token_answer_is_cut_off          | The reply to a refresh is cut off in the middle                  |

@@ -265,6 +265,12 @@ impl State {
         self.name_secret(journal, value)
     }
 
+    /// One that has each of the characters beside letters and digits that a secret may have.
+    pub(crate) fn odd_secret(&mut self, journal: &Journal) -> Canary {
+        let value = self.source.odd_secret();
+        self.name_secret(journal, value)
+    }
+
     fn name_secret(&mut self, journal: &Journal, value: String) -> Canary {
         let canary = self.vault.enter(Kind::Secret, None, value).clone();
         journal.push(What::Minted { name: canary.name.clone() });

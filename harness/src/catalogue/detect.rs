@@ -1,5 +1,7 @@
 //! DETECT: what the subject must take as the end of its grant, and what not yet.
 
+mod refusals;
+
 use regrant_mock_server::fault::scenario::Status;
 
 use super::{Finding, Level::*, Requirement, Scope, Severity::*, shared::*, stop};
@@ -40,6 +42,20 @@ pub(super) const ALL: &[Requirement] = &[
         declarable: false,
         scope: Scope::Connection,
         check: |view| detected(view, |error| error == "invalid_token"),
+    },
+    Requirement {
+        id: "DETECT-03",
+        level: Must,
+        severity: Error,
+        sentence: "does so for Pleo's other definitive refusals: `invalid_refresh_token`, `unauthorized_client`, no or an unfamiliar description, 401 and 403 forms",
+        sources: &["Pleo, Handling Refresh Token Expiry or Revocation: any other rejection of the refresh request by Pleo"],
+        why: "A client put the description in the place of the code before it compared: no real answer ever matched, and 43 hours of refusals went by as passing faults.",
+        observed: "As for DETECT-01, with other words and statuses. An error word that nobody knows, at 400, 401 or 403, must have ended the connection after three attempts at the latest.",
+        undecided: "The refusal never came about or was never read; or the status says nothing, and the trigger was answered fewer than twice after it or caused no API call before it or after the reconnection.",
+        remedy: "Compare the `error` member alone, whatever the status and the description; and take an unknown word in a 4xx for a rejection, at once or after a bounded number of attempts.",
+        declarable: true,
+        scope: Scope::Connection,
+        check: refusals::detect_03,
     },
     Requirement {
         id: "DETECT-04",

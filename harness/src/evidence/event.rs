@@ -257,6 +257,11 @@ pub struct PageSeen {
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_no(yes: &bool) -> bool {
+    !*yes
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
 fn is_zero(span: &Micros) -> bool {
     *span == 0
 }
@@ -497,6 +502,24 @@ pub enum What {
     SecretRotated {
         /// Its name.
         secret: String,
+        /// It has every character that a secret may have.
+        #[serde(skip_serializing_if = "is_no", default)]
+        odd: bool,
+    },
+    /// The client has a further secret at the provider, beside those it had.
+    SecretAdded {
+        /// Its name.
+        secret: String,
+    },
+    /// The end of one of the client's secrets was set, or it was withdrawn.
+    SecretEnds {
+        /// Its name.
+        secret: String,
+    },
+    /// The API's clock was set apart from the authorisation server's.
+    ApiClockSet {
+        /// By how many microseconds it is ahead; below zero: behind.
+        ahead: i64,
     },
     /// The subject was given the newest secret (by restart or reload).
     SecretHanded,

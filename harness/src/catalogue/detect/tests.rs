@@ -209,3 +209,112 @@ fn an_open_answer_is_no_refusal() {
     end(story.event(open).event(What::Read { exchange }).answered(Outcome::Accepted))
         .undecided("DETECT-01", "the refusal did not come about");
 }
+
+// --- DETECT-03 ---
+
+/// Refused with this description and status, otherwise honest.
+fn refused_as(error: &str, status: u16, description: Option<&str>) -> Story {
+    refused(error).with(|s| {
+        for event in &mut s.history.events {
+            if let What::Replied { status: told, reply: Reply::Final { description: words, .. }, .. } = &mut event.what {
+                *told = status;
+                *words = description.map(str::to_owned);
+            }
+        }
+    })
+}
+
+/// Every answer with this error is one that nobody knows.
+fn unknown(story: Story) -> Story {
+    story.with(|s| {
+        for event in &mut s.history.events {
+            if let What::Replied { reply, .. } = &mut event.what
+                && let Reply::Final { error, .. } = reply
+                && error == "token_gone"
+            {
+                *reply = Reply::Open { error: Some(error.clone()) };
+            }
+        }
+    })
+}
+
+/// It tries once for each trigger, and its status says that all is well.
+fn tries(times: u32) -> Story {
+    (0..times).fold(Story::connected().revoked().rejected(), |story, _| {
+        story.trigger().api(401).refused("token_gone").answered(Outcome::Accepted).rest()
+    })
+}
+
+#[test]
+fn other_definitive_refusals_are_told_from_the_usual_ones() {
+    let usual = Some("The refresh token is expired or revoked");
+    refused_as("invalid_refresh_token", 400, usual).passes("DETECT-03");
+    refused_as("unauthorized_client", 403, None).passes("DETECT-03");
+    refused_as("invalid_grant", 400, None).passes("DETECT-03");
+    refused_as("invalid_grant", 400, Some("Session 7 was ended")).passes("DETECT-03");
+    refused_as("invalid_grant", 401, usual).passes("DETECT-03");
+    refused_as("invalid_grant", 400, usual).undecided("DETECT-03", "the refusal did not come about");
+    refused_as("invalid_token", 401, None).undecided("DETECT-03", "the refusal did not come about");
+}
+
+#[test]
+fn another_definitive_refusal_that_is_shrugged_off_fails() {
+    let story = Story::connected().revoked().rejected().trigger().api(401).refused("invalid_refresh_token");
+    let story = story.answered(Outcome::Accepted).rest().trigger().mark("offence").refuses("refresh#1", "invalid_refresh_token");
+    let story = end(story.answered(Outcome::Accepted).asked_in_vain(1));
+    story.fails("DETECT-03", "refresh#1 was presented once more");
+}
+
+#[test]
+fn an_unknown_error_may_be_tried_three_times_and_no_more() {
+    let gives_up = |times: u32| tries(times - 1).trigger().api(401).refused("token_gone").gives_up().answered(Outcome::Accepted).rest();
+    unknown(end(gives_up(1).asked_in_vain(2))).passes("DETECT-03");
+    unknown(end(gives_up(3).asked_in_vain(2))).passes("DETECT-03");
+    let fourth = tries(3).trigger().mark("offence").api(401).refused("token_gone").answered(Outcome::Accepted).rest();
+    unknown(end(fourth)).fails("DETECT-03", "went on as before after 3 attempts refused with token_gone");
+    let quietly = tries(3).trigger().mark("offence").refused("token_gone").answered(Outcome::Accepted).rest();
+    unknown(end(quietly)).fails("DETECT-03", "refresh#1 was presented again after 3 attempts");
+}
+
+#[test]
+fn an_unknown_error_that_is_tried_in_one_loop_fails_after_the_third_attempt() {
+    let story = (0..5).fold(Story::connected().revoked().rejected().trigger().api(401), |story, _| story.refused("token_gone"));
+    let story = story.answered(Outcome::Accepted).rest().asked_in_vain(2);
+    unknown(end(story)).fails("DETECT-03", "was presented again after 3 attempts");
+}
+
+#[test]
+fn silence_after_an_unknown_error_needs_its_controls_and_a_status_that_agrees() {
+    let silent = |times| {
+        Story::connected()
+            .revoked()
+            .rejected()
+            .trigger()
+            .api(401)
+            .refused("token_gone")
+            .answered(Outcome::Accepted)
+            .rest()
+            .asked_in_vain(times)
+    };
+    let mute_end = |story| unknown(mute(end(story))).terms(|t| t.status = false);
+    mute_end(silent(2)).passes("DETECT-03");
+    mute_end(silent(0)).undecided("DETECT-03", "answered never");
+    unknown(end(silent(2))).undecided("DETECT-03", "its status says that it is connected");
+    unknown(end(tries(2))).undecided("DETECT-03", "");
+}
+
+#[test]
+fn words_about_the_request_and_words_of_patience_are_no_refusals() {
+    for word in ["invalid_request", "temporarily_unavailable"] {
+        let story = tries(4).with(|s| {
+            for event in &mut s.history.events {
+                if let What::Replied { reply, .. } = &mut event.what
+                    && let Reply::Final { .. } = reply
+                {
+                    *reply = Reply::Open { error: Some(word.into()) };
+                }
+            }
+        });
+        end(story).undecided("DETECT-03", "the refusal did not come about");
+    }
+}
