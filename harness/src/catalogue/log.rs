@@ -100,6 +100,21 @@ static REAUTHENTICATION: Event = Event {
     line: "logs.reauthentication = \"regex\"",
 };
 
+/// The refusal of the client's own credentials: its code, or a sentence about them.
+static REFUSED_CLIENT: Event = Event {
+    name: "the refusal of the client's credentials",
+    shown: |lines, death| first(lines, |line| line.names(&death.error) || line.tells_of_credentials()),
+    through_reconnection: false,
+    almost: |_, _| None,
+    declared: |view| view.terms.log_refresh_failed.as_deref(),
+    line: "logs.refresh_failed = \"regex\"",
+};
+
+/// Whether the refusal of the client's credentials was logged.
+pub(super) fn credentials_refused(view: &View<'_>) -> Finding {
+    logged_of(view, Ended::Client, &REFUSED_CLIENT)
+}
+
 fn first(lines: &[Line<'_>], shows: impl Fn(&Line<'_>) -> bool) -> Option<Vec<u32>> {
     lines.iter().find(|line| shows(line)).map(|line| vec![line.mark.n])
 }
@@ -115,6 +130,10 @@ fn failure(lines: &[Line<'_>], death: &Death) -> Option<Vec<u32>> {
 }
 
 fn logged(view: &View<'_>, event: &Event) -> Finding {
+    logged_of(view, Ended::Grant, event)
+}
+
+fn logged_of(view: &View<'_>, ended: Ended, event: &Event) -> Finding {
     let lines: Vec<(Mark, &str)> = view
         .events()
         .filter_map(|(mark, what)| match what {
@@ -130,7 +149,7 @@ fn logged(view: &View<'_>, event: &Event) -> Finding {
         Some(Err(error)) => return Finding::undecided(format!("the manifest's pattern is no regular expression: {error}")),
         None => None,
     };
-    each_death(view, Ended::Grant, |death| judge_lines(view, event, declared.as_ref(), &lines, death))
+    each_death(view, ended, |death| judge_lines(view, event, declared.as_ref(), &lines, death))
 }
 
 fn judge_lines(view: &View<'_>, event: &Event, declared: Option<&Regex>, lines: &[(Mark, &str)], death: &Death) -> Finding {

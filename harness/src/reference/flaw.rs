@@ -243,6 +243,12 @@ flaws! {
         breaks ["PURGE-07"] may ["MARK-04" "RECOVER-02" "RECOVER-05" "PROMPT-03" "RETRY-01"]
     MarksAll "marks-all-connections" "shows every connection as unauthenticated when one grant ends"
         breaks ["MARK-04"] may ["PROMPT-03"]
+    CachesSecret "caches-secret" "goes on with the client secret of its first start, whatever is configured later"
+        breaks ["ROTATE-04" "ROTATE-06"] may ["RECOVER-01" "RECOVER-02" "REAUTH-08"]
+    EncodesSecretTwice "encodes-secret-twice" "form-encodes its client secret before a library does it again"
+        breaks ["ROTATE-05"] may []
+    NewSecretNewLogin "new-secret-new-login" "discards its tokens when it starts with another client secret"
+        breaks ["ROTATE-06"] may ["MARK-01" "PROMPT-03"]
 }
 
 #[cfg(test)]

@@ -26,6 +26,12 @@ impl Line<'_> {
         THING.is_match(&text) && WRONG.is_match(&text)
     }
 
+    /// The client's own credentials were not taken. How grave the line says it is does not count.
+    pub(super) fn tells_of_credentials(&self) -> bool {
+        let text = LEVEL.replace_all(self.text, " ");
+        CREDENTIALS.is_match(&text) && (WRONG.is_match(&text) || WRONG_SECRET.is_match(&text))
+    }
+
     /// The line without the provider's description and codes, without paths and URLs, and without the everyday end of an access token:
     /// the subject's own words. A stack trace has none.
     pub(super) fn own_words(&self, death: &Death) -> String {
@@ -131,6 +137,16 @@ static FRAME: LazyLock<Regex> = LazyLock::new(|| {
 });
 /// A path or a URL: an access log names what was asked for, not what the subject makes of it.
 static PATH: LazyLock<Regex> = LazyLock::new(|| words(r"(https?://\S+|\B/\S*|\S*/\S*/\S+)"));
+/// What an application proves itself with.
+static CREDENTIALS: LazyLock<Regex> = LazyLock::new(|| {
+    words(
+        r"(\bclient\W{0,3}(_|'s )?(secret|credentials?|id\b|auth\w*)|\b(application|app|our( own)?|integration)('s)? (secret|credentials?|password)|credentials?\b)",
+    )
+});
+/// That it is not the right one.
+static WRONG_SECRET: LazyLock<Regex> = LazyLock::new(|| {
+    words(r"\b(wrong|bad|incorrect|mismatch\w*|not? (right|correct|valid|accept\w*|match\w*)|unauthori[sz]ed|check|rotated|outdated)\b")
+});
 /// Words that no other language has.
 static ENGLISH: LazyLock<Regex> = LazyLock::new(|| {
     words(concat!(
