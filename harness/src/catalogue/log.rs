@@ -1,6 +1,6 @@
 //! LOG: what a person can find out afterwards.
 
-mod words;
+pub(super) mod words;
 
 use regex::Regex;
 

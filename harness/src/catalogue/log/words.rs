@@ -63,7 +63,7 @@ impl Line<'_> {
 }
 
 /// A line without what differs from time to time: every word with a digit in it.
-pub(super) fn shape(text: &str) -> String {
+pub(in crate::catalogue) fn shape(text: &str) -> String {
     let mut shape = String::with_capacity(text.len());
     let mut word = String::new();
     for c in text.chars().chain([' ']) {
