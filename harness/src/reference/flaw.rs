@@ -247,6 +247,12 @@ flaws! {
         breaks ["REAUTH-12"] may ["PROMPT-01" "REAUTH-09"]
     KeepsUnlessHeard "keeps-unless-heard" "keeps the tokens of a user who disconnects when Pleo does not answer well"
         breaks ["PURGE-09"] may ["MARK-01" "STOP-01" "RACE-06"]
+    CachesSecret "caches-secret" "goes on with the client secret of its first start, whatever is configured later"
+        breaks ["ROTATE-04" "ROTATE-06"] may ["RECOVER-01" "RECOVER-02" "REAUTH-08"]
+    EncodesSecretTwice "encodes-secret-twice" "form-encodes its client secret before a library does it again"
+        breaks ["ROTATE-05"] may []
+    NewSecretNewLogin "new-secret-new-login" "discards its tokens when it starts with another client secret"
+        breaks ["ROTATE-06"] may ["MARK-01" "PROMPT-03"]
 }
 
 #[cfg(test)]

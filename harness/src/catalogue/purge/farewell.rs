@@ -10,7 +10,7 @@ use crate::{
 };
 
 pub(super) fn purge_09(view: &View<'_>) -> Finding {
-    if view.terms.disconnect_absent {
+    if view.terms.no_disconnect {
         return Finding::not_applicable("the user cannot disconnect (`disconnect.none`)");
     }
     if !view.terms.disconnect {

@@ -7,7 +7,7 @@ use regrant_mock_server::{
 };
 
 use super::{Answer, Story, found};
-use crate::evidence::*;
+use crate::{evidence::*, judge::NewSecret};
 
 const DEAD: TokenState = TokenState::Revoked(Cause::User);
 
@@ -24,6 +24,8 @@ pub(crate) fn honest() -> Vec<Story> {
         logins(),
         barred(),
         dead_with_the_old_secret(),
+        overlapping_secrets(),
+        odd_secret(),
         refused_as_invalid_token(),
         by_the_clock(),
         without_rotation(),
@@ -331,15 +333,50 @@ fn logins() -> Story {
 }
 
 fn barred() -> Story {
-    let story = Story::connected().event(What::SecretRotated { secret: "secret#2".into() }).rejected().trigger().api(401);
+    let story = Story::connected().event(What::SecretRotated { secret: "secret#2".into(), odd: false }).rejected().trigger().api(401);
     let story =
         story.refused("invalid_client").log("ERROR Pleo refused the client's credentials: invalid_client").answered(Outcome::Accepted);
+    let story = story.with(|s| s.subject.says = Some(Status::Broken)).terms(|t| t.new_secret = NewSecret::Handed);
     let story = story.rest().asked_in_vain(2).rest().stopped().event(What::SecretHanded).started();
-    story.trigger().refreshes().delivers().answered(Outcome::Accepted).rest().comes_back()
+    story
+        .with(|s| s.subject.says = Some(Status::Connected))
+        .trigger()
+        .refreshes()
+        .delivers()
+        .answered(Outcome::Accepted)
+        .rest()
+        .comes_back()
+}
+
+fn handed(odd: bool) -> Story {
+    let story = Story::connected().terms(|t| t.new_secret = NewSecret::Handed);
+    let story = story.event(What::SecretRotated { secret: "secret#2".into(), odd }).adds_work(1).rejected();
+    let story = story.trigger().api(401).refreshes().delivers().answered(Outcome::Accepted).rest();
+    under_the_new_secret(story.stopped().event(What::SecretHanded).started())
+}
+
+/// A refresh with the new secret, and the work done.
+fn under_the_new_secret(story: Story) -> Story {
+    let story = story.adds_work(1).rejected().trigger().api(401).refreshes().with(|s| {
+        let last =
+            s.history.events.iter_mut().rev().find_map(|e| if let What::Token { secret, .. } = &mut e.what { Some(secret) } else { None });
+        *last.expect("a token request") = Some("secret#2".into());
+    });
+    story.delivers().answered(Outcome::Accepted).works().rest()
+}
+
+/// Old and new secret overlap, and then the old one ends.
+fn overlapping_secrets() -> Story {
+    under_the_new_secret(handed(false).event(What::ClockMoved { by: 660_000_000 })).epilogue()
+}
+
+/// The new secret has every character that one may have.
+fn odd_secret() -> Story {
+    handed(true).epilogue()
 }
 
 fn dead_with_the_old_secret() -> Story {
-    let story = Story::connected().event(What::SecretRotated { secret: "secret#2".into() }).revoked();
+    let story = Story::connected().event(What::SecretRotated { secret: "secret#2".into(), odd: false }).revoked();
     let story = story.stopped().event(What::SecretHanded).started().rejected().trigger().api(401).refused("invalid_grant").gives_up();
     story.answered(Outcome::Accepted).rest().asked_in_vain(2).rest().epilogue()
 }

@@ -22,7 +22,7 @@ fn tokens_that_are_gone_and_a_provider_that_was_told_pass() {
         story.rest().declines(2).rest().comes_back().passes("PURGE-09");
     }
     Story::honest().undecided("PURGE-09", "did not disconnect");
-    Story::honest().terms(|t| t.disconnect_absent = true).not_applicable("PURGE-09");
+    Story::honest().terms(|t| t.no_disconnect = true).not_applicable("PURGE-09");
     let unlock = Story::honest().terms(|t| t.disconnect = false).undecided("PURGE-09", "how the user disconnects").unlock;
     assert_eq!(unlock.as_deref(), Some("[disconnect]"));
 }
