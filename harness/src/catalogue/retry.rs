@@ -1,7 +1,9 @@
 //! RETRY: what to do about a fault that passes.
 
 mod bursts;
+mod hung;
 mod lost;
+mod wait;
 
 use regrant_mock_server::fault::scenario::Status;
 
@@ -41,6 +43,7 @@ pub(super) const ALL: &[Requirement] = &[
         scope: Scope::Connection,
         check: retry_02,
     },
+    wait::RETRY_03,
     Requirement {
         id: "RETRY-04",
         level: Must,
@@ -55,6 +58,7 @@ pub(super) const ALL: &[Requirement] = &[
         scope: Scope::Connection,
         check: retry_04,
     },
+    hung::RETRY_05,
     lost::RETRY_07,
 ];
 

@@ -105,6 +105,7 @@ impl<'h> Narrator<'h> {
             | What::Held { .. }
             | What::Released { .. }
             | What::Faulted { .. }
+            | What::AskedToWait { .. }
             | What::Replied { .. }
             | What::Read { .. }
             | What::ReadUnknown { .. }
@@ -143,6 +144,7 @@ impl<'h> Narrator<'h> {
                 let when = if *committed { "after the provider had made its change" } else { "before the provider changed anything" };
                 format!("{} meets a fault, {when}: {fate}", self.target(*exchange))
             }
+            What::AskedToWait { wait, .. } => format!("the provider asks to be left alone for {}", span(*wait)),
             What::Replied { exchange, status, reply } => {
                 format!("the provider answers {}: {status}{}", self.target(*exchange), words::reply(reply))
             }
