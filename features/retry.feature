@@ -58,6 +58,16 @@ Feature: Transient faults
       Examples:
         | story | what happens |
 
+  @RETRY-06 @should @warning
+  Rule: A redirect of the token endpoint leads nobody astray
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then the subject carries no secret to another origin and takes no tokens from there (RETRY-06)
+
+      Examples:
+        | story | what happens |
+
   @RETRY-07 @must @error
   Rule: A lost reply ends in a clean state
 

@@ -3,6 +3,7 @@
 mod bursts;
 mod hung;
 mod lost;
+mod redirect;
 mod wait;
 
 use regrant_mock_server::fault::scenario::Status;
@@ -59,6 +60,7 @@ pub(super) const ALL: &[Requirement] = &[
         check: retry_04,
     },
     hung::RETRY_05,
+    redirect::RETRY_06,
     lost::RETRY_07,
 ];
 

@@ -655,6 +655,13 @@ pub enum What {
         #[serde(skip_serializing_if = "Option::is_none", default)]
         rule: Option<u32>,
     },
+    /// A request came to another origin, where only a redirect leads.
+    CameElsewhere {
+        /// Method.
+        method: String,
+        /// The canaries in it, by name.
+        carried: Vec<String>,
+    },
     /// The reply asks to be left alone for a while (`Retry-After`).
     AskedToWait {
         /// Which request.

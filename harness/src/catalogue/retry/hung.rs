@@ -114,7 +114,7 @@ mod tests {
     fn a_request_that_is_repeated_in_place_of_being_given_up_passes() {
         let exchange = hangs().exchange();
         let basic = regrant_mock_server::journal::AuthStyle::Basic;
-        let decided = given_up(hangs()).history.events.into_iter().find(|e| matches!(e.what, What::Token { .. })).map(|e| e.what);
+        let decided = given_up(hangs()).history.events.into_iter().rfind(|e| matches!(e.what, What::Token { .. })).map(|e| e.what);
         let story = hangs().after(5_000).refreshes().delivers().answered(Outcome::Accepted).rest().stopped();
         let story = decided.into_iter().fold(story, |story, decided| match decided {
             What::Token { grant_type, auth: _, secret, presented, verifier, result, .. } => {

@@ -1,5 +1,7 @@
 //! Whole stories of every kind, upright and not.
 
+mod trouble;
+
 use regrant_mock_server::{
     authority::{Cause, TokenState},
     fault::scenario::Status,
@@ -13,7 +15,7 @@ const DEAD: TokenState = TokenState::Revoked(Cause::User);
 
 /// Honest stories: together they decide every requirement.
 pub(crate) fn honest() -> Vec<Story> {
-    vec![
+    let mut all = vec![
         Story::honest(),
         Story::connected().dies().asked_in_vain(2).rest().restarted().asked_in_vain(2).rest().comes_back(),
         Story::connected().dies().declines(2).rest().restarted().declines(2).rest().comes_back().restarted().works().rest().comes_back(),
@@ -35,7 +37,9 @@ pub(crate) fn honest() -> Vec<Story> {
         forbidden(),
         disconnected(),
         one_of_two_ends(),
-    ]
+    ];
+    all.extend(trouble::honest());
+    all
 }
 
 /// It refreshes by the clock only.
@@ -178,7 +182,7 @@ pub(crate) fn faulty() -> Vec<(&'static str, Story)> {
     let leak = Story::connected().log("a line with a token");
     let line = u32::try_from(leak.history.events.len()).expect("short");
     let leak = leak.event(What::CanarySeen { found: found("access#1", Place::Log(LogStream::Stdout)), seen: line });
-    vec![
+    let mut all = vec![
         ("STOP-01", end(calls(dead()))),
         ("STOP-02", end(presents(dead()))),
         ("STOP-03", end(calls(dead()))),
@@ -196,7 +200,9 @@ pub(crate) fn faulty() -> Vec<(&'static str, Story)> {
         ("PURGE-07", both_suffer(Story::gives_up)),
         ("RECOVER-08", dead().crashed(1).rest()),
         ("REAUTH-04", dead().sets_out().authorizes().exchanges().exchanges().arrives().rest()),
-    ]
+    ];
+    all.extend(trouble::faulty());
+    all
 }
 
 fn busy() -> Story {
