@@ -1,6 +1,6 @@
 //! RETRY: what to do about a fault that passes.
 
-mod bursts;
+pub(super) mod bursts;
 mod hung;
 mod lost;
 mod redirect;
@@ -136,9 +136,12 @@ fn stored(what: &What, token: &str) -> Option<bool> {
     (held || unread.is_empty()).then_some(held)
 }
 
+/// Attempts that one stimulus entitles to.
+const MOST: usize = 5;
+
 fn retry_02(view: &View<'_>) -> Finding {
     let Some(outage) = outage(view) else { return none(view) };
-    if let Some(finding) = bursts::unbounded(view, &outage.faults) {
+    if let Some(finding) = bursts::unbounded(view, &outage.faults, MOST) {
         return finding;
     }
     Finding::pass(

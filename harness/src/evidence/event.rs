@@ -257,6 +257,11 @@ pub struct PageSeen {
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_no(yes: &bool) -> bool {
+    !*yes
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
 fn is_zero(span: &Micros) -> bool {
     *span == 0
 }
@@ -497,6 +502,9 @@ pub enum What {
     SecretRotated {
         /// Its name.
         secret: String,
+        /// It has every character that a secret may have.
+        #[serde(skip_serializing_if = "is_no", default)]
+        odd: bool,
     },
     /// The client has a further secret at the provider, beside those it had.
     SecretAdded {

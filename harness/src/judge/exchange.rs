@@ -58,6 +58,8 @@ pub struct TokenFacts<'h> {
     pub grant_type: Option<&'h str>,
     /// Client authentication.
     pub auth: AuthStyle,
+    /// The client secret presented, by name; none: none, or one that nobody knows.
+    pub secret: Option<&'h str>,
     /// What it presented.
     pub presented: Option<&'h Presentation>,
     /// With a code verifier.
@@ -247,9 +249,9 @@ fn arrival(mark: Mark, what: &What) -> Option<(u64, Exchange<'_>)> {
 
 fn add<'h>(x: &mut Exchange<'h>, mark: Mark, what: &'h What) {
     match what {
-        What::Token { grant_type, auth, presented, verifier, result, .. } => {
-            let grant_type = grant_type.as_deref();
-            x.token = Some(TokenFacts { grant_type, auth: *auth, presented: presented.as_ref(), verifier: *verifier, result });
+        What::Token { grant_type, auth, secret, presented, verifier, result, .. } => {
+            let (grant_type, secret) = (grant_type.as_deref(), secret.as_deref());
+            x.token = Some(TokenFacts { grant_type, auth: *auth, secret, presented: presented.as_ref(), verifier: *verifier, result });
         }
         What::Api { presented, carried, handed_out, delivered, .. } => {
             x.api = Some(ApiFacts { presented: presented.as_ref(), carried: *carried, handed_out, delivered });

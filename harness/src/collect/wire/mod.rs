@@ -298,7 +298,7 @@ impl WireCollector {
             Action::AccessExpired { grants } => vec![What::Expired { grants: numbers(grants), refresh: false }],
             Action::RefreshExpired { grants } => vec![What::Expired { grants: numbers(grants), refresh: true }],
             Action::AccessRejected { grants } => vec![What::AccessRejected { grants: numbers(grants) }],
-            Action::SecretRotated { client: _, secret } => vec![What::SecretRotated { secret: self.words(secret) }],
+            Action::SecretRotated { client: _, secret, odd } => vec![What::SecretRotated { secret: self.words(secret), odd: *odd }],
             Action::ClockMoved { by } => vec![What::ClockMoved { by: micros(*by) }],
             Action::WorkAdded { units } => {
                 self.know_units(units);
