@@ -690,6 +690,22 @@ pub enum What {
         #[serde(skip_serializing_if = "Option::is_none", default)]
         rule: Option<u32>,
     },
+    /// A request came to another origin, where only a redirect leads.
+    CameElsewhere {
+        /// Method.
+        method: String,
+        /// The canaries in it, by name.
+        carried: Vec<String>,
+    },
+    /// The reply asks to be left alone for a while (`Retry-After`).
+    AskedToWait {
+        /// Which request.
+        exchange: u64,
+        /// How long, from the moment at which the reply was written.
+        wait: Micros,
+        /// It was said by a date: true to the second only.
+        by_date: bool,
+    },
     /// The reply was fully written.
     Replied {
         /// Which request.

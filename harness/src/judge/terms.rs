@@ -89,6 +89,8 @@ pub struct Terms {
     pub connections: Option<u32>,
     /// `features.refresh_attempts`.
     pub refresh_attempts: u32,
+    /// `features.token_timeout`: microseconds.
+    pub token_timeout: Option<u64>,
     /// PKCE was declared optional.
     pub pkce_optional: bool,
     /// `[not_applicable]`: id and reason.
@@ -125,6 +127,7 @@ impl Default for Terms {
             period: None,
             connections: None,
             refresh_attempts: 1,
+            token_timeout: None,
             pkce_optional: false,
             not_applicable: BTreeMap::new(),
             log_refresh_failed: None,

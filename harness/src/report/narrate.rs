@@ -110,6 +110,8 @@ impl<'h> Narrator<'h> {
             | What::Held { .. }
             | What::Released { .. }
             | What::Faulted { .. }
+            | What::CameElsewhere { .. }
+            | What::AskedToWait { .. }
             | What::Replied { .. }
             | What::Read { .. }
             | What::ReadUnknown { .. }
@@ -148,6 +150,11 @@ impl<'h> Narrator<'h> {
                 let when = if *committed { "after the provider had made its change" } else { "before the provider changed anything" };
                 format!("{} meets a fault, {when}: {fate}", self.target(*exchange))
             }
+            What::CameElsewhere { method, carried } if carried.is_empty() => {
+                format!("{method} arrives at another origin, without any secret")
+            }
+            What::CameElsewhere { method, carried } => format!("{method} arrives at another origin, with {}", carried.join(", ")),
+            What::AskedToWait { wait, .. } => format!("the provider asks to be left alone for {}", span(*wait)),
             What::Replied { exchange, status, reply } => {
                 format!("the provider answers {}: {status}{}", self.target(*exchange), words::reply(reply))
             }

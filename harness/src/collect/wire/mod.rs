@@ -3,6 +3,7 @@
 //! Facts that depend on exact bytes (a token in a URL, which secret was presented) are established here, since the saved history
 //! is redacted.
 
+mod patience;
 mod request;
 mod strength;
 #[cfg(test)]
@@ -106,6 +107,7 @@ impl WireCollector {
                 } else {
                     Reply::Plain
                 };
+                events.extend(patience::asked_to_wait(replied));
                 events.push(What::Replied { exchange: replied.exchange, status: replied.status, reply });
                 events
             }

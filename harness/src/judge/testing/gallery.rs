@@ -1,5 +1,7 @@
 //! Whole stories of every kind, upright and not.
 
+mod trouble;
+
 use regrant_mock_server::{
     authority::{Cause, TokenState},
     fault::scenario::Status,
@@ -46,6 +48,7 @@ pub(crate) fn honest() -> Vec<Story> {
     ]
     .into_iter()
     .chain(super::answers::honest())
+    .chain(trouble::honest())
     .collect()
 }
 
@@ -273,6 +276,7 @@ pub(crate) fn faulty() -> Vec<(&'static str, Story)> {
     ]
     .into_iter()
     .chain(super::answers::faulty())
+    .chain(trouble::faulty())
     .collect()
 }
 
