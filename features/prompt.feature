@@ -35,3 +35,14 @@ Feature: Prompting the user
         | story                            | what happens                                     |
         | token_endpoint_drops_connections | The token endpoint drops connections for a while |
         | token_endpoint_unavailable       | The token endpoint is unavailable for a while    |
+
+  @PROMPT-04 @should @warning
+  Rule: The user is told once per outage
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then the user is told once in each outage (PROMPT-04)
+
+      Examples:
+        | story             | what happens                             |
+        | access_lost_twice | Access is lost, restored, and lost again |

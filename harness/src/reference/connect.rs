@@ -73,7 +73,10 @@ pub(crate) async fn callback(
     };
     if app.flaws.has(Flaw::KeepsVerifier) {
         let verifier = begun.verifier.as_ref().map(|verifier| verifier.secret().as_str());
-        drop(app.store.set_note("login", &json!({ "verifier": verifier, "code": code, "state": query.get("state") }).to_string()));
+        drop(
+            app.store
+                .set_sealed_note("kept_login", &json!({ "verifier": verifier, "code": code, "state": query.get("state") }).to_string()),
+        );
     }
     exchange(&app, begun, code).await
 }

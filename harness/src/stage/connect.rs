@@ -56,6 +56,11 @@ impl Cast {
                 return Ok((i32::from(page.status.max(400)), "the provider showed a page instead of sending the user back".into()));
             }
         };
+        if forge.lingers {
+            // The user takes their time: what the subject keeps of a login meanwhile can be looked at.
+            self.settle().await;
+            self.read_storage().await;
+        }
         if forge.forged_first {
             let state = format!("forged-{:032x}", rand::random::<u128>());
             self.deliver_forged(call, &callback, Some(&state)).await;
@@ -96,6 +101,9 @@ impl Cast {
         // Recorded before it is delivered: what follows is its doing.
         self.recorder.record(What::CallbackDelivered { call, forged: false, status: None, code });
         let answered = self.driver.deliver(&connect, callback, waiting, bindings, self.limit()).await?;
+        if let Answered::Http(answer) = &answered {
+            self.look_for_canaries("connect", &answer.body);
+        }
         // A program that ends with 0 has succeeded; a page has its status.
         let status = match &answered {
             Answered::Http(answer) => i32::from(answer.status),
@@ -119,7 +127,10 @@ impl Cast {
         self.recorder.record(What::CallbackDelivered { call, forged: true, status: None, code: None });
         let connect = self.setting.manifest.connect.clone();
         // Whatever it answers, even nothing: only an exchange would be wrong, and that is seen on the wire.
-        let _ = self.driver.deliver(&connect, &CallbackUrl(url), None, &self.bindings, self.limit()).await;
+        let answered = self.driver.deliver(&connect, &CallbackUrl(url), None, &self.bindings, self.limit()).await;
+        if let Ok(Answered::Http(answer)) = answered {
+            self.look_for_canaries("connect", &answer.body);
+        }
     }
 }
 

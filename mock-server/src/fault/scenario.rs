@@ -254,6 +254,8 @@ pub struct Reconnect {
     pub forged_first: bool,
     /// Before the genuine callback one without any `state` is delivered.
     pub stateless_first: bool,
+    /// The user takes their time at the consent page; the subject comes to rest meanwhile, and its storage is searched.
+    pub lingers: bool,
     /// The browser delivers the same callback twice, the second time at once.
     pub callback_twice: bool,
     /// The user consents in another browser window for this company, from 1; the connection's own unless told otherwise.

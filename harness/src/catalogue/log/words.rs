@@ -14,7 +14,12 @@ pub(super) struct Line<'l> {
     pub(super) returning: bool,
 }
 
-impl Line<'_> {
+impl<'l> Line<'l> {
+    /// A line of which nothing more is known.
+    pub(super) fn plain(mark: Mark, text: &'l str) -> Self {
+        Self { mark, text, returning: false }
+    }
+
     /// It carries the code of the refusal: failure and reason in one.
     pub(super) fn names(&self, code: &str) -> bool {
         self.text.to_ascii_lowercase().split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|word| word == code)
@@ -63,12 +68,12 @@ pub(super) fn shape(text: &str) -> String {
 }
 
 #[allow(clippy::expect_used, reason = "fixed patterns, each compiled by a test")]
-fn words(pattern: &str) -> Regex {
+pub(super) fn words(pattern: &str) -> Regex {
     Regex::new(&format!("(?is){pattern}")).expect("a fixed pattern")
 }
 
 /// How grave a line is, as loggers write it.
-static LEVEL: LazyLock<Regex> = LazyLock::new(|| {
+pub(super) static LEVEL: LazyLock<Regex> = LazyLock::new(|| {
     words(
         r#"("?\b(level|lvl|severity|loglevel|levelname)"?\s*[:=]\s*"?\w+"?)|(?-i:\b(ERROR|ERR|WARN|WARNING|CRITICAL|FATAL)\b)|(^\s*\[?(error|warn|warning|critical|fatal)\]?:?\s)"#,
     )
@@ -87,10 +92,10 @@ static EVERYDAY: LazyLock<Regex> = LazyLock::new(|| {
     ))
 });
 /// What failed.
-static THING: LazyLock<Regex> =
+pub(super) static THING: LazyLock<Regex> =
     LazyLock::new(|| words(r"(refresh|\btokens?\b|\bgrant\b|oauth|\bauth\b|authori[sz]ation|authenticat|credential|renew)"));
 /// That it failed.
-static WRONG: LazyLock<Regex> = LazyLock::new(|| {
+pub(super) static WRONG: LazyLock<Regex> = LazyLock::new(|| {
     words(r"(fail|error|refus|reject|denied|\binvalid|unable|could ?n[o']t|cannot|can't|not accepted|unsuccessful|exception|\b40[013]\b)")
 });
 /// Why.
@@ -123,7 +128,7 @@ pub(super) static STARTED: LazyLock<Regex> = LazyLock::new(|| {
     ))
 });
 /// A line of a stack trace, or of an object printed over several lines.
-static FRAME: LazyLock<Regex> = LazyLock::new(|| {
+pub(super) static FRAME: LazyLock<Regex> = LazyLock::new(|| {
     words(concat!(
         r"^(\t|    |\s*at \S+ ?\(|\s*at \S+:\d+|\s*File .*, line \d+|Traceback \(most|Caused by:|",
         r"\s*\.\.\. \d+ more|goroutine \d+|\s*[\^~]+$)",
