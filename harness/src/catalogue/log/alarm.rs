@@ -34,9 +34,7 @@ fn alike(windows: &[Window<'_, '_>], death: &Death) -> HashSet<String> {
 }
 
 fn stands_out(view: &View<'_>, all: &[Said<'_>], alike: &HashSet<String>, death: &Death) -> Finding {
-    if death.settled.is_none() {
-        return not_at_rest();
-    }
+    let Some(settled) = death.settled else { return not_at_rest() };
     let told =
         |(mark, what): (Mark, &What)| (matches!(what, What::Notified { .. }) && mark > death.asked && mark < death.until).then_some(mark);
     if let Some(notice) = view.events().find_map(told) {
@@ -45,7 +43,10 @@ fn stands_out(view: &View<'_>, all: &[Said<'_>], alike: &HashSet<String>, death:
     let calm: Vec<Grade> =
         all.iter().filter(|line| view.prologue_end().is_some_and(|end| line.mark < end)).filter_map(|l| grade(l.text)).collect();
     let lines: Vec<&Said<'_>> = all.iter().filter(|line| line.mark > death.asked && line.mark < death.until && !line.goes_on()).collect();
-    let novel: Vec<&Said<'_>> = lines.iter().copied().filter(|line| !alike.contains(&shape(line.text))).collect();
+    let all_novel: Vec<&Said<'_>> = lines.iter().copied().filter(|line| !alike.contains(&shape(line.text))).collect();
+    // What is said at once is what tells of the refusal; lines that were kept back come later.
+    let at_once: Vec<&Said<'_>> = all_novel.iter().copied().filter(|line| line.mark < settled).collect();
+    let novel = if at_once.is_empty() { all_novel } else { at_once };
     let grave = novel.iter().find(|line| grade(line.text) == Some(Grade::Grave));
     match grave {
         Some(line) if calm.len() >= ENOUGH && calm.iter().all(|grade| *grade == Grade::Grave) => {

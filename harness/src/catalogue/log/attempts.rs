@@ -9,7 +9,7 @@ use super::{
     words::{LEVEL, Line, THING, WRONG, shape, words},
 };
 use crate::{
-    catalogue::{Finding, shared::*},
+    catalogue::{Finding, Verdict, shared::*},
     evidence::LogStream,
     judge::{Exchange, View},
 };
@@ -43,9 +43,8 @@ pub(super) fn log_05(view: &View<'_>) -> Finding {
     let Some(everyday) = everyday(&windows) else {
         return unrealised(view, "no work was done without a refresh, so that nothing is known of what it logs anyway");
     };
-    let refreshing: Vec<_> =
-        windows.iter().filter(|window| window.ended && window.refreshes.iter().any(|x| outcome(x).is_some())).collect();
-    let findings = refreshing.iter().map(|window| judge(window, &all, &everyday, refreshing.len())).collect();
+    let refreshing: Vec<_> = windows.iter().filter(|window| !window.refreshes.is_empty()).collect();
+    let findings = refreshing.iter().flat_map(|window| judge(window, &all, &everyday, refreshing.len())).collect();
     worst(findings).unwrap_or_else(|| unrealised(view, "no refresh was answered in this story"))
 }
 
@@ -54,8 +53,27 @@ fn outcome(x: &Exchange<'_>) -> Option<bool> {
     x.replied.filter(|_| x.read.is_some() || x.read_unknown).map(|_| x.pair().is_some())
 }
 
-fn judge(window: &Window<'_, '_>, all: &[Said<'_>], everyday: &HashSet<String>, count: usize) -> Finding {
-    let good = window.refreshes.iter().any(|x| outcome(x) == Some(true));
+fn judge(window: &Window<'_, '_>, all: &[Said<'_>], everyday: &HashSet<String>, count: usize) -> Vec<Finding> {
+    let outcomes: Vec<_> = window.refreshes.iter().map(|x| outcome(x)).collect();
+    let mut findings = Vec::new();
+    if !window.ended || outcomes.contains(&None) {
+        findings.push(Finding::undecided("it is not known that the subject had read the answer to a refresh, and come to rest"));
+        return findings;
+    }
+    let good = outcomes.contains(&Some(true));
+    if good {
+        findings.push(logged(window, all, everyday, count, true));
+    }
+    if outcomes.contains(&Some(false)) {
+        let failed = logged(window, all, everyday, count, false);
+        // Of several attempts for one piece of work the last one may be all that is told.
+        let spared = good && failed.verdict == Verdict::Fail;
+        findings.push(if spared { Finding::undecided("of several attempts at once only the last one was logged") } else { failed });
+    }
+    findings
+}
+
+fn logged(window: &Window<'_, '_>, all: &[Said<'_>], everyday: &HashSet<String>, count: usize, good: bool) -> Finding {
     let tells = |line: &Said<'_>| !everyday.contains(&shape(line.text)) && if good { succeeded(line.text) } else { failed(line.text) };
     let asked = window.refreshes.iter().map(|x| x.arrived).min().unwrap_or(window.from);
     let cited = |line: &Said<'_>| vec![asked.n, line.mark.n];

@@ -65,7 +65,11 @@ fn compared(one: &Told<'_>, two: &Told<'_>) -> Finding {
 fn told<'h>(view: &View<'h>, all: &[(Mark, &'h str)], death: &'h Death) -> Told<'h> {
     let end = view.prologue_end().unwrap_or(death.asked).min(death.asked);
     let habits: BTreeSet<String> = all.iter().filter(|(mark, _)| *mark < end).map(|(_, text)| shape(text)).collect();
-    let within = all.iter().filter(|(mark, text)| *mark > death.asked && *mark < death.until && !habits.contains(&shape(text)));
+    // What comes later may be the way back, tried out; unless everything was kept back.
+    let at_once = |mark: Mark| death.settled.is_some_and(|settled| mark > death.asked && mark < settled);
+    let kept_back = !all.iter().any(|(mark, _)| at_once(*mark));
+    let counts = |mark: Mark| at_once(mark) || (kept_back && mark > death.asked && mark < death.until);
+    let within = all.iter().filter(|(mark, text)| counts(*mark) && !habits.contains(&shape(text)));
     let (lines, rest): (Vec<Line<'h>>, Vec<Line<'h>>) =
         within.map(|(mark, text)| Line::plain(*mark, text)).partition(|line| speaks(line, death));
     Told { death, understood: rest.iter().all(Line::is_understood), lines }

@@ -63,8 +63,8 @@ fn bare(text: &str) -> Option<Grade> {
     static BARE: LazyLock<Regex> = LazyLock::new(|| {
         fixed(concat!(
             r"(?:^|[\s\[(<|.])(TRACE|DEBUG|DBG|INFO|INF|INFORMATION|NOTICE|VERBOSE|WARN|WARNING|WRN|ERROR|ERR|CRITICAL|CRIT|CRT|FATAL|FTL|SEVERE|ALERT|EMERGENCY|PANIC)(?:$|[\s\])>|:])|",
-            r"\[(?i:(trace|debug|info|information|notice|verbose|warn|warning|error|err|critical|crit|fatal|severe|alert))\]|",
-            r"^(?i:(trce|dbug|trace|debug|info|notice|warn|warning|fail|error|crit|critical|fatal)):?\s",
+            r"\[(?i:(trace|debug|info|information|notice|verbose|warn|warning|error|err|critical|crit|fatal|severe|alert))\s*\]|",
+            r"^(?i:(trce|dbug|trace|debug|info|notice|warn|warning|fail|error|crit|critical|fatal)):\s",
         ))
     });
     let head: String = text.chars().take(160).collect();

@@ -70,8 +70,14 @@ pub(super) fn said<'h>(view: &View<'h>) -> Vec<Said<'h>> {
     view.events().filter_map(line).collect()
 }
 
-/// The shapes of what is logged while work is done without a refresh: such a line tells nothing of one. None: that was never seen.
+/// The shapes of what is logged while work is done without a refresh: such a line tells nothing of one. Before the first refresh, if
+/// work was done then: later on, lines may have been kept back. None: that was never seen.
 pub(super) fn everyday(windows: &[Window<'_, '_>]) -> Option<HashSet<String>> {
-    let calm = || windows.iter().filter(|window| window.refreshes.is_empty());
-    calm().any(|window| window.worked).then(|| calm().flat_map(|window| &window.lines).map(|line| shape(line.text)).collect())
+    let calm = |window: &&Window<'_, '_>| window.refreshes.is_empty() && window.worked;
+    let shapes = |windows: &[Window<'_, '_>]| -> Option<HashSet<String>> {
+        let lines = || windows.iter().filter(calm).flat_map(|window| &window.lines);
+        windows.iter().any(|window| calm(&window)).then(|| lines().map(|line| shape(line.text)).collect())
+    };
+    let first = windows.iter().position(|window| !window.refreshes.is_empty()).unwrap_or(windows.len());
+    shapes(&windows[..first]).or_else(|| shapes(windows))
 }

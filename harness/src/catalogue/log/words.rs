@@ -75,7 +75,7 @@ pub(super) fn words(pattern: &str) -> Regex {
 /// How grave a line is, as loggers write it.
 pub(super) static LEVEL: LazyLock<Regex> = LazyLock::new(|| {
     words(
-        r#"("?\b(level|lvl|severity|loglevel|levelname)"?\s*[:=]\s*"?\w+"?)|(?-i:\b(ERROR|ERR|WARN|WARNING|CRITICAL|FATAL)\b)|(^\s*\[?(error|warn|warning|critical|fatal)\]?:?\s)"#,
+        r#"("?\b(level|lvl|severity|loglevel|levelname)"?\s*[:=]\s*"?\w+"?)|(?-i:\b(ERROR|ERR|WARN|WARNING|CRITICAL|FATAL)\b)|(^\s*\[?(error|warn|warning|critical|fatal)\]?:?\s)|(\[(error|warn|warning|critical|fatal)\s*\])"#,
     )
 });
 /// The codes of a definitive refusal: the provider's words.
@@ -88,6 +88,8 @@ static EVERYDAY: LazyLock<Regex> = LazyLock::new(|| {
         r"(expired access[ _-]?tokens?)|",
         r"(\btokens? (has |is |was )?(expired|stale)\W{1,3}((now|will|going to|trying to|need to) )?(refresh|renew|request))|",
         r"((refreshing|renewing|replacing) (the |an )?expired tokens?)|",
+        r"((connection (to|with) )?(the )?\b(database|db|redis|broker|queue|socket|websocket|sql|postgres\w*|mysql|kafka|amqp|rabbitmq|mongo\w*)\b",
+        r".{0,40}\b(lost|closed|gone|reset|dropped)\b(.{0,20}re-?connect\w*)?)|",
         r"(re-?connect\w* to (the )?(database|db|server|redis|broker|queue|socket))",
     ))
 });

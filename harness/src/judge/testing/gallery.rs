@@ -42,8 +42,8 @@ pub(crate) fn honest() -> Vec<Story> {
 
 /// Access is lost, restored, and lost again; an operator's log tells of each.
 fn lost_twice() -> Story {
-    let outage = |story: Story| story.dies().asked_in_vain(2).rest();
-    let story = outage(outage(Story::connected()).comes_back()).epilogue();
+    let outage = |story: Story| story.dies().asked_in_vain(2).rest().restarted().asked_in_vain(2).rest();
+    let story = outage(outage(Story::connected()).comes_back()).comes_back().stopped();
     story.terms(|t| t.prompt_log = Some("reauthentication required".into()))
 }
 
