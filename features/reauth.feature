@@ -43,8 +43,9 @@ Feature: Reauthenticating
       Then the subject exchanges the code once, with its verifier (REAUTH-04)
 
       Examples:
-        | story               | what happens            |
-        | user_revokes_access | The user revokes access |
+        | story               | what happens                                       |
+        | denied_then_granted | The user denies, thinks better of it, and consents |
+        | user_revokes_access | The user revokes access                            |
 
   @REAUTH-05 @must @error
   Rule: A callback with a state that was never issued is refused
@@ -56,6 +57,33 @@ Feature: Reauthenticating
       Examples:
         | story              | what happens                                      |
         | callback_is_forged | Callbacks arrive that the subject did not ask for |
+
+  @REAUTH-06 @must @error
+  Rule: A login that the user denies or abandons changes nothing
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then the connection stands as before, nothing is lost, and the next login succeeds (REAUTH-06)
+
+      Examples:
+        | story                 | what happens                                       |
+        | denied_then_granted   | The user denies, thinks better of it, and consents |
+        | user_abandons_consent | The user sets out to reconnect and walks away      |
+        | user_denies_consent   | The user sets out to reconnect and denies          |
+
+  @REAUTH-07 @must @error
+  Rule: A failed exchange does not overwrite what is stored
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then the tokens that were stored before the failed exchange are used on (REAUTH-07)
+
+      Examples:
+        | story                           | what happens                                         |
+        | exchange_answers_without_tokens | A new login fails: 200, and no tokens in the answer  |
+        | exchange_is_dropped             | A new login fails: the connection is closed          |
+        | exchange_is_refused             | A new login fails: Pleo refuses the code             |
+        | exchange_meets_an_outage        | A new login fails: the token endpoint is unavailable |
 
   @REAUTH-08 @should @error
   Rule: The new pair is stored and used at once

@@ -45,3 +45,25 @@ Feature: Stopping
       Examples:
         | story                        | what happens                                          |
         | restarted_while_disconnected | The subject is restarted while the connection is dead |
+
+  @STOP-06 @must @error
+  Rule: There is no other way in than through the user
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then the subject asks for tokens in no other way (STOP-06)
+
+      Examples:
+        | story               | what happens            |
+        | user_revokes_access | The user revokes access |
+
+  @STOP-07 @should @warning
+  Rule: One refusal is enough
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then the subject presents the refused refresh token only once (STOP-07)
+
+      Examples:
+        | story               | what happens            |
+        | user_revokes_access | The user revokes access |

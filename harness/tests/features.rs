@@ -41,6 +41,7 @@ fn all_passing() -> Judgement {
                 reason: String::new(),
                 unlock: None,
                 stories: vec![in_story],
+                acquitted: Vec::new(),
             }),
         }
     }

@@ -182,6 +182,21 @@ impl Source {
         self.keyed.shape().dress(Kind::Secret, &core, &dice)
     }
 
+    /// A new client secret that has each of the characters beside letters and digits that one may have.
+    pub(crate) fn odd_secret(&mut self) -> String {
+        let mut extra = TokenShape::Odd.extra(Kind::Secret).to_vec();
+        let mut secret = Vec::with_capacity(SEALED + extra.len());
+        for place in 0..SEALED {
+            // In the middle and never two in a row: a form of trimming must not go unnoticed.
+            if place % 4 == 3 && !extra.is_empty() {
+                let at = usize::try_from(self.secrets.next_u64() % extra.len() as u64).unwrap_or_default();
+                secret.push(extra.swap_remove(at));
+            }
+            secret.push(pick(&mut self.secrets, PLAIN));
+        }
+        String::from_utf8(secret).unwrap_or_default()
+    }
+
     /// A random UUID (version 4).
     pub(crate) fn uuid(&mut self) -> String {
         let (high, low) = (self.ids.next_u64(), self.ids.next_u64());

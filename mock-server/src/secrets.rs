@@ -5,7 +5,13 @@ use std::time::Duration;
 use regrant_authority::{Authority, Cause, Client, ClientError, Kind, Secret, SecretError, SecretState, Time};
 use serde::Serialize;
 
-use crate::{Control, control::Action, state::State, vault::Canary};
+use crate::{
+    Control,
+    control::Action,
+    fault::scenario::{RetireSecret, RevokeSecret, RotateSecret},
+    state::State,
+    vault::Canary,
+};
 
 /// One secret of a client, by name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -77,11 +83,51 @@ impl Control {
     /// # Errors
     /// An unknown or a public client.
     pub fn rotate_secret(&self, client: Option<&str>, overlap: Duration) -> Result<Canary, ClientError> {
+        self.rotate(client, overlap, false)
+    }
+
+    /// [`rotate_secret`](Self::rotate_secret) of the first client as a scenario says; ending its grants is left to the caller.
+    ///
+    /// # Errors
+    /// A public client.
+    pub fn rotate_secret_as(&self, how: &RotateSecret) -> Result<Canary, ClientError> {
+        self.rotate(None, how.overlap.unwrap_or_default(), how.odd)
+    }
+
+    /// [`retire_secret`](Self::retire_secret) of the first client as a scenario says.
+    ///
+    /// # Errors
+    /// A public client; no such secret, or none that is accepted.
+    pub fn retire_secret_as(&self, how: &RetireSecret) -> Result<(), SecretError> {
+        self.retire_secret(None, &self.meant(how.secret.as_deref())?, how.after.unwrap_or_default())
+    }
+
+    /// [`revoke_secret`](Self::revoke_secret) of the first client as a scenario says.
+    ///
+    /// # Errors
+    /// A public client; no such secret, or none that is accepted.
+    pub fn revoke_secret_as(&self, how: &RevokeSecret) -> Result<(), SecretError> {
+        self.revoke_secret(None, &self.meant(how.secret.as_deref())?)
+    }
+
+    /// The name of a secret of the first client: as told, else of the oldest that is accepted.
+    fn meant(&self, told: Option<&str>) -> Result<String, SecretError> {
+        if let Some(name) = told {
+            return Ok(name.to_owned());
+        }
+        let is_accepted = |secret: &SecretShown| matches!(secret.state, SecretState::Active | SecretState::Retiring);
+        let oldest = self.secrets(None)?.into_iter().find(is_accepted);
+        oldest
+            .map(|secret| secret.name)
+            .ok_or_else(|| SecretError::Unknown(self.shared.state().clients.first().cloned().unwrap_or_default()))
+    }
+
+    fn rotate(&self, client: Option<&str>, overlap: Duration, odd: bool) -> Result<Canary, ClientError> {
         let mut state = self.shared.state();
         let id = confidential(&state, client)?.id.clone();
-        let canary = state.secret(&self.shared.journal);
+        let canary = if odd { state.odd_secret(&self.shared.journal) } else { state.secret(&self.shared.journal) };
         let grants = state.authority.rotate_secret(self.shared.clock.now(), &id, canary.value.clone(), overlap)?;
-        self.told(Action::SecretRotated { client: id, secret: canary.name.clone() });
+        self.told(Action::SecretRotated { client: id, secret: canary.name.clone(), odd });
         if !grants.is_empty() {
             self.told(Action::Revoked { grants, cause: Cause::CredentialRotation });
         }

@@ -2,6 +2,8 @@
 
 #![allow(clippy::expect_used, clippy::panic, clippy::missing_panics_doc, reason = "a library for tests")]
 
+pub mod choice;
+
 use std::{
     fs,
     os::unix::process::{CommandExt, ExitStatusExt},

@@ -133,7 +133,7 @@ fn shells_and_editors_get_what_they_ask_for() {
         assert!(stdout(&regrant(&["completions", shell])).contains("regrant"), "{shell}");
     }
     assert!(stdout(&regrant(&["man"])).contains(".TH regrant"));
-    for of in ["manifest", "scenario"] {
+    for of in ["manifest", "scenario", "baseline"] {
         let schema: serde_json::Value = serde_json::from_str(&stdout(&regrant(&["schema", of]))).expect("JSON");
         assert!(schema.is_object(), "{of}");
     }

@@ -284,7 +284,7 @@ fn recover_05(view: &View<'_>) -> Finding {
 }
 
 fn recover_08(view: &View<'_>) -> Finding {
-    let Some(trouble) = trouble(view).or_else(|| view.callbacks.iter().find(|c| c.forged).map(|c| c.at)) else {
+    let Some(trouble) = trouble(view).or_else(|| failed_login(view)) else {
         return unrealised(view, "no refusal, fault or failed exchange came about in this story");
     };
     let died = view.events().find_map(|(mark, what)| match what {
@@ -321,6 +321,14 @@ fn recover_08(view: &View<'_>) -> Finding {
         return Finding::undecided("fewer than two verbs were answered after the refusal or fault");
     }
     Finding::pass("it lives and answers after the refusal or fault", [vec![trouble.n], answered].concat())
+}
+
+/// A callback that nobody asked for, or a code whose exchange came to nothing.
+fn failed_login(view: &View<'_>) -> Option<Mark> {
+    let forged = view.callbacks.iter().find(|c| c.forged).map(|c| c.at);
+    let failed = |x: &&Exchange<'_>| x.is_code_exchange() && x.pair().is_none() && (x.replied.is_some() || x.aborted.is_some());
+    let exchange = view.exchanges.iter().find(failed).map(|x| x.arrived);
+    [forged, exchange].into_iter().flatten().min()
 }
 
 /// No answer, or a program that crashed. An HTTP answer that matches none of the manifest's patterns is an answer.

@@ -1,6 +1,8 @@
 //! STOP: what must end once the subject knows that its grant is finished.
 
-use super::{Finding, Level::*, Requirement, Scope, Severity::*, shared::*};
+mod other_ways;
+
+use super::{Finding, Level::*, Requirement, Scope, Severity::*, Verdict, shared::*};
 use crate::judge::{Death, Ended, Exchange, Mark, View, control};
 
 /// The group.
@@ -67,6 +69,36 @@ pub(super) const ALL: &[Requirement] = &[
         scope: Scope::Connection,
         check: stop_04,
     },
+    Requirement {
+        id: "STOP-06",
+        level: Must,
+        severity: Error,
+        sentence: "opens no other way in without the user: no other grant type, no self-approved flow",
+        sources: &["Pleo, How to handle token expiry or revocation, step 3: require the user to reauthenticate"],
+        why: "A fallback that asks for tokens with the client's own credentials, or drives the consent page itself, gets around the person who has just said no.",
+        observed: "Token requests of another grant type, and authorise requests of the subject itself that end with a code, between the refusal and the reconnection.",
+        undecided: "The trigger was answered fewer than twice after the refusal, or the user's way to the authorise endpoint was not seen afterwards.",
+        remedy: "Know two grant types only: authorization_code, begun by a person, and refresh_token. After a refusal there is nothing else to try.",
+        declarable: true,
+        scope: Scope::Connection,
+        check: other_ways::stop_06,
+    },
+    Requirement {
+        id: "STOP-07",
+        level: Should,
+        severity: Warning,
+        sentence: "presents a refused refresh token only once, even where it declared more",
+        sources: &[
+            "Pleo, How to handle token expiry or revocation, tip: a rejected refresh is final, retrying cannot bring the token back",
+        ],
+        why: "One refresh operation was seen to replay the refused token three times in a burst; where a replay counts as theft it ends what else the user has.",
+        observed: "As for STOP-02, but one presentation is the limit whatever `features.refresh_attempts` says. An immediate repetition with another client authentication style is REFRESH-12's.",
+        undecided: "The trigger was not answered twice after the refusal, nothing shows that the subject was still alive, or the token came again within one burst: then declare `features.refresh_attempts`.",
+        remedy: "Take the retry loop away from answers that carry an OAuth error; it is for answers that never came.",
+        declarable: true,
+        scope: Scope::Connection,
+        check: stop_07,
+    },
 ];
 
 fn stop_01(view: &View<'_>) -> Finding {
@@ -95,11 +127,29 @@ fn stop_02(view: &View<'_>) -> Finding {
     })
 }
 
+fn stop_07(view: &View<'_>) -> Finding {
+    each_death(view, Ended::Grant, |death| match presented_more_than(view, death, 1) {
+        // What was declared is no accident of two workers at once.
+        Some(finding) if finding.verdict == Verdict::Undecided && finding.unlock.is_some() && view.terms.refresh_attempts > 1 => {
+            let all: Vec<_> = presentations(view, death).filter(|x| x.arrived >= death.asked && x.arrived < death.process_until).collect();
+            Finding::fail(
+                format!("{} was presented {} although the first refusal was final", death.refresh, times(all.len())),
+                control::cite(view, death.refused, &all),
+            )
+        }
+        Some(finding) => finding,
+        None => silence(control::sandwich(view, death), death, "the refused refresh token was presented once"),
+    })
+}
+
 /// How often the refused refresh token was presented by the process that was told, against the declared attempts. None: not too often.
 pub(super) fn represented(view: &View<'_>, death: &Death) -> Option<Finding> {
+    presented_more_than(view, death, view.terms.refresh_attempts.max(1) as usize)
+}
+
+fn presented_more_than(view: &View<'_>, death: &Death, allowed: usize) -> Option<Finding> {
     let Some(settled) = death.settled else { return Some(not_at_rest()) };
     let again: Vec<_> = presentations(view, death).filter(|x| x.arrived > death.asked && x.arrived < death.process_until).collect();
-    let allowed = view.terms.refresh_attempts.max(1) as usize;
     let late = control::convicting(view, settled, death.at_rest, again.iter().copied());
     if again.len() < allowed {
         return None;

@@ -24,6 +24,8 @@ pub(super) enum Command {
     Serve(Serve),
     /// Judges a saved run again
     Judge(Judge),
+    /// Renders saved runs in any format; shards of one run become one
+    Report(Report),
     /// Lists the requirements
     List(List),
     /// Explains one requirement: its source, what is looked at, how to fix a failure
@@ -70,10 +72,13 @@ pub(super) struct Check {
     /// A story of your own, in addition
     #[arg(long, value_name = "FILE")]
     pub(super) scenario: Vec<PathBuf>,
+    /// One of N parts of the stories, as in 2/3; needs --seed. `regrant report` merges what the parts leave
+    #[arg(long, value_name = "I/N")]
+    pub(super) shard: Option<String>,
     /// Overrides a manifest key by its dotted path, e.g. start.env.MODE=x
     #[arg(long, value_name = "KEY=VALUE")]
     pub(super) set: Vec<String>,
-    /// Where to leave run.jsonl, verdicts.json, junit.xml and summary.md
+    /// Where to leave run.jsonl, verdicts.json, report.html, junit.xml and summary.md
     #[arg(long, value_name = "DIR", default_value = "regrant-out")]
     pub(super) out: PathBuf,
     #[command(flatten)]
@@ -104,7 +109,10 @@ pub(super) struct Judging {
     /// Undecided requirements do not change the exit status
     #[arg(long)]
     pub(super) allow_undecided: bool,
-    /// text, json, junit or markdown; to a file with FORMAT=PATH, else to stdout. Repeatable
+    /// A list of known failures, which do not change the exit status until their day is over; an entry that says nothing any more is exit 1
+    #[arg(long, value_name = "FILE")]
+    pub(super) baseline: Option<PathBuf>,
+    /// text, json, junit, ctrf, tap, markdown, html or sarif; to a file with FORMAT=PATH, else to stdout. Repeatable
     #[arg(long, value_name = "FORMAT[=PATH]")]
     pub(super) format: Vec<String>,
 }
@@ -204,6 +212,20 @@ pub(super) struct Judge {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct Report {
+    /// A run.jsonl, or the folder it lies in; several: all the shards of one run
+    #[arg(value_name = "RUN", required = true)]
+    pub(super) runs: Vec<PathBuf>,
+    /// Where to leave what `check` leaves, made of the whole
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) judging: Judging,
+    #[command(flatten)]
+    pub(super) look: Look,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct List {
     /// The stories instead
     #[arg(long)]
@@ -242,6 +264,8 @@ pub(super) enum SchemaOf {
     Manifest,
     /// A story
     Scenario,
+    /// Known failures
+    Baseline,
 }
 
 #[derive(Debug, Args)]

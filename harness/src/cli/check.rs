@@ -23,10 +23,11 @@ pub(super) fn check(typed: args::Check) -> Result<ExitStatus, CliError> {
     let selectable = Selectable::new(&register, &stories, &meant.options);
     selectable.check(&meant.options)?;
     known_defect(&meant.subject)?;
-    let run = tell(&meant).map_err(|error| with_existing(error, &selectable))?;
+    let mut run = tell(&meant).map_err(|error| with_existing(error, &selectable))?;
+    let stale = seams::hold_against(&mut run, &meant.known);
     let faults = disagreements(&run);
     let labels = labels(&stories);
-    let report = Report::new(&run, &register, &labels, meant.rules, &faults, &meant.command);
+    let report = Report::new(&run, &register, &labels, meant.rules, &faults, &meant.command).with_stale(&stale);
     out::keep(&meant.out, &run, &report)?;
     out::send(&meant.outputs, &report, meant.look)?;
     Ok(report.exit)

@@ -20,6 +20,9 @@ pub(super) enum CliError {
         /// Why.
         source: ReadError,
     },
+    /// Saved runs that are not the shards of one run.
+    #[error(transparent)]
+    NotOneRun(#[from] super::seams::NotOneRun),
     /// A file that the user named cannot be read.
     #[error("{0}")]
     File(String),
@@ -35,7 +38,7 @@ impl CliError {
     /// The exit status.
     pub(super) fn status(&self) -> ExitStatus {
         match self {
-            Self::Usage(_) | Self::Saved { .. } | Self::File(_) => ExitStatus::Usage,
+            Self::Usage(_) | Self::Saved { .. } | Self::NotOneRun(_) | Self::File(_) => ExitStatus::Usage,
             Self::Run(RunError::User(_) | RunError::NothingSelected) => ExitStatus::Usage,
             Self::Run(RunError::Environment(_)) | Self::Environment(_) => ExitStatus::Environment,
             Self::Run(RunError::Harness(_)) | Self::Harness(_) => ExitStatus::HarnessFault,

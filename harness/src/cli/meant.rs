@@ -9,11 +9,12 @@ use std::{
 use super::{
     args::{self, Color},
     error::CliError,
-    seams::Subject,
+    seams::{self, Subject},
 };
 use crate::{
+    judge::Known,
     report::{Paint, Rules, Verbosity},
-    run::{Options, Selection},
+    run::{Options, Selection, Shard},
 };
 
 /// A format of the report.
@@ -22,12 +23,24 @@ pub(super) enum Format {
     Text,
     Json,
     Junit,
+    Ctrf,
+    Tap,
     Markdown,
+    Html,
+    Sarif,
 }
 
 impl Format {
-    const ALL: [(&'static str, Self); 4] =
-        [("text", Self::Text), ("json", Self::Json), ("junit", Self::Junit), ("markdown", Self::Markdown)];
+    const ALL: [(&'static str, Self); 8] = [
+        ("text", Self::Text),
+        ("json", Self::Json),
+        ("junit", Self::Junit),
+        ("ctrf", Self::Ctrf),
+        ("tap", Self::Tap),
+        ("markdown", Self::Markdown),
+        ("html", Self::Html),
+        ("sarif", Self::Sarif),
+    ];
 }
 
 /// Where a report goes, and in which format.
@@ -52,6 +65,7 @@ pub(super) struct Check {
     pub(super) options: Options,
     pub(super) out: PathBuf,
     pub(super) rules: Rules,
+    pub(super) known: Vec<Known>,
     pub(super) outputs: Vec<Output>,
     pub(super) look: Look,
     /// What starts the same run again, after `regrant`.
@@ -67,11 +81,13 @@ pub(super) fn check(typed: args::Check) -> Result<Check, CliError> {
     let mut options = options(&typed.telling)?;
     options.selection = Selection { only: typed.only, skip: typed.skip };
     options.scenarios = typed.scenario;
+    options.shard = shard(typed.shard.as_deref(), typed.telling.seed)?;
     Ok(Check {
         subject,
         options,
         out: typed.out,
         rules: rules(&typed.judging),
+        known: known(&typed.judging)?,
         outputs: outputs(&typed.judging.format)?,
         look: look(&typed.look),
         command,
@@ -84,6 +100,7 @@ pub(super) fn options(telling: &args::Telling) -> Result<Options, CliError> {
         std::env::current_exe().map_err(|source| CliError::Environment(format!("cannot tell where regrant itself lies: {source}")))?;
     Ok(Options {
         selection: Selection::default(),
+        shard: None,
         seed: seed(telling.seed),
         jobs: telling.jobs.map(NonZeroUsize::get),
         scenarios: Vec::new(),
@@ -93,6 +110,11 @@ pub(super) fn options(telling: &args::Telling) -> Result<Options, CliError> {
 
 pub(super) fn rules(judging: &args::Judging) -> Rules {
     Rules { strict: judging.strict, allow_undecided: judging.allow_undecided }
+}
+
+/// Known failures; none without a baseline.
+pub(super) fn known(judging: &args::Judging) -> Result<Vec<Known>, CliError> {
+    Ok(judging.baseline.as_deref().map(seams::baseline).transpose()?.unwrap_or_default())
 }
 
 pub(super) fn look(look: &args::Look) -> Look {
@@ -117,6 +139,18 @@ fn paints(color: Color, terminal: bool) -> bool {
 /// Short enough to be typed again.
 pub(super) fn seed(typed: Option<u64>) -> u64 {
     typed.unwrap_or_else(|| rand::random_range(1..1_000_000))
+}
+
+/// Shards that are to be merged must have the seed in common.
+fn shard(typed: Option<&str>, seed: Option<u64>) -> Result<Option<Shard>, CliError> {
+    let Some(typed) = typed else { return Ok(None) };
+    let shard = typed.parse().map_err(|error| CliError::Usage(format!("--shard {typed}: {error}")))?;
+    if seed.is_none() {
+        return Err(CliError::Usage(format!(
+            "--shard {typed} needs --seed N, the same for every shard: `regrant report` merges no others"
+        )));
+    }
+    Ok(Some(shard))
 }
 
 /// Where reports go; text on stdout unless another format goes there.
@@ -213,8 +247,8 @@ mod tests {
 
     #[test]
     fn an_unknown_format_is_told_which_there_are() {
-        let Err(CliError::Usage(message)) = outputs(&typed(&["html=x"])) else { panic!("accepted") };
-        assert!(message.contains("text, json, junit, markdown"), "{message}");
+        let Err(CliError::Usage(message)) = outputs(&typed(&["pdf=x"])) else { panic!("accepted") };
+        assert!(message.contains("text, json, junit, ctrf, tap, markdown, html, sarif"), "{message}");
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod meant;
 mod out;
 mod progress;
 mod prompter;
+mod report;
 pub mod seams;
 mod select;
 mod serve;
@@ -62,6 +63,7 @@ fn dispatch(command: Command) -> Result<ExitCode, CliError> {
         Command::Check(typed) => check::check(typed).map(code),
         Command::Serve(typed) => serve::serve(&typed).map(code),
         Command::Judge(typed) => judge::judge(&typed).map(code),
+        Command::Report(typed) => report::report(&typed).map(code),
         Command::List(typed) => list::list(&typed).map(code),
         Command::Explain(typed) => explain::explain(&typed.id).map(code),
         Command::Schema(typed) => shell::schema(typed.of).map(code),

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     evidence::write_run,
-    report::{Paint, Report, Verbosity, junit, summary, text, verdicts},
+    report::{Paint, Report, Verbosity, ctrf, html, junit, sarif, summary, tap, text, verdicts},
     run::Run,
 };
 
@@ -38,6 +38,7 @@ pub(super) fn keep(dir: &Path, run: &Run, report: &Report<'_>) -> Result<(), Cli
     keep_history(dir, run)?;
     replace(&dir.join("verdicts.json"), rendered(report, Format::Json, PLAIN)?.as_bytes())?;
     replace(&dir.join("junit.xml"), rendered(report, Format::Junit, PLAIN)?.as_bytes())?;
+    replace(&dir.join("report.html"), rendered(report, Format::Html, PLAIN)?.as_bytes())?;
     replace(&dir.join("summary.md"), rendered(report, Format::Markdown, PLAIN)?.as_bytes())
 }
 
@@ -64,7 +65,11 @@ fn rendered(report: &Report<'_>, format: Format, look: Look) -> Result<String, C
         Format::Text => Ok(text(report, look.paint, look.verbosity)),
         Format::Json => verdicts(report).map_err(|source| CliError::Harness(format!("verdicts.json: {source}"))),
         Format::Junit => junit(report).map_err(|source| CliError::Harness(format!("junit.xml: {source}"))),
+        Format::Ctrf => ctrf(report).map_err(|source| CliError::Harness(format!("ctrf: {source}"))),
+        Format::Tap => Ok(tap(report)),
         Format::Markdown => Ok(summary(report)),
+        Format::Html => Ok(html(report)),
+        Format::Sarif => sarif(report).map_err(|source| CliError::Harness(format!("sarif: {source}"))),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use regrant_mock_server::{
+    Skew,
     authority::Cause,
     fault::{
         Order,
@@ -52,6 +53,20 @@ fn act(act: &Act) -> String {
             Some(overlap) => format!("The client gets a new secret; the old one works for another {}", span(overlap)),
             None => "The client gets a new secret".into(),
         },
+        Act::AddSecret(add) => match add.after {
+            Some(after) => format!("The client gets a further secret, which works in {}", span(after)),
+            None => "The client gets a further secret".into(),
+        },
+        Act::RetireSecret(how) => match how.after {
+            Some(after) => format!("{} ends in {}", an_old(how.secret.as_deref()), span(after)),
+            None => format!("{} ends", an_old(how.secret.as_deref())),
+        },
+        Act::RevokeSecret(how) => format!("{} is withdrawn", an_old(how.secret.as_deref())),
+        Act::SkewApi(how) => match how.skew() {
+            Some(Skew::Behind(by)) => format!("The API's clock is behind by {}", span(by)),
+            Some(Skew::Ahead(by)) if !by.is_zero() => format!("The API's clock is ahead by {}", span(by)),
+            Some(Skew::Ahead(_)) | None => "The API's clock goes like the authorisation server's".into(),
+        },
         Act::Advance(by) => format!("The clock moves by {}", span(*by)),
         Act::AddWork(times) => often("Work comes into being", times.get()),
         Act::Release(release) => released(release),
@@ -77,6 +92,10 @@ fn released(release: &Release) -> String {
             format!("{gate} lets go, in an order drawn by the seed")
         }
     }
+}
+
+fn an_old(secret: Option<&str>) -> String {
+    secret.map_or_else(|| "The oldest client secret".into(), |name| format!("The client's {name}"))
 }
 
 fn often(what: &str, times: u32) -> String {

@@ -7,7 +7,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use crate::{
     catalogue::{self, Requirement},
     evidence::{Header, History},
-    judge::Judgement,
+    judge::{Date, Known, Stale},
     run::{self, Options, Progress, Run},
 };
 
@@ -37,7 +37,7 @@ pub struct Defect {
     pub convicts: Vec<String>,
 }
 
-pub use run::{Cancel, RunError, Subject};
+pub use run::{Cancel, NotOneRun, Part, RunError, Subject};
 
 /// What `regrant demo` saw.
 #[derive(Debug, Clone, PartialEq)]
@@ -125,14 +125,48 @@ pub async fn demo(_: Options, _: UnboundedSender<Progress>, _: Cancel) -> Result
 
 /// Judges what was seen.
 #[must_use]
-pub fn judge(header: &Header, histories: &[History]) -> Judgement {
+pub fn judge(header: Header, histories: Vec<History>) -> Run {
     run::judge_again(header, histories)
+}
+
+/// One run of its shards, judged; a single run as it is.
+///
+/// # Errors
+/// They are not all the shards of one run.
+pub fn merge(parts: Vec<Part>) -> Result<Option<Run>, NotOneRun> {
+    Ok(run::merge(parts)?.map(|(header, histories)| judge(header, histories)))
+}
+
+/// Known failures, read from a file.
+///
+/// # Errors
+/// It cannot be read, or something is wrong in it.
+pub fn baseline(path: &std::path::Path) -> Result<Vec<Known>, RunError> {
+    run::baseline(path)
+}
+
+/// Holds a run against known failures, as of today; what comes back are entries that say nothing any more.
+#[must_use]
+pub fn hold_against(run: &mut Run, known: &[Known]) -> Vec<Stale> {
+    run::hold_against(run, known, today())
+}
+
+/// By the calendar of UTC.
+fn today() -> Date {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Date::of_days(since.as_secs() / (24 * 60 * 60))
 }
 
 /// The manifest's JSON Schema.
 #[must_use]
 pub fn manifest_schema() -> serde_json::Value {
     crate::subject::Manifest::schema()
+}
+
+/// The JSON Schema of a list of known failures.
+#[must_use]
+pub fn baseline_schema() -> serde_json::Value {
+    run::baseline_schema()
 }
 
 /// `regrant supervise`: the process that starts a subject and outlives nobody.

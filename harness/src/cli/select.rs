@@ -80,6 +80,7 @@ mod tests {
         let selectable = Selectable { ids: vec!["STOP-01".into()], groups: vec!["STOP".into()], stories: vec!["a_story".into()] };
         let mut options = Options {
             selection: crate::run::Selection { only: vec!["STOP".into(), "stop-01".into()], skip: vec!["a_story".into()] },
+            shard: None,
             seed: 1,
             jobs: None,
             scenarios: Vec::new(),

@@ -13,6 +13,7 @@ use crate::report::ExitStatus;
 pub(super) fn schema(of: SchemaOf) -> Result<ExitStatus, CliError> {
     let schema = match of {
         SchemaOf::Manifest => seams::manifest_schema(),
+        SchemaOf::Baseline => seams::baseline_schema(),
         SchemaOf::Scenario => schemars::schema_for!(Scenario).to_value(),
     };
     out::say(&format!("{schema:#}\n"))?;

@@ -272,6 +272,11 @@ pub struct PageSeen {
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_no(yes: &bool) -> bool {
+    !*yes
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
 fn is_zero(span: &Micros) -> bool {
     *span == 0
 }
@@ -515,6 +520,24 @@ pub enum What {
     SecretRotated {
         /// Its name.
         secret: String,
+        /// It has every character that a secret may have.
+        #[serde(skip_serializing_if = "is_no", default)]
+        odd: bool,
+    },
+    /// The client has a further secret at the provider, beside those it had.
+    SecretAdded {
+        /// Its name.
+        secret: String,
+    },
+    /// The end of one of the client's secrets was set, or it was withdrawn.
+    SecretEnds {
+        /// Its name.
+        secret: String,
+    },
+    /// The API's clock was set apart from the authorisation server's.
+    ApiClockSet {
+        /// By how many microseconds it is ahead; below zero: behind.
+        ahead: i64,
     },
     /// The subject was given the newest secret (by restart or reload).
     SecretHanded,
@@ -657,6 +680,22 @@ pub enum What {
         /// The rule that asked for it; none: recorded before rules were.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         rule: Option<u32>,
+    },
+    /// A request came to another origin, where only a redirect leads.
+    CameElsewhere {
+        /// Method.
+        method: String,
+        /// The canaries in it, by name.
+        carried: Vec<String>,
+    },
+    /// The reply asks to be left alone for a while (`Retry-After`).
+    AskedToWait {
+        /// Which request.
+        exchange: u64,
+        /// How long, from the moment at which the reply was written.
+        wait: Micros,
+        /// It was said by a date: true to the second only.
+        by_date: bool,
     },
     /// The reply was fully written.
     Replied {

@@ -145,6 +145,7 @@ fn exchange_of(what: &What) -> Option<u64> {
         | What::Held { exchange, .. }
         | What::Released { exchange, .. }
         | What::Faulted { exchange, .. }
+        | What::AskedToWait { exchange, .. }
         | What::Replied { exchange, .. }
         | What::Read { exchange }
         | What::ReadUnknown { exchange }

@@ -44,7 +44,7 @@ fn parts_of<'h>(parts: &'h [History], terms: &'h Terms) -> Vec<View<'h>> {
 
 fn judged(requirement: &Requirement, terms: &Terms, views: &[Seen<'_>]) -> Judged {
     let names = |list: &[String]| list.iter().any(|id| id == requirement.id);
-    let mut stories = Vec::new();
+    let (mut stories, mut acquitted) = (Vec::new(), Vec::new());
     for Seen { view, each, purpose } in views {
         let Some(purpose) = purpose else { continue };
         let tests = names(&purpose.tests);
@@ -54,6 +54,8 @@ fn judged(requirement: &Requirement, terms: &Terms, views: &[Seen<'_>]) -> Judge
         let finding = in_story(requirement, terms, view, each);
         if tests || finding.verdict == Verdict::Fail {
             stories.push(InStory { name: view.history.story.clone(), finding });
+        } else if finding.verdict == Verdict::Pass {
+            acquitted.push(view.history.story.clone());
         }
     }
     let decisive = stories.iter().min_by_key(|s| s.finding.verdict.rank()).map(|s| s.finding.clone());
@@ -67,6 +69,7 @@ fn judged(requirement: &Requirement, terms: &Terms, views: &[Seen<'_>]) -> Judge
         reason: decisive.reason,
         unlock: decisive.unlock,
         stories,
+        acquitted,
     }
 }
 

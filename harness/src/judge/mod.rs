@@ -1,7 +1,9 @@
 //! From histories to verdicts: pure, so that a saved run can be judged again.
 
+mod baseline;
 mod connections;
 pub mod control;
+mod date;
 mod death;
 mod exchange;
 mod merge;
@@ -14,13 +16,15 @@ mod view;
 
 use serde::{Deserialize, Serialize};
 
+pub use baseline::{Known, Stale, excuse};
 pub use connections::{connections, of_connection};
+pub use date::{Date, NoDate};
 pub use death::{Death, Ended};
 pub use exchange::{ApiFacts, Exchange, TokenFacts};
 #[cfg(test)]
 pub(crate) use merge::finding;
 pub use merge::{Purpose, judge};
-pub use terms::{ConnectBy, Terms, WorkKind};
+pub use terms::{ConnectBy, NewSecret, Terms, WorkKind};
 pub use view::{Call, Callback, Mark, Pair, Rest, View};
 
 use crate::catalogue::{Finding, Level, Severity, Verdict};
@@ -52,6 +56,17 @@ pub struct Judged {
     pub unlock: Option<String>,
     /// By story; those under `also` only where they convict.
     pub stories: Vec<InStory>,
+    /// Stories that name it under `also` and were seen to hold.
+    #[serde(skip)]
+    pub acquitted: Vec<String>,
+}
+
+impl Judged {
+    /// The merged verdict as a finding of its own, which rests on no event.
+    #[must_use]
+    pub fn finding(&self) -> Finding {
+        Finding { verdict: self.verdict, reason: self.reason.clone(), evidence: Vec::new(), unlock: self.unlock.clone() }
+    }
 }
 
 /// One requirement in one story.

@@ -244,6 +244,8 @@ impl<'h> View<'h> {
                     | What::Expired { .. }
                     | What::AccessRejected { .. }
                     | What::SecretRotated { .. }
+                    | What::SecretEnds { .. }
+                    | What::ApiClockSet { .. }
                     | What::ClockMoved { .. }
                     | What::Faulted { .. }
                     | What::VerbCalled { verb: Verb::Connect | Verb::Disconnect, .. }

@@ -61,7 +61,7 @@ flaws! {
     KeepsCalling "keeps-calling" "goes on calling the API with the dead access token after the refusal"
         breaks ["STOP-01"] may ["PURGE-01" "STOP-03" "LOG-06" "ROTATE-07"]
     RetriesRefused "retries-refused" "presents the refused refresh token again at each trigger"
-        breaks ["STOP-02"] may ["PURGE-02" "STOP-07" "ROTATE-07" "RACE-01"]
+        breaks ["STOP-02" "STOP-07"] may ["PURGE-02" "ROTATE-07" "RACE-01"]
     WebhookIgnoresMark "webhook-ignores-mark" "calls the API for a webhook although the connection is unauthenticated"
         breaks ["STOP-03"] may ["STOP-01" "STOP-04" "ROTATE-01" "ROTATE-07"]
     ForgetsStop "forgets-stop-on-restart" "stops in memory only: the tokens stay in the store and a restart goes on with them"
@@ -249,6 +249,12 @@ flaws! {
         breaks ["LOG-04"] may ["LOG-01" "LOG-02" "LOG-03" "LOG-07" "PROMPT-04"]
     Nags "nags" "calls for reauthentication with each piece of work that it holds"
         breaks ["PROMPT-04"] may []
+    CachesSecret "caches-secret" "goes on with the client secret of its first start, whatever is configured later"
+        breaks ["ROTATE-04" "ROTATE-06"] may ["RECOVER-01" "RECOVER-02" "REAUTH-08"]
+    EncodesSecretTwice "encodes-secret-twice" "form-encodes its client secret before a library does it again"
+        breaks ["ROTATE-05"] may []
+    NewSecretNewLogin "new-secret-new-login" "discards its tokens when it starts with another client secret"
+        breaks ["ROTATE-06"] may ["MARK-01" "PROMPT-03"]
 }
 
 #[cfg(test)]

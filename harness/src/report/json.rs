@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::{Report, model::Counts};
 use crate::{
     catalogue::{Finding, Level, Severity, Verdict},
-    judge::{Judged, Told},
+    judge::{Judged, Stale, Told},
 };
 
 #[derive(Serialize)]
@@ -20,6 +20,9 @@ struct Verdicts<'r> {
     counts: Counts,
     stories: &'r [Told],
     requirements: Vec<Line<'r>>,
+    /// Entries of the baseline that say nothing any more.
+    #[serde(skip_serializing_if = "<[Stale]>::is_empty")]
+    stale: &'r [Stale],
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     faults: &'r [String],
 }
@@ -60,6 +63,7 @@ pub fn verdicts(report: &Report<'_>) -> serde_json::Result<String> {
         counts: report.counts(),
         stories: &run.judgement.stories,
         requirements: run.judgement.requirements.iter().map(line).collect(),
+        stale: report.stale,
         faults: report.faults,
     };
     serde_json::to_string_pretty(&verdicts).map(|json| json + "\n")

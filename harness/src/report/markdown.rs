@@ -39,6 +39,8 @@ pub fn summary(report: &Report<'_>) -> String {
     }
     counts(&mut out, report);
     section(&mut out, "Failed", &report.having(Verdict::Fail), |judged| failed(report, judged));
+    stale(&mut out, report);
+    section(&mut out, "Known failures", &report.having(Verdict::KnownFail), reasoned);
     section(&mut out, "Undecided", &report.having(Verdict::Undecided), undecided);
     section(&mut out, "Not applicable", &report.having(Verdict::NotApplicable), reasoned);
     faults(&mut out, report);
@@ -63,6 +65,16 @@ fn section(out: &mut String, heading: &str, judged: &[&Judged], line: impl Fn(&J
     let _ = writeln!(out, "\n## {heading}\n");
     for judged in judged {
         let _ = writeln!(out, "- {}", line(judged));
+    }
+}
+
+fn stale(out: &mut String, report: &Report<'_>) {
+    if report.stale.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "\n## Stale in the baseline\n");
+    for entry in report.stale {
+        let _ = writeln!(out, "- **{}** in `{}`: {}", plain(&entry.requirement), entry.story.replace('`', "'"), plain(&entry.why));
     }
 }
 

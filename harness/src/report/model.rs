@@ -6,7 +6,7 @@ use super::{ExitStatus, Grounds, exit_status};
 use crate::{
     catalogue::{Requirement, Severity, Verdict},
     evidence::{History, What},
-    judge::{Judged, Told},
+    judge::{Judged, Stale, Told},
     run::Run,
 };
 
@@ -40,6 +40,8 @@ pub struct Report<'r> {
     /// Faults of the harness that belong to no story.
     pub faults: &'r [String],
     pub(super) rules: Rules,
+    /// Entries of the baseline that say nothing any more.
+    pub(super) stale: &'r [Stale],
     register: &'r [&'r Requirement],
     labels: &'r [StoryLabel],
     /// The word that starts the same run again: `check`, `demo`.
@@ -57,8 +59,14 @@ impl<'r> Report<'r> {
         faults: &'r [String],
         command: &'r str,
     ) -> Self {
-        let exit = exit_status(&grounds(run, rules, faults));
-        Self { run, exit, faults, rules, register, labels, command }
+        let exit = exit_status(&grounds(run, rules, faults, &[]));
+        Self { run, exit, faults, rules, stale: &[], register, labels, command }
+    }
+
+    /// With entries of a baseline that say nothing any more: they are a failure of their own.
+    #[must_use]
+    pub fn with_stale(self, stale: &'r [Stale]) -> Self {
+        Self { exit: exit_status(&grounds(self.run, self.rules, self.faults, stale)), stale, ..self }
     }
 
     /// The register's line, if this edition has it.
@@ -129,9 +137,10 @@ impl<'r> Report<'r> {
     }
 }
 
-fn grounds(run: &Run, rules: Rules, faults: &[String]) -> Grounds {
+fn grounds(run: &Run, rules: Rules, faults: &[String], stale: &[Stale]) -> Grounds {
     let mut grounds = Grounds {
         cancelled: run.cancelled,
+        stale_baseline: !stale.is_empty(),
         harness_fault: !faults.is_empty(),
         strict: rules.strict,
         allow_undecided: rules.allow_undecided,
@@ -237,6 +246,14 @@ mod tests {
         run.judgement.requirements.clear();
         let faults = ["the features disagree".to_owned()];
         assert_eq!(Report::new(&run, &[], &[], Rules::default(), &faults, "check").exit.code(), 5);
+    }
+
+    #[test]
+    fn a_stale_entry_of_the_baseline_is_exit_1() {
+        let mut run = fixture::run();
+        run.judgement.requirements.clear();
+        let stale = [Stale { requirement: "STOP-01".into(), story: "user_revokes_access".into(), why: "it does not fail any more".into() }];
+        assert_eq!(Report::new(&run, &[], &[], Rules::default(), &[], "check").with_stale(&stale).exit.code(), 1);
     }
 
     #[test]

@@ -81,7 +81,14 @@ impl<'h> Narrator<'h> {
             What::Expired { grants, refresh: true } => format!("the access and refresh tokens of {} expire", words::grants(grants)),
             What::Expired { grants, refresh: false } => format!("the access tokens of {} expire", words::grants(grants)),
             What::AccessRejected { grants } => format!("from now on the API rejects the access tokens of {}", words::grants(grants)),
-            What::SecretRotated { secret } => format!("the client has a new secret at the provider: {secret}"),
+            What::SecretRotated { secret, odd: _ } => format!("the client has a new secret at the provider: {secret}"),
+            What::SecretAdded { secret } => format!("the client has a further secret at the provider: {secret}"),
+            What::SecretEnds { secret } => format!("the end of {secret} is set at the provider"),
+            What::ApiClockSet { ahead: 0 } => "the API's clock goes like the authorisation server's".into(),
+            What::ApiClockSet { ahead } => {
+                let side = if *ahead < 0 { "behind" } else { "ahead" };
+                format!("the API's clock is {side} by {}", span(ahead.unsigned_abs()))
+            }
             What::SecretHanded => "the subject is given the newest client secret".into(),
             What::WorkAdded { units } => format!("new work at the provider: {}", listed(units)),
             What::ClockMoved { by } => format!("the provider's clock moves by {}", span(*by)),
@@ -98,6 +105,8 @@ impl<'h> Narrator<'h> {
             | What::Held { .. }
             | What::Released { .. }
             | What::Faulted { .. }
+            | What::CameElsewhere { .. }
+            | What::AskedToWait { .. }
             | What::Replied { .. }
             | What::Read { .. }
             | What::ReadUnknown { .. }
@@ -136,6 +145,11 @@ impl<'h> Narrator<'h> {
                 let when = if *committed { "after the provider had made its change" } else { "before the provider changed anything" };
                 format!("{} meets a fault, {when}: {fate}", self.target(*exchange))
             }
+            What::CameElsewhere { method, carried } if carried.is_empty() => {
+                format!("{method} arrives at another origin, without any secret")
+            }
+            What::CameElsewhere { method, carried } => format!("{method} arrives at another origin, with {}", carried.join(", ")),
+            What::AskedToWait { wait, .. } => format!("the provider asks to be left alone for {}", span(*wait)),
             What::Replied { exchange, status, reply } => {
                 format!("the provider answers {}: {status}{}", self.target(*exchange), words::reply(reply))
             }
@@ -354,9 +368,12 @@ mod tests {
             What::Expired { grants: vec![1], refresh: true },
             What::Expired { grants: vec![1], refresh: false },
             What::AccessRejected { grants: Vec::new() },
-            What::SecretRotated { secret: "secret#2".into() },
+            What::SecretRotated { secret: "secret#2".into(), odd: false },
             What::SecretHanded,
             What::WorkAdded { units },
+            What::SecretAdded { secret: "secret#3".into() },
+            What::SecretEnds { secret: "secret#2".into() },
+            What::ApiClockSet { ahead: -2_000_000 },
             What::ClockMoved { by: 3_600_000_000 },
         ]
     }

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     catalogue::{Level, Severity, Verdict},
-    judge::{InStory, Judged},
+    judge::{InStory, Judged, Stale},
 };
 
 /// How much is told.
@@ -45,6 +45,7 @@ pub fn text(report: &Report<'_>, paint: Paint, verbosity: Verbosity) -> String {
         return page.out;
     }
     page.failures();
+    page.stale();
     if verbosity > Verbosity::Quiet {
         page.undecided();
         page.not_applicable();
@@ -146,6 +147,20 @@ impl Page<'_> {
             let names: Vec<_> = stories.iter().map(|story| story.name.as_str()).collect();
             self.line(format!("  Also in {} (-v shows how)", names.join(", ")));
         }
+    }
+
+    /// As loud as a failure: the list claims what is not so.
+    fn stale(&mut self) {
+        if self.report.stale.is_empty() {
+            return;
+        }
+        self.heading("Stale in the baseline");
+        for Stale { requirement, story, why } in self.report.stale {
+            let word = self.paint.bad(requirement);
+            self.line(format!("  {word} in {story}: {why}"));
+        }
+        self.line("    take these entries out, or bring them up to date");
+        self.line("");
     }
 
     fn undecided(&mut self) {

@@ -11,7 +11,7 @@ use super::{Options, Progress, Run, Saved, Story, Subject, plan, probe, terms};
 use crate::{
     catalogue::Verdict,
     evidence::{Header, History, Phase, What},
-    judge::{Purpose, Terms, judge},
+    judge::{Purpose, judge},
     stage::{Recorder, Setting, tell},
     subject::Manifest,
 };
@@ -67,7 +67,8 @@ pub async fn check(subject: Subject, options: Options, progress: UnboundedSender
     for (key, instead) in manifest.unsupported() {
         let _ = progress.send(Progress::Note { text: format!("{}: `{key}`: {instead}", manifest.file) });
     }
-    let plan = plan::plan(&options.selection, &options.scenarios)?;
+    let plan = plan::plan(&options.selection, &options.scenarios, options.shard)?;
+    let manifest_print = subject.fingerprint();
     build(&manifest, &progress).await?;
     let _ = progress.send(Progress::Planned { stories: plan.stories.len() });
     let mut teller =
@@ -104,22 +105,14 @@ pub async fn check(subject: Subject, options: Options, progress: UnboundedSender
     told.sort_by_key(order);
     number(&mut told);
     let terms = terms::terms(&manifest, teller.known.work);
-    Ok(judged(&manifest, &plan, terms, told, &options, started, cancelled))
+    let purposes: Vec<Purpose> = plan.stories.iter().map(Story::purpose).collect();
+    let requirements = plan.requirements.iter().map(|id| (*id).to_owned()).collect();
+    let saved = Saved { terms, purposes, requirements, shard: options.shard, manifest: manifest_print, cancelled };
+    Ok(judged(&manifest, saved, told, &options, started))
 }
 
-fn judged(
-    manifest: &Manifest,
-    plan: &plan::Plan,
-    terms: Terms,
-    told: Vec<History>,
-    options: &Options,
-    started: Instant,
-    cancelled: bool,
-) -> Run {
-    let purposes: Vec<Purpose> = plan.stories.iter().map(Story::purpose).collect();
-    let judgement = judge(&told, &terms, &purposes, |r| plan.requirements.contains(&r.id));
-    let requirements = plan.requirements.iter().map(|id| (*id).to_owned()).collect();
-    let saved = Saved { terms, purposes, requirements };
+fn judged(manifest: &Manifest, saved: Saved, told: Vec<History>, options: &Options, started: Instant) -> Run {
+    let (judgement, cancelled) = (saved.judgement(&told), saved.cancelled);
     let header = Header {
         contract: CONTRACT,
         regrant: env!("CARGO_PKG_VERSION").to_owned(),
@@ -255,14 +248,16 @@ fn fingerprint(name: &str) -> u64 {
     name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
 }
 
-/// Numbers all events of a run in one row.
-fn number(histories: &mut [History]) {
+/// Numbers all events of a run in one row, whatever number each history begins with.
+pub(super) fn number(histories: &mut [History]) {
     let mut base = 0;
     for history in histories {
+        let first = history.events.first().map_or(1, |event| event.n);
+        let anew = |n: u32| (n + base + 1).saturating_sub(first);
         for event in &mut history.events {
-            event.n += base;
+            event.n = anew(event.n);
             if let What::CanarySeen { seen, .. } = &mut event.what {
-                *seen += base;
+                *seen = anew(*seen);
             }
         }
         base = history.events.last().map_or(base, |e| e.n);

@@ -30,7 +30,7 @@ pub async fn demo(options: Options, progress: UnboundedSender<Progress>, cancel:
     let defect = crate::reference::defects().iter().find(|d| d.name == DEFECT);
     let defect = defect.ok_or_else(|| RunError::Harness(format!("the reference subject has no defect {DEFECT}")))?;
     let only = STORIES.iter().map(|s| (*s).to_owned()).collect();
-    let options = Options { selection: Selection { only, skip: Vec::new() }, ..options };
+    let options = Options { selection: Selection { only, skip: Vec::new() }, shard: None, ..options };
     let upright = check(Subject::Reference { defect: None }, options.clone(), progress.clone(), cancel.clone()).await?;
     let faulty = check(Subject::Reference { defect: Some(DEFECT.to_owned()) }, options, progress, cancel).await?;
     Ok(Demo { upright, faulty, defect })

@@ -1,32 +1,39 @@
 //! The hallway: loads, tells, judges. Visits every room; rooms do not visit each other.
 
+mod baseline;
 mod check;
 mod demo;
 mod plan;
 mod probe;
+mod shards;
 mod stories;
 mod subject;
 mod terms;
 
 use std::path::PathBuf;
 
+pub use baseline::{baseline, baseline_schema, hold_against};
 pub use check::{Cancel, RunError, check};
 #[cfg(feature = "reference")]
 pub use demo::{Demo, demo};
+pub use shards::{NoShard, NotOneRun, Part, Shard, merge};
 pub use stories::{Story, built_in};
 pub use subject::Subject;
 
 use crate::{
+    catalogue::Verdict,
     evidence::{Header, History},
     judge::{Judgement, Purpose, Terms, judge},
 };
 
 /// Judges a saved run again, by what its header says of the manifest.
 #[must_use]
-pub fn judge_again(header: &Header, histories: &[History]) -> Judgement {
+pub fn judge_again(header: Header, histories: Vec<History>) -> Run {
     let saved: Saved = serde_json::from_value(header.terms.clone()).unwrap_or_default();
-    let wanted = |id: &str| saved.requirements.is_empty() || saved.requirements.iter().any(|r| r == id);
-    judge(histories, &saved.terms, &saved.purposes, |r| wanted(r.id))
+    let judgement = saved.judgement(&histories);
+    // Stories were told side by side and the wall time was not kept: the longest of them is what can be said.
+    let seconds = judgement.stories.iter().map(|told| told.seconds).fold(0.0, f64::max);
+    Run { header, histories, judgement, seconds, cancelled: saved.cancelled }
 }
 
 /// What a run's header keeps for the judge.
@@ -39,6 +46,28 @@ struct Saved {
     /// Requirements that take part; empty: all.
     #[serde(default)]
     requirements: Vec<String>,
+    /// The part of a run that this is, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    shard: Option<Shard>,
+    /// Tells manifests apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    manifest: Option<String>,
+    /// Cut short by the user.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    cancelled: bool,
+}
+
+impl Saved {
+    /// Of a shard, requirements whose stories are in other shards are left out, unless a story of this one convicts.
+    fn judgement(&self, histories: &[History]) -> Judgement {
+        let wanted = |id: &str| self.requirements.is_empty() || self.requirements.iter().any(|r| r == id);
+        let mut judgement = judge(histories, &self.terms, &self.purposes, |r| wanted(r.id));
+        if self.shard.is_some() {
+            let decided = |id: &str| self.purposes.iter().any(|purpose| purpose.tests.iter().any(|test| test == id));
+            judgement.requirements.retain(|judged| decided(judged.id) || judged.verdict == Verdict::Fail);
+        }
+        judgement
+    }
 }
 
 /// Which requirements and stories take part.
@@ -103,6 +132,8 @@ pub struct Run {
 pub struct Options {
     /// Which requirements and stories.
     pub selection: Selection,
+    /// Which part of these; none: all.
+    pub shard: Option<Shard>,
     /// The seed of everything random.
     pub seed: u64,
     /// How many stories at once; none: as the machine and the manifest allow.

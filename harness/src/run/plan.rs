@@ -1,6 +1,6 @@
 //! Which stories are told for which requirements, and how many at once.
 
-use super::{RunError, Selection, Story, stories};
+use super::{RunError, Selection, Shard, Story, shards, stories};
 use crate::{catalogue, subject::Manifest};
 
 /// More at once than this times the cores slows every subject down.
@@ -15,8 +15,8 @@ pub(super) struct Plan {
     pub(super) requirements: Vec<&'static str>,
 }
 
-/// Applies `--only` and `--skip`. A story takes part if it is named, or if it decides a requirement that takes part.
-pub(super) fn plan(selection: &Selection, own: &[std::path::PathBuf]) -> Result<Plan, RunError> {
+/// Applies `--only`, `--skip` and then `--shard`. A story takes part if it is named, or if it decides a requirement that takes part.
+pub(super) fn plan(selection: &Selection, own: &[std::path::PathBuf], shard: Option<Shard>) -> Result<Plan, RunError> {
     let mut all: Vec<Story> = stories::built_in().to_vec();
     for path in own {
         all.push(stories::load(path)?);
@@ -44,7 +44,14 @@ pub(super) fn plan(selection: &Selection, own: &[std::path::PathBuf]) -> Result<
     }
     let decided = |id: &&str| all.iter().any(|s| s.scenario.tests.iter().any(|t| t == id));
     let requirements = requirements.into_iter().filter(|id| !by_story || decided(id)).collect();
-    Ok(Plan { stories: all, requirements })
+    let told = match shard {
+        Some(shard) => shards::part(&all, shard),
+        None => all.clone(),
+    };
+    match shard.filter(|_| told.is_empty()) {
+        Some(shard) => Err(RunError::user(format!("shard {shard} has no story: the selection leaves {}", all.len()))),
+        None => Ok(Plan { stories: told, requirements }),
+    }
 }
 
 fn decides(story: &Story, words: &[String], names: impl Fn(&[String], &str) -> bool) -> bool {

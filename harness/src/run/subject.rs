@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest, Sha256};
+
 use super::RunError;
 use crate::subject::Manifest;
 
@@ -23,6 +25,18 @@ pub enum Subject {
 }
 
 impl Subject {
+    /// Tells subjects apart whose manifests say different things.
+    pub(super) fn fingerprint(&self) -> Option<String> {
+        let said = match self {
+            Self::Manifest { path, sets } => {
+                let file = if path.is_dir() { path.join("regrant.toml") } else { path.clone() };
+                format!("{}{sets:?}", std::fs::read_to_string(file).ok()?)
+            }
+            Self::Reference { defect } => format!("{defect:?}"),
+        };
+        Some(Sha256::digest(said).iter().take(8).map(|byte| format!("{byte:02x}")).collect())
+    }
+
     pub(super) fn manifest(&self, regrant: &Path) -> Result<Manifest, RunError> {
         match self {
             Self::Manifest { path, sets } => Manifest::load(path, sets).map_err(|e| RunError::User(miette::Report::new_boxed(e))),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use regrant_mock_server::{
     authority::Cause,
     control::Target,
-    fault::scenario::{Act, NeedRefresh, Reconnect, Token},
+    fault::scenario::{Act, NeedRefresh, Reconnect, RotateSecret, Token},
 };
 use tokio::time::{Instant, sleep_until};
 
@@ -48,7 +48,18 @@ impl Cast {
             Act::Reject(_) => {
                 self.control().reject_access(Target::All);
             }
-            Act::RotateSecret(how) => self.rotate_secret(how.overlap.unwrap_or_default(), how.kill_grants)?,
+            Act::RotateSecret(how) => self.rotate_secret(how)?,
+            Act::AddSecret(add) => {
+                let added = self.control().add_secret(None, None, add.after.unwrap_or_default());
+                self.secret_pending = Some(realised(added)?.value);
+            }
+            Act::RetireSecret(how) => realised(self.control().retire_secret_as(how))?,
+            Act::RevokeSecret(how) => realised(self.control().revoke_secret_as(how))?,
+            Act::SkewApi(how) => {
+                if let Some(skew) = how.skew() {
+                    self.control().skew(skew);
+                }
+            }
             Act::Advance(by) => self.control().advance(*by),
             Act::AddWork(times) => self.add_work(times.get() as usize),
             Act::Release(release) => {
@@ -127,10 +138,10 @@ impl Cast {
         self.refreshes_planned.saturating_sub(self.refreshes_done)
     }
 
-    fn rotate_secret(&mut self, overlap: Duration, kill_grants: bool) -> Result<(), StageError> {
-        let secret = self.control().rotate_secret(None, overlap).map_err(|e| StageError::NotRealised(e.to_string()))?;
+    fn rotate_secret(&mut self, how: &RotateSecret) -> Result<(), StageError> {
+        let secret = realised(self.control().rotate_secret_as(how))?;
         self.secret_pending = Some(secret.value);
-        if kill_grants {
+        if how.kill_grants {
             self.control().revoke(Target::All, Cause::CredentialRotation);
         }
         Ok(())
@@ -144,4 +155,9 @@ impl Cast {
             }
         }
     }
+}
+
+/// A client that cannot have what the story needs is not to blame for it.
+fn realised<T>(done: Result<T, impl std::fmt::Display>) -> Result<T, StageError> {
+    done.map_err(|error| StageError::NotRealised(error.to_string()))
 }

@@ -3,6 +3,7 @@
 mod check;
 mod parse;
 mod release;
+mod secrets;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +17,7 @@ use super::{GateOptions, Rule};
 
 pub use parse::ScenarioError;
 pub use release::{Release, ReleaseSome};
+pub use secrets::{AddSecret, RetireSecret, RevokeSecret, RotateSecret, SkewApi};
 
 /// One story.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -77,6 +79,12 @@ pub struct ProviderPolicy {
     pub rotation: Option<regrant_authority::Rotation>,
     /// How dead refresh tokens are refused.
     pub refused_with: Option<RefusedWith>,
+    /// A refresh token is refused once the client secret that it was issued under is no longer accepted.
+    pub refresh_bound_to_secret: Option<bool>,
+    /// `rotate_secret` ends all grants of the client.
+    pub rotation_ends_grants: Option<bool>,
+    /// Client credentials in the body of a token request are refused; `Basic` only.
+    pub strict_basic: Option<bool>,
 }
 
 /// How dead refresh tokens are refused.
@@ -106,6 +114,14 @@ pub fn apply_policy(told: &ProviderPolicy, policy: &mut Policy) {
     }
     if let Some(rotation) = told.rotation {
         policy.rotation = rotation;
+    }
+    let switches = [
+        (told.refresh_bound_to_secret, &mut policy.refresh_bound_to_secret),
+        (told.rotation_ends_grants, &mut policy.rotation_ends_grants),
+        (told.strict_basic, &mut policy.strict_basic),
+    ];
+    for (told, switch) in switches {
+        *switch = told.unwrap_or(*switch);
     }
     if let Some(refused) = &told.refused_with {
         policy.refused_with = Dialect { error: refused.error.clone(), description: refused.description.clone(), status: refused.status };
@@ -197,6 +213,14 @@ pub enum Act {
     Reject(Token),
     /// The client gets a new secret.
     RotateSecret(RotateSecret),
+    /// The client gets a further secret, beside those it has.
+    AddSecret(AddSecret),
+    /// The end of one of the client's secrets is set.
+    RetireSecret(RetireSecret),
+    /// One of the client's secrets is withdrawn at once.
+    RevokeSecret(RevokeSecret),
+    /// The API's clock goes apart from the authorisation server's.
+    SkewApi(SkewApi),
     /// The provider's clock moves.
     Advance(
         #[serde(deserialize_with = "duration")]
@@ -346,18 +370,6 @@ pub enum Token {
     Access,
     /// The refresh token (with it, the access token).
     Refresh,
-}
-
-/// `rotate_secret = { overlap = "10s", kill_grants = true }`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct RotateSecret {
-    /// How long the old one still works; not at all unless told otherwise.
-    #[serde(deserialize_with = "maybe_duration")]
-    #[schemars(with = "Option<String>")]
-    pub overlap: Option<Duration>,
-    /// Grants of the old secret end.
-    pub kill_grants: bool,
 }
 
 /// `trigger = { times = 3, together = true }`.

@@ -171,11 +171,20 @@ impl Teller<'_> {
             Act::Expire(Token::Access) => drop(control.expire_access(Target::All)),
             Act::Expire(Token::Refresh) => drop(control.expire_refresh(Target::All, true)),
             Act::RotateSecret(rotate) => {
-                let secret = control.rotate_secret(None, rotate.overlap.unwrap_or_default()).ok();
+                let secret = control.rotate_secret_as(rotate).ok();
                 if rotate.kill_grants {
                     control.revoke(Target::All, Cause::CredentialRotation);
                 }
                 return secret;
+            }
+            Act::AddSecret(add) => return control.add_secret(None, None, add.after.unwrap_or_default()).ok(),
+            // A client that has no such secret is left as it is.
+            Act::RetireSecret(how) => drop(control.retire_secret_as(how)),
+            Act::RevokeSecret(how) => drop(control.revoke_secret_as(how)),
+            Act::SkewApi(how) => {
+                if let Some(skew) = how.skew() {
+                    control.skew(skew);
+                }
             }
             Act::Advance(by) => control.advance(*by),
             Act::AddWork(times) => drop(control.add_work(UnitKind::Export, usize::try_from(times.get()).unwrap_or(0))),
@@ -207,6 +216,10 @@ fn is_provider_s(act: &Act) -> bool {
         | Act::Expire(_)
         | Act::Reject(_)
         | Act::RotateSecret(_)
+        | Act::AddSecret(_)
+        | Act::RetireSecret(_)
+        | Act::RevokeSecret(_)
+        | Act::SkewApi(_)
         | Act::Advance(_)
         | Act::AddWork(_)
         | Act::Release(_)

@@ -14,6 +14,7 @@ mod page;
 mod ready;
 mod routes;
 mod scenario;
+mod secrets;
 mod settings;
 mod tenants;
 mod traffic;

@@ -13,7 +13,7 @@ use super::{
     answer::Refusal,
     grants,
     guard::{self, Guard},
-    journal, lineage, openapi, page, ready, scenario, settings, tenants, traffic,
+    journal, lineage, openapi, page, ready, scenario, secrets, settings, tenants, traffic,
 };
 use crate::Control;
 
@@ -45,6 +45,7 @@ fn of_a_tenant() -> OpenApiRouter<Control> {
     ready::routes()
         .merge(grants::routes())
         .merge(lineage::routes())
+        .merge(secrets::routes())
         .merge(settings::routes())
         .merge(traffic::routes())
         .merge(scenario::routes())

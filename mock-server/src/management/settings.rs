@@ -1,75 +1,25 @@
-//! Clients, clock, work, consent and policy: how the provider is set.
+//! Clock, work, consent and policy: how the provider is set.
 
 use std::time::Duration;
 
-use regrant_authority::{ClientError, Policy, Rotation};
+use regrant_authority::{Policy, Rotation};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    answer::{Answer, At, Example, Named, Refusal, Sent, Shown},
+    answer::{Answer, At, Example, Refusal, Sent, Shown},
     words,
 };
-use crate::{ConsentMode, Control, TokenShape, clock::iso, control::UnitKind, fault::scenario};
+use crate::{ConsentMode, Control, Skew, TokenShape, clock::iso, control::UnitKind, fault::scenario};
 
 pub(super) fn routes() -> OpenApiRouter<Control> {
     OpenApiRouter::new()
-        .routes(routes!(rotate_secret))
         .routes(routes!(clock, advance))
+        .routes(routes!(skew))
         .routes(routes!(work))
         .routes(routes!(consent, set_consent))
         .routes(routes!(policy, change_policy))
-}
-
-#[derive(Debug, Deserialize, IntoParams)]
-struct ClientPath {
-    /// The client's id
-    id: String,
-}
-
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct Overlap {
-    /// For how long the old secrets are still accepted.
-    #[serde(default, deserialize_with = "scenario::maybe_duration")]
-    #[schema(schema_with = words::span, required = false)]
-    overlap: Option<Duration>,
-}
-
-impl Example for Overlap {
-    const EXAMPLE: &'static str = r#"{"overlap": "10s"}"#;
-}
-
-/// A client's new secret.
-#[derive(Debug, Serialize, ToSchema)]
-struct Rotated {
-    client_id: String,
-    client_secret: String,
-    /// How the journal calls it.
-    #[schema(examples("secret#2"))]
-    name: String,
-}
-
-/// Gives a client a new secret
-#[utoipa::path(post, path = "/clients/{id}/rotate-secret", tag = "clients", params(ClientPath), request_body = Option<Overlap>, responses(
-    (status = 200, description = "The new secret, accepted from now on", body = Rotated),
-    (status = 404, description = "There is no such client"),
-    (status = 409, description = "The client is public"),
-))]
-async fn rotate_secret(
-    At(control): At,
-    Named(ClientPath { id }): Named<ClientPath>,
-    Sent(Overlap { overlap }): Sent<Overlap>,
-) -> Answer<Rotated> {
-    match control.rotate_secret(Some(&id), overlap.unwrap_or_default()) {
-        Ok(canary) => Ok(Shown(Rotated { client_id: id, client_secret: canary.value, name: canary.name })),
-        Err(error @ ClientError::Unknown(_)) => {
-            let known = control.shared.state().clients.join(", ");
-            Err(Refusal::new(404, &error.to_string(), &format!("registered clients: {known}")))
-        }
-        Err(error @ ClientError::Public(_)) => Err(Refusal::new(409, &error.to_string(), "rotate a confidential client's secret")),
-    }
 }
 
 /// The provider's time.
@@ -79,6 +29,11 @@ struct ClockView {
     now: String,
     /// How far ahead of the host's clock it was moved.
     ahead_ms: u64,
+    /// The API's time.
+    #[schema(format = DateTime)]
+    api_now: String,
+    /// How far the API's clock is ahead of the authorisation server's; below zero: behind it.
+    api_ahead_ms: i64,
 }
 
 /// Tells the provider's time
@@ -88,8 +43,17 @@ async fn clock(At(control): At) -> Shown<ClockView> {
 }
 
 fn time(control: &Control) -> ClockView {
-    let clock = &control.shared.clock;
-    ClockView { now: iso(clock.now()), ahead_ms: u64::try_from(clock.ahead().as_millis()).unwrap_or(u64::MAX) }
+    let shown = control.clock();
+    let signed = |span: Duration| i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+    ClockView {
+        now: iso(shown.server),
+        ahead_ms: u64::try_from(shown.ahead.as_millis()).unwrap_or(u64::MAX),
+        api_now: iso(shown.api),
+        api_ahead_ms: match shown.skew {
+            Skew::Ahead(span) => signed(span),
+            Skew::Behind(span) => -signed(span),
+        },
+    }
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -117,6 +81,41 @@ async fn advance(At(control): At, Sent(Advance { advance }): Sent<Advance>) -> A
         return Err(Refusal::new(409, "the clock would be more than 100 years ahead", "go less far, or POST /v1/reset first"));
     }
     control.advance(advance);
+    Ok(Shown(time(&control)))
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Apart {
+    /// The API's clock is ahead of the authorisation server's by so much.
+    #[serde(default, deserialize_with = "scenario::maybe_duration")]
+    #[schema(schema_with = words::span, required = false)]
+    ahead: Option<Duration>,
+    /// It is behind by so much.
+    #[serde(default, deserialize_with = "scenario::maybe_duration")]
+    #[schema(schema_with = words::span, required = false)]
+    behind: Option<Duration>,
+}
+
+impl Example for Apart {
+    const EXAMPLE: &'static str = r#"{"ahead": "30s"}, {"behind": "30s"}, or {} for clocks that go alike"#;
+}
+
+/// Sets the API's clock apart from the authorisation server's; both move on alike
+///
+/// The API then refuses tokens that the authorisation server thinks good, or takes what it thinks expired.
+#[utoipa::path(put, path = "/clock/api", tag = "clock", request_body = Option<Apart>, responses(
+    (status = 200, description = "Both times now", body = ClockView),
+    (status = 409, description = "That is further than anybody needs: more than 100 years apart"),
+))]
+async fn skew(At(control): At, Sent(Apart { ahead, behind }): Sent<Apart>) -> Answer<ClockView> {
+    let Some(skew) = (scenario::SkewApi { ahead, behind }).skew() else {
+        return Err(Refusal::new(400, "a clock cannot be ahead and behind at once", "leave one out"));
+    };
+    if ahead.or(behind).unwrap_or_default() > FURTHEST {
+        return Err(Refusal::new(409, "the clocks would be more than 100 years apart", "go less far"));
+    }
+    control.skew(skew);
     Ok(Shown(time(&control)))
 }
 
@@ -229,6 +228,8 @@ struct PolicyView {
     refused_with: RefusedView,
     pkce_required: bool,
     strict_basic: bool,
+    refresh_bound_to_secret: bool,
+    rotation_ends_grants: bool,
     token_shape: TokenShape,
 }
 
@@ -257,6 +258,8 @@ fn policy_view(policy: &Policy, token_shape: TokenShape) -> PolicyView {
         refused_with: RefusedView { status: refused.status, error: refused.error.clone(), description: refused.description.clone() },
         pkce_required: policy.pkce_required,
         strict_basic: policy.strict_basic,
+        refresh_bound_to_secret: policy.refresh_bound_to_secret,
+        rotation_ends_grants: policy.rotation_ends_grants,
         token_shape,
     }
 }

@@ -38,6 +38,11 @@ pub(super) fn token_state() -> Schema {
     with_cause(["active", "expired", "superseded", "family-ended", "rejected", "used", "unknown"])
 }
 
+/// Where a client's secret is on its way.
+pub(super) fn secret_state() -> Schema {
+    one_of_words(["pending", "active", "retiring", "retired", "revoked"])
+}
+
 /// What a secret is.
 pub(super) fn kind() -> Schema {
     one_of_words(["access", "refresh", "code", "secret"])
@@ -130,7 +135,7 @@ pub(super) fn target(id: &str) -> Result<Target, Refusal> {
 
 #[cfg(test)]
 mod tests {
-    use regrant_authority::{Cause, EndedBy, Kind, TokenState};
+    use regrant_authority::{Cause, EndedBy, Kind, SecretState, TokenState};
     use serde::Serialize;
     use serde_json::json;
 
@@ -153,6 +158,9 @@ mod tests {
         use TokenState::*;
         for of in [Active, Expired, Superseded, Revoked(Cause::User), FamilyEnded, Rejected, Used, Unknown] {
             assert!(listed(&token_state(), of), "{of:?}");
+        }
+        for of in [SecretState::Pending, SecretState::Active, SecretState::Retiring, SecretState::Retired, SecretState::Revoked] {
+            assert!(listed(&secret_state(), of), "{of:?}");
         }
         for of in [Kind::Access, Kind::Refresh, Kind::Code, Kind::Secret] {
             assert!(listed(&kind(), of), "{of:?}");

@@ -34,6 +34,8 @@ async fn nonsense_is_refused_and_the_next_request_is_served() {
         "POST /v1/grants/newest/revoke",
         "POST /v1/grants/newest/expire",
         "POST /v1/clock",
+        "PUT /v1/clock/api",
+        "POST /v1/clients/x/retire-secret",
         "POST /v1/rules",
         "POST /v1/work",
         "PUT /v1/consent",

@@ -9,6 +9,7 @@ mod bad_parameters;
 mod bad_requests;
 mod clocks;
 mod credentials;
+mod credentials_managed;
 mod fates;
 mod faults;
 mod flow;

@@ -1,6 +1,6 @@
 //! DETECT on hand-written histories.
 
-use regrant_mock_server::{authority::TokenState, fault::scenario::Status};
+use regrant_mock_server::{authority::TokenState, fault::scenario::Status, journal::Carried};
 
 use crate::{
     evidence::{Outcome, Reply, What},
@@ -208,4 +208,229 @@ fn an_open_answer_is_no_refusal() {
     let open = What::Replied { exchange, status: 400, reply: Reply::Open { error: Some("invalid_request".into()) } };
     end(story.event(open).event(What::Read { exchange }).answered(Outcome::Accepted))
         .undecided("DETECT-01", "the refusal did not come about");
+}
+
+// --- DETECT-03 ---
+
+/// Refused with this description and status, otherwise honest.
+fn refused_as(error: &str, status: u16, description: Option<&str>) -> Story {
+    refused(error).with(|s| {
+        for event in &mut s.history.events {
+            if let What::Replied { status: told, reply: Reply::Final { description: words, .. }, .. } = &mut event.what {
+                *told = status;
+                *words = description.map(str::to_owned);
+            }
+        }
+    })
+}
+
+/// Every answer with this error is one that nobody knows.
+fn unknown(story: Story) -> Story {
+    story.with(|s| {
+        for event in &mut s.history.events {
+            if let What::Replied { reply, .. } = &mut event.what
+                && let Reply::Final { error, .. } = reply
+                && error == "token_gone"
+            {
+                *reply = Reply::Open { error: Some(error.clone()) };
+            }
+        }
+    })
+}
+
+/// It tries once for each trigger, and its status says that all is well.
+fn tries(times: u32) -> Story {
+    (0..times).fold(Story::connected().revoked().rejected(), |story, _| {
+        story.trigger().api(401).refused("token_gone").answered(Outcome::Accepted).rest()
+    })
+}
+
+#[test]
+fn other_definitive_refusals_are_told_from_the_usual_ones() {
+    let usual = Some("The refresh token is expired or revoked");
+    refused_as("invalid_refresh_token", 400, usual).passes("DETECT-03");
+    refused_as("unauthorized_client", 403, None).passes("DETECT-03");
+    refused_as("invalid_grant", 400, None).passes("DETECT-03");
+    refused_as("invalid_grant", 400, Some("Session 7 was ended")).passes("DETECT-03");
+    refused_as("invalid_grant", 401, usual).passes("DETECT-03");
+    refused_as("invalid_grant", 400, usual).undecided("DETECT-03", "the refusal did not come about");
+    refused_as("invalid_token", 401, None).undecided("DETECT-03", "the refusal did not come about");
+}
+
+#[test]
+fn another_definitive_refusal_that_is_shrugged_off_fails() {
+    let story = Story::connected().revoked().rejected().trigger().api(401).refused("invalid_refresh_token");
+    let story = story.answered(Outcome::Accepted).rest().trigger().mark("offence").refuses("refresh#1", "invalid_refresh_token");
+    let story = end(story.answered(Outcome::Accepted).asked_in_vain(1));
+    story.fails("DETECT-03", "refresh#1 was presented once more");
+}
+
+#[test]
+fn an_unknown_error_may_be_tried_three_times_and_no_more() {
+    let gives_up = |times: u32| tries(times - 1).trigger().api(401).refused("token_gone").gives_up().answered(Outcome::Accepted).rest();
+    unknown(end(gives_up(1).asked_in_vain(2))).passes("DETECT-03");
+    unknown(end(gives_up(3).asked_in_vain(2))).passes("DETECT-03");
+    let fourth = tries(3).trigger().mark("offence").api(401).refused("token_gone").answered(Outcome::Accepted).rest();
+    unknown(end(fourth)).fails("DETECT-03", "went on as before after 3 attempts refused with token_gone");
+    let quietly = tries(3).trigger().mark("offence").refused("token_gone").answered(Outcome::Accepted).rest();
+    unknown(end(quietly)).fails("DETECT-03", "refresh#1 was presented again after 3 attempts");
+}
+
+#[test]
+fn an_unknown_error_that_is_tried_in_one_loop_fails_after_the_third_attempt() {
+    let story = (0..5).fold(Story::connected().revoked().rejected().trigger().api(401), |story, _| story.refused("token_gone"));
+    let story = story.answered(Outcome::Accepted).rest().asked_in_vain(2);
+    unknown(end(story)).fails("DETECT-03", "was presented again after 3 attempts");
+}
+
+#[test]
+fn silence_after_an_unknown_error_needs_its_controls_and_a_status_that_agrees() {
+    let silent = |times| {
+        Story::connected()
+            .revoked()
+            .rejected()
+            .trigger()
+            .api(401)
+            .refused("token_gone")
+            .answered(Outcome::Accepted)
+            .rest()
+            .asked_in_vain(times)
+    };
+    let mute_end = |story| unknown(mute(end(story))).terms(|t| t.status = false);
+    mute_end(silent(2)).passes("DETECT-03");
+    mute_end(silent(0)).undecided("DETECT-03", "answered never");
+    unknown(end(silent(2))).undecided("DETECT-03", "its status says that it is connected");
+    unknown(end(tries(2))).undecided("DETECT-03", "");
+}
+
+#[test]
+fn words_about_the_request_and_words_of_patience_are_no_refusals() {
+    for word in ["invalid_request", "temporarily_unavailable"] {
+        let story = tries(4).with(|s| {
+            for event in &mut s.history.events {
+                if let What::Replied { reply, .. } = &mut event.what
+                    && let Reply::Final { .. } = reply
+                {
+                    *reply = Reply::Open { error: Some(word.into()) };
+                }
+            }
+        });
+        end(story).undecided("DETECT-03", "the refusal did not come about");
+    }
+}
+
+// --- DETECT-05, DETECT-06, DETECT-08 ---
+
+/// A needed refresh, then the API denies what is good.
+fn denied_after_refresh(status: u16) -> Story {
+    rejected().refreshes().denied(status)
+}
+
+#[test]
+fn two_refreshes_for_one_stimulus_are_no_loop_and_three_are() {
+    let times =
+        |times| (1..times).fold(denied_after_refresh(401), |story, _| story.refreshes().denied(401)).answered(Outcome::Accepted).rest();
+    end(times(1).trigger().denied(401).answered(Outcome::Accepted)).passes("DETECT-05");
+    end(times(2)).passes("DETECT-05");
+    end(times(4)).fails("DETECT-05", "4 attempts where 2 were to be expected");
+    end(denied_after_refresh(403).refreshes().denied(403).answered(Outcome::Accepted)).passes("DETECT-05");
+}
+
+#[test]
+fn a_denial_that_was_met_once_or_never_with_a_fresh_token_decides_nothing() {
+    let once = Story::connected().after(900_000).trigger().refreshes().denied(403).answered(Outcome::Accepted);
+    end(once).undecided("DETECT-05", "only once");
+    let never =
+        Story::connected().trigger().denied(403).answered(Outcome::Accepted).rest().trigger().denied(403).answered(Outcome::Accepted);
+    end(never).undecided("DETECT-05", "no token that a refresh had given");
+    end(Story::connected()).undecided("DETECT-05", "denied no token that was good");
+    denied_after_refresh(403).refreshes().denied(403).answered(Outcome::Accepted).rest().undecided("DETECT-05", "did not reconnect");
+}
+
+#[test]
+fn slow_turns_of_a_timer_that_nobody_declared_are_not_held_against_a_subject() {
+    let turns = (0..6).fold(denied_after_refresh(401), |story, _| story.after(900).refreshes().denied(401)).answered(Outcome::Accepted);
+    let turns = end(turns);
+    turns.clone().terms(|t| t.period = None).undecided("DETECT-05", "a timer may have caused them");
+    turns.clone().fails("DETECT-05", "over and over");
+    turns.terms(|t| t.period = Some(Some(900_000))).is_not_accused(&["DETECT-05"]);
+}
+
+fn forbidden_twice(first: impl Fn(Story) -> Story) -> Story {
+    let story = first(denied_after_refresh(403)).answered(Outcome::Accepted).rest();
+    story.trigger().denied(403).answered(Outcome::Accepted).rest()
+}
+
+#[test]
+fn a_403_may_be_shown_in_any_way() {
+    let logged = forbidden_twice(|story| story.log("ERROR keine Berechtigung"));
+    end(logged.works()).passes("DETECT-06");
+    let status = forbidden_twice(|story| story.with(|s| s.subject.says = Some(Status::Broken)));
+    end(status).passes("DETECT-06");
+    let page = forbidden_twice(|story| story.with(|s| s.subject.page = ("A right is missing".into(), crate::evidence::Says::No, false)));
+    end(page).passes("DETECT-06");
+    let refused = denied_after_refresh(403).answered(Outcome::Refused).rest().trigger().denied(403).answered(Outcome::Refused).rest();
+    end(refused).passes("DETECT-06");
+}
+
+#[test]
+fn a_403_that_nobody_can_see_fails_unless_the_log_was_not_seen() {
+    let unseen = end(forbidden_twice(|story| story).works());
+    unseen.fails("DETECT-06", "neither status, page, log nor the trigger's answer");
+    let mute = unseen.without(|e| matches!(e.what, What::Log { .. }));
+    mute.undecided("DETECT-06", "not one log line");
+}
+
+#[test]
+fn what_a_403_costs_is_seen_in_storage_and_settings() {
+    let purged = forbidden_twice(Story::gives_up);
+    end(purged).fails("DETECT-06", "refresh#2 was purged for a 403");
+    let marked = forbidden_twice(|story| story.gives_up().with(|s| s.subject.keeps = vec!["refresh#2".into()]));
+    end(marked).passes("DETECT-06");
+    let reset = forbidden_twice(|story| story.log("ERROR 403").with(|s| s.subject.settings = "the defaults".into()));
+    end(reset.works()).fails("DETECT-06", "the settings are not what they were");
+}
+
+/// The token endpoint answers 200 without tokens; then it is itself again.
+fn no_tokens(then: impl Fn(Story) -> Story) -> Story {
+    let story = then(rejected().faulted(Answer::Unusable)).answered(Outcome::Accepted).rest();
+    end(story.trigger().refreshes().delivers().answered(Outcome::Accepted).rest())
+}
+
+#[test]
+fn what_is_presented_after_an_answer_without_tokens_shows_what_was_stored() {
+    no_tokens(|story| story).passes("DETECT-08");
+    let unknown = |story: Story| story.mark("offence").calls_api(Some("access#1"), TokenState::Unknown, 401).nobodys_token();
+    no_tokens(unknown).fails("DETECT-08", "a word that was never issued");
+    let refresh = |story: Story| story.mark("offence").refuses("refresh#1", "invalid_grant").nobodys_token();
+    no_tokens(refresh).fails("DETECT-08", "tried to refresh with a word");
+    no_tokens(|story| story.calls_api(Some("access#1"), TokenState::Rejected, 401)).passes("DETECT-08");
+}
+
+#[test]
+fn tokens_that_are_gone_while_the_status_says_connected_were_overwritten() {
+    no_tokens(|story| story.with(|s| s.subject.keeps.clear())).fails("DETECT-08", "was gone from storage");
+    no_tokens(Story::gives_up).is_not_accused(&["DETECT-08"]);
+}
+
+#[test]
+fn a_refusal_is_no_token_either_and_a_call_without_a_token_after_it_is_another_matter() {
+    refused("invalid_grant").passes("DETECT-08");
+    let empty = |status| {
+        let story = Story::connected().revoked().rejected().trigger().api(401).refused("invalid_grant").gives_up();
+        let story = story.calls_api(Some("x"), TokenState::Unknown, 401).nobodys_token().answered(Outcome::Accepted).rest();
+        end(story.asked_in_vain(2)).with(|s| {
+            for event in &mut s.history.events {
+                match &mut event.what {
+                    What::Api { presented: Some(presented), carried, .. } if presented.token.is_none() => *carried = Carried::EmptyBearer,
+                    What::Replied { status: told, reply: Reply::Final { .. }, .. } => *told = status,
+                    _ => {}
+                }
+            }
+        })
+    };
+    empty(400).passes("DETECT-08");
+    empty(200).fails("DETECT-08", "with an empty token");
+    end(Story::connected()).undecided("DETECT-08", "no answer without tokens");
+    rejected().faulted(Answer::Unusable).answered(Outcome::Accepted).rest().undecided("DETECT-08", "no API call succeeded");
 }

@@ -3,7 +3,7 @@
 use regrant_mock_server::{authority::TokenState, journal::AuthStyle};
 
 use crate::{
-    evidence::{Outcome, Verb, What},
+    evidence::{Authorized, Outcome, Verb, What},
     judge::testing::*,
 };
 
@@ -370,4 +370,68 @@ fn a_story_that_did_not_come_about_says_so() {
     for id in ALL {
         story.undecided(id, "the subject never tried to refresh");
     }
+}
+
+// --- STOP-06 and STOP-07 ---
+
+fn after_death(story: Story) -> Story {
+    story.asked_in_vain(2).rest().epilogue()
+}
+
+#[test]
+fn the_way_through_the_user_is_the_only_one() {
+    after_death(Story::connected().dies()).passes("STOP-06");
+    Story::connected().dies().asked_in_vain(2).rest().undecided("STOP-06", "no authorise request of the user's browser");
+    let asks = |grant_type: &str| {
+        let refused = Answer::Refused("unsupported_grant_type".into());
+        Story::connected()
+            .dies()
+            .trigger()
+            .mark("offence")
+            .token_request(grant_type, None, AuthStyle::Basic, refused)
+            .answered(Outcome::Accepted)
+    };
+    after_death(asks("client_credentials")).fails("STOP-06", "with the grant type client_credentials");
+    after_death(asks("password")).fails("STOP-06", "with the grant type password");
+    after_death(asks("refresh_token")).is_not_accused(&["STOP-06"]);
+}
+
+#[test]
+fn another_grant_type_before_the_refusal_is_no_way_around_it() {
+    let refused = Answer::Refused("unsupported_grant_type".into());
+    let story = Story::connected().trigger().token_request("client_credentials", None, AuthStyle::Basic, refused).delivers();
+    after_death(story.answered(Outcome::Accepted).rest().dies()).passes("STOP-06");
+}
+
+#[test]
+fn a_consent_that_the_subject_gives_to_itself_fails() {
+    let code = Authorized::Code { code: "code#9".into(), grant: 9 };
+    let story = Story::connected().dies().trigger().authorize_request(code).answered(Outcome::Accepted).with(|s| {
+        let last = s.history.events.iter_mut().rev().find(|e| matches!(e.what, What::Requested { .. })).expect("the request");
+        if let What::Requested { by_agent, .. } = &mut last.what {
+            *by_agent = false;
+        }
+    });
+    after_death(story).fails("STOP-06", "got a code");
+    let looked = Story::connected().dies().trigger().authorize_request(Authorized::Page).answered(Outcome::Accepted);
+    after_death(looked).is_not_accused(&["STOP-06"]);
+}
+
+#[test]
+fn one_presentation_is_enough_whatever_was_declared() {
+    after_death(Story::connected().dies()).passes("STOP-07");
+    let again = Story::connected().dies().trigger().mark("offence").refuses("refresh#1", "invalid_grant").answered(Outcome::Accepted);
+    let again = after_death(again);
+    again.fails("STOP-07", "was presented once more");
+    again.clone().terms(|t| t.refresh_attempts = 3).fails("STOP-07", "was presented once more");
+    again.terms(|t| t.refresh_attempts = 3).passes("STOP-02");
+}
+
+#[test]
+fn a_second_presentation_in_one_burst_is_told_from_two_workers_by_what_was_declared() {
+    let burst = Story::connected().revoked().rejected().trigger().api(401).refused("invalid_grant").refused("invalid_grant");
+    let burst = after_death(burst.gives_up().answered(Outcome::Accepted).rest());
+    burst.undecided("STOP-07", "within one burst");
+    burst.clone().terms(|t| t.refresh_attempts = 2).fails("STOP-07", "presented 2 times although the first refusal was final");
+    burst.terms(|t| t.refresh_attempts = 2).passes("STOP-02");
 }

@@ -3,6 +3,7 @@
 //! Facts that depend on exact bytes (a token in a URL, which secret was presented) are established here, since the saved history
 //! is redacted.
 
+mod patience;
 mod request;
 mod strength;
 #[cfg(test)]
@@ -12,6 +13,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use aho_corasick::AhoCorasick;
 use regrant_mock_server::{
+    SecretChange, Skew,
     authority::GrantId,
     control::Action,
     journal::{self, Arrived, AuthStyle, AuthorizeOutcome, Carried, Decision, Endpoint, Entry, Exchange, Presented, Side, TokenOutcome},
@@ -103,6 +105,7 @@ impl WireCollector {
                 } else {
                     Reply::Plain
                 };
+                events.extend(patience::asked_to_wait(replied));
                 events.push(What::Replied { exchange: replied.exchange, status: replied.status, reply });
                 events
             }
@@ -295,7 +298,7 @@ impl WireCollector {
             Action::AccessExpired { grants } => vec![What::Expired { grants: numbers(grants), refresh: false }],
             Action::RefreshExpired { grants } => vec![What::Expired { grants: numbers(grants), refresh: true }],
             Action::AccessRejected { grants } => vec![What::AccessRejected { grants: numbers(grants) }],
-            Action::SecretRotated { client: _, secret } => vec![What::SecretRotated { secret: self.words(secret) }],
+            Action::SecretRotated { client: _, secret, odd } => vec![What::SecretRotated { secret: self.words(secret), odd: *odd }],
             Action::ClockMoved { by } => vec![What::ClockMoved { by: micros(*by) }],
             Action::WorkAdded { units } => {
                 self.know_units(units);
@@ -303,13 +306,16 @@ impl WireCollector {
             }
             Action::RuleInstalled { rule } => vec![What::RuleBegan { rule: *rule }],
             Action::RuleRemoved { rule } => vec![What::RuleEnded { rule: *rule }],
-            Action::SecretChanged { .. }
-            | Action::ClockSkewed { .. }
-            | Action::ConsentSet { .. }
-            | Action::PolicyChanged
-            | Action::GateSet { .. }
-            | Action::Reset
-            | Action::Connected { .. } => Vec::new(),
+            Action::SecretChanged { client: _, secret, change: SecretChange::Added } => {
+                vec![What::SecretAdded { secret: self.words(secret) }]
+            }
+            Action::SecretChanged { client: _, secret, change: SecretChange::Retired | SecretChange::Revoked } => {
+                vec![What::SecretEnds { secret: self.words(secret) }]
+            }
+            Action::ClockSkewed { api } => vec![What::ApiClockSet { ahead: ahead(*api) }],
+            Action::ConsentSet { .. } | Action::PolicyChanged | Action::GateSet { .. } | Action::Reset | Action::Connected { .. } => {
+                Vec::new()
+            }
         }
     }
 
@@ -320,6 +326,14 @@ impl WireCollector {
 
 fn presentation(presented: &Presented) -> Presentation {
     Presentation { token: presented.name.clone(), grant: presented.grant.map(|g| g.0), state: presented.state }
+}
+
+fn ahead(api: Skew) -> i64 {
+    let signed = |span: Duration| i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
+    match api {
+        Skew::Ahead(span) => signed(span),
+        Skew::Behind(span) => -signed(span),
+    }
 }
 
 fn token_result(outcome: &TokenOutcome) -> TokenResult {

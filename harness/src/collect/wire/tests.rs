@@ -7,6 +7,8 @@ use regrant_mock_server::{
     journal::{AuthStyle, Carried, Replied},
 };
 
+use regrant_mock_server::{SecretChange, Skew};
+
 use super::*;
 use crate::{
     canary::Canary,
@@ -286,9 +288,18 @@ fn what_the_user_and_the_owner_did_is_told() {
         (Action::RefreshExpired { grants: grants.clone() }, vec![What::Expired { grants: vec![1, 2], refresh: true }]),
         (Action::AccessRejected { grants }, vec![What::AccessRejected { grants: vec![1, 2] }]),
         (
-            Action::SecretRotated { client: "app".into(), secret: "secret#2".into() },
-            vec![What::SecretRotated { secret: "secret#2".into() }],
+            Action::SecretRotated { client: "app".into(), secret: "secret#2".into(), odd: true },
+            vec![What::SecretRotated { secret: "secret#2".into(), odd: true }],
         ),
+        (
+            Action::SecretChanged { client: "app".into(), secret: "secret#3".into(), change: SecretChange::Added },
+            vec![What::SecretAdded { secret: "secret#3".into() }],
+        ),
+        (
+            Action::SecretChanged { client: "app".into(), secret: "secret#1".into(), change: SecretChange::Revoked },
+            vec![What::SecretEnds { secret: "secret#1".into() }],
+        ),
+        (Action::ClockSkewed { api: Skew::Behind(Duration::from_secs(2)) }, vec![What::ApiClockSet { ahead: -2_000_000 }]),
         (Action::ClockMoved { by: Duration::from_secs(2) }, vec![What::ClockMoved { by: 2_000_000 }]),
         (Action::PolicyChanged, vec![]),
     ] {

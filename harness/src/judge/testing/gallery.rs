@@ -1,5 +1,7 @@
 //! Whole stories of every kind, upright and not.
 
+mod trouble;
+
 use regrant_mock_server::{
     authority::{Cause, TokenState},
     fault::scenario::Status,
@@ -7,7 +9,7 @@ use regrant_mock_server::{
 };
 
 use super::{Answer, Story, found};
-use crate::evidence::*;
+use crate::{evidence::*, judge::NewSecret};
 
 const DEAD: TokenState = TokenState::Revoked(Cause::User);
 
@@ -24,6 +26,8 @@ pub(crate) fn honest() -> Vec<Story> {
         logins(),
         barred(),
         dead_with_the_old_secret(),
+        overlapping_secrets(),
+        odd_secret(),
         refused_as_invalid_token(),
         by_the_clock(),
         without_rotation(),
@@ -37,7 +41,13 @@ pub(crate) fn honest() -> Vec<Story> {
         one_of_two_ends(),
         lingering(),
         lost_twice(),
+        denied_login(),
+        failed_exchange(),
     ]
+    .into_iter()
+    .chain(super::answers::honest())
+    .chain(trouble::honest())
+    .collect()
 }
 
 /// Access is lost, restored, and lost again; an operator's log tells of each.
@@ -140,6 +150,25 @@ fn disconnected() -> Story {
     story.answered(Outcome::Accepted).rest().declines(2).rest().comes_back()
 }
 
+/// The user denies while all is well, later while all is lost, and consents at last.
+fn denied_login() -> Story {
+    let denies = |story: Story| {
+        let story = story.called(Verb::Connect, Some(Wanted::Deny), None).authorize_request(Authorized::Sent("access_denied".into()));
+        let callback = What::CallbackDelivered { call: story.call(), forged: false, status: None, code: None };
+        story.event(callback).answered(Outcome::Refused).rest()
+    };
+    let story = denies(Story::connected()).works().rest().dies();
+    denies(story).asked_in_vain(2).rest().comes_back()
+}
+
+/// A login fails while all is well; the old pair is used on.
+fn failed_exchange() -> Story {
+    let story = Story::connected().sets_out().authorizes();
+    let story = story.token_request("authorization_code", Some("code#2"), AuthStyle::Basic, Answer::Refused("invalid_grant".into()));
+    let story = story.answered(Outcome::Refused).with(|s| s.grant = 1).rest();
+    story.works().rest().restarted().works().works().rest()
+}
+
 /// Two connections; the second one's grant ends and the subject does what is right, while the first one works on.
 pub(crate) fn one_of_two_ends() -> Story {
     two_connected()
@@ -215,8 +244,26 @@ pub(crate) fn faulty() -> Vec<(&'static str, Story)> {
         ("PURGE-07", both_suffer(Story::gives_up)),
         ("RECOVER-08", dead().crashed(1).rest()),
         ("PURGE-08", superseded_stays()),
+        ("REAUTH-06", denied_login().with(forgets_at_the_denial)),
         ("REAUTH-04", dead().sets_out().authorizes().exchanges().exchanges().arrives().rest()),
     ]
+    .into_iter()
+    .chain(super::answers::faulty())
+    .chain(trouble::faulty())
+    .collect()
+}
+
+/// After the first denial it says that it is not connected.
+fn forgets_at_the_denial(story: &mut Story) {
+    let mut denied = false;
+    for event in &mut story.history.events {
+        match &mut event.what {
+            What::VerbCalled { wanted: Some(Wanted::Deny), .. } => denied = true,
+            What::Revoked { .. } => break,
+            What::StatusRead { state, .. } if denied => *state = Some(Status::Disconnected),
+            _ => {}
+        }
+    }
 }
 
 /// The refreshed pair is stored beside the one before.
@@ -271,15 +318,50 @@ fn logins() -> Story {
 }
 
 fn barred() -> Story {
-    let story = Story::connected().event(What::SecretRotated { secret: "secret#2".into() }).rejected().trigger().api(401);
+    let story = Story::connected().event(What::SecretRotated { secret: "secret#2".into(), odd: false }).rejected().trigger().api(401);
     let story =
         story.refused("invalid_client").log("ERROR Pleo refused the client's credentials: invalid_client").answered(Outcome::Accepted);
+    let story = story.with(|s| s.subject.says = Some(Status::Broken)).terms(|t| t.new_secret = NewSecret::Handed);
     let story = story.rest().asked_in_vain(2).rest().stopped().event(What::SecretHanded).started();
-    story.trigger().refreshes().delivers().answered(Outcome::Accepted).rest().comes_back()
+    story
+        .with(|s| s.subject.says = Some(Status::Connected))
+        .trigger()
+        .refreshes()
+        .delivers()
+        .answered(Outcome::Accepted)
+        .rest()
+        .comes_back()
+}
+
+fn handed(odd: bool) -> Story {
+    let story = Story::connected().terms(|t| t.new_secret = NewSecret::Handed);
+    let story = story.event(What::SecretRotated { secret: "secret#2".into(), odd }).adds_work(1).rejected();
+    let story = story.trigger().api(401).refreshes().delivers().answered(Outcome::Accepted).rest();
+    under_the_new_secret(story.stopped().event(What::SecretHanded).started())
+}
+
+/// A refresh with the new secret, and the work done.
+fn under_the_new_secret(story: Story) -> Story {
+    let story = story.adds_work(1).rejected().trigger().api(401).refreshes().with(|s| {
+        let last =
+            s.history.events.iter_mut().rev().find_map(|e| if let What::Token { secret, .. } = &mut e.what { Some(secret) } else { None });
+        *last.expect("a token request") = Some("secret#2".into());
+    });
+    story.delivers().answered(Outcome::Accepted).works().rest()
+}
+
+/// Old and new secret overlap, and then the old one ends.
+fn overlapping_secrets() -> Story {
+    under_the_new_secret(handed(false).event(What::ClockMoved { by: 660_000_000 })).epilogue()
+}
+
+/// The new secret has every character that one may have.
+fn odd_secret() -> Story {
+    handed(true).epilogue()
 }
 
 fn dead_with_the_old_secret() -> Story {
-    let story = Story::connected().event(What::SecretRotated { secret: "secret#2".into() }).revoked();
+    let story = Story::connected().event(What::SecretRotated { secret: "secret#2".into(), odd: false }).revoked();
     let story = story.stopped().event(What::SecretHanded).started().rejected().trigger().api(401).refused("invalid_grant").gives_up();
     story.answered(Outcome::Accepted).rest().asked_in_vain(2).rest().epilogue()
 }

@@ -15,6 +15,8 @@ pub(crate) enum Answer {
     Tokens(String, Option<String>),
     /// An OAuth error.
     Refused(String),
+    /// 200 and no tokens.
+    Unusable,
     /// 503.
     Unavailable,
     /// The connection is closed.
@@ -136,7 +138,7 @@ impl Story {
         let result = match answer {
             Answer::Tokens(access, refresh) => TokenResult::Issued { grant: self.grant, access: access.clone(), refresh: refresh.clone() },
             Answer::Refused(error) => TokenResult::Refused { error: error.clone(), status: 400 },
-            Answer::Unavailable | Answer::Dropped => TokenResult::Undecided,
+            Answer::Unusable | Answer::Unavailable | Answer::Dropped => TokenResult::Undecided,
         };
         let verifier = grant_type == "authorization_code";
         let secret = Some("secret#1".into());
@@ -152,6 +154,9 @@ impl Story {
                 let description = Some("The refresh token is expired or revoked".into());
                 self.replies(400, Reply::Final { error, description })
             }
+            Answer::Unusable => self
+                .event(What::Faulted { rule: Some(1), exchange, fate: "replace 200".into(), committed: false })
+                .replies(200, Reply::Transient),
             Answer::Unavailable => self
                 .event(What::Faulted { rule: Some(1), exchange, fate: "status 503".into(), committed: false })
                 .replies(503, Reply::Transient),

@@ -1,0 +1,77 @@
+//! Which stories a planted defect is told in the kill matrix: those that its conviction needs, and a tenth of the others.
+//!
+//! The whole product of defects and stories is told by `cargo xtask matrix`.
+
+use regrant::{
+    catalogue,
+    reference::Defect,
+    run::{Story, built_in},
+};
+
+/// Of so many stories that nothing asks for, one is told.
+const ONE_IN: u64 = 10;
+/// A constant, so that the same tenth is told until somebody wants another.
+const SEED: u64 = 0x7e57_5eed;
+
+/// Stories that decide what the defect breaks or may break, and a tenth of the others, which stays the same whatever else is added.
+pub fn told(defect: &Defect) -> impl Iterator<Item = &'static Story> {
+    built_in().iter().filter(|story| decides(story, defect) || drawn(defect.name, &story.name))
+}
+
+/// Stories that decide none of this, but may convict of one of these requirements.
+pub fn may_convict<'a>(ids: &'a [&str]) -> impl Iterator<Item = &'static Story> + 'a {
+    let names = |list: &[String]| list.iter().any(|id| ids.contains(&id.as_str()));
+    built_in().iter().filter(move |story| names(&story.scenario.also) || names(&story.scenario.tests))
+}
+
+/// The requirements of this register that a defect must break.
+#[must_use]
+pub fn broken(defect: &Defect) -> Vec<&'static str> {
+    defect.breaks.iter().copied().filter(|id| catalogue::find(id).is_some()).collect()
+}
+
+fn decides(story: &Story, defect: &Defect) -> bool {
+    story.scenario.tests.iter().any(|id| defect.breaks.contains(&id.as_str()) || defect.may.contains(&id.as_str()))
+}
+
+fn drawn(defect: &str, story: &str) -> bool {
+    mixed(defect.bytes().chain([0]).chain(story.bytes())).is_multiple_of(ONE_IN)
+}
+
+/// FNV-1a, and a last stir: its low bits alone follow the last letters.
+fn mixed(bytes: impl Iterator<Item = u8>) -> u64 {
+    let hash = bytes.fold(SEED ^ 0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
+    let hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    hash ^ (hash >> 33)
+}
+
+#[cfg(test)]
+mod tests {
+    use regrant::reference::defects;
+
+    use super::*;
+
+    #[test]
+    fn every_requirement_that_a_defect_breaks_or_may_break_is_decided_in_what_is_told() {
+        for defect in defects().iter().filter(|defect| !broken(defect).is_empty()) {
+            let told: Vec<_> = told(defect).map(|story| story.name.as_str()).collect();
+            for id in defect.breaks.iter().chain(defect.may) {
+                let needed = built_in().iter().filter(|story| story.scenario.tests.iter().any(|test| test == id));
+                for story in needed {
+                    assert!(told.contains(&story.name.as_str()), "{}: {id} in {}", defect.name, story.name);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn about_a_tenth_is_drawn_and_it_differs_from_defect_to_defect() {
+        let names: Vec<String> = (0..100).map(|n| format!("story_{n}")).collect();
+        let drawn = |defect: &str| names.iter().filter(|name| drawn(defect, name)).count();
+        let (one, all) = (drawn("keeps-calling"), (0..50).map(|n| drawn(&format!("defect-{n}"))).sum::<usize>());
+        assert!((1..25).contains(&one), "{one}");
+        assert!((400..600).contains(&all), "{all} of 5000");
+        let of = |defect: &str| names.iter().filter(|name| super::drawn(defect, name)).collect::<Vec<_>>();
+        assert_ne!(of("keeps-calling"), of("silent"));
+    }
+}
