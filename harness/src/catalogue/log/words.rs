@@ -19,7 +19,7 @@ pub(super) struct Line<'l> {
 impl<'l> Line<'l> {
     /// A line of which nothing more is known.
     pub(super) fn plain(mark: Mark, text: &'l str) -> Self {
-        Self { mark, text, returning: false }
+        Self { mark, text, returning: false, led: false }
     }
 
     /// It carries the code of the refusal: failure and reason in one.
