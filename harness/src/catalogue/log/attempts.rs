@@ -101,6 +101,10 @@ fn logged(window: &Window<'_, '_>, all: &[Said<'_>], everyday: &HashSet<String>,
     if window.lines.iter().any(|line| strange(&line)) {
         return Finding::undecided(format!("lines were logged around the refresh that {what}, and not all of them were understood"));
     }
+    // Whoever tries again soon may count a passing fault as nothing to tell; a refusal is LOG-01's as well.
+    if !good && window.refreshes.iter().all(|x| x.refusal().is_none()) {
+        return Finding::undecided("a refresh met a passing fault, and nothing was logged of it");
+    }
     Finding::fail(format!("nothing was logged of the refresh that {what}"), vec![asked.n, window.until.n])
 }
 
