@@ -25,7 +25,7 @@ fn what_init_writes_passes_the_doctor_and_lines_that_it_shows_are_missed_no_more
     bench.run(&[&words[..], &more].concat(), QUICK).assert(0, &["app/regrant.toml is written", "regrant doctor app/regrant.toml"]);
     let examined = bench.run(&["doctor", "app", "--seed", "4"], LIMIT);
     examined.assert(0, &["crm-sync", "works start", "works connect", "works trigger", "works reconnect", "requirements need nothing more"]);
-    for line in ["[status]", "[prompt]", "[settings]", "period = \"none\""] {
+    for line in ["[status] http", "[prompt] http", "[settings] http", "period = \"none\""] {
         assert_eq!(examined.says(line), 1, "{line}: {}", examined.stdout);
     }
     let status = "[status]\nhttp = \"GET {base_url}/status?connection=acme\"\nconnected = { json = \"/state\", is = \"connected\" }\ndisconnected = { json = \"/state\", is = \"needs_reauth\" }\n";
