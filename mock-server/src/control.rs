@@ -60,6 +60,8 @@ pub enum Action {
         client: String,
         /// Its name.
         secret: String,
+        /// It has every character that a secret may have.
+        odd: bool,
     },
     /// A secret of a client was added, given an end or withdrawn.
     SecretChanged {

@@ -127,7 +127,7 @@ impl Control {
         let id = confidential(&state, client)?.id.clone();
         let canary = if odd { state.odd_secret(&self.shared.journal) } else { state.secret(&self.shared.journal) };
         let grants = state.authority.rotate_secret(self.shared.clock.now(), &id, canary.value.clone(), overlap)?;
-        self.told(Action::SecretRotated { client: id, secret: canary.name.clone() });
+        self.told(Action::SecretRotated { client: id, secret: canary.name.clone(), odd });
         if !grants.is_empty() {
             self.told(Action::Revoked { grants, cause: Cause::CredentialRotation });
         }

@@ -1,6 +1,6 @@
 //! LOG: what a person can find out afterwards.
 
-mod words;
+pub(super) mod words;
 
 use regex::Regex;
 
@@ -76,14 +76,21 @@ struct Event {
 static FAILURE: Event = Event {
     name: "a refresh failure with its reason",
     shown: failure,
-    almost: |lines, death| first(lines, |line| ENDED.is_match(&line.own_words(death)) && REASON.is_match(line.text)),
+    almost: |lines, death| {
+        first(lines, |line| (ENDED.is_match(&line.own_words(death)) || line.tells_rejection()) && REASON.is_match(line.text))
+    },
     through_reconnection: false,
     declared: |view| view.terms.log_refresh_failed.as_deref(),
     line: "logs.refresh_failed = \"regex\"",
 };
 static DETECTION: Event = Event {
     name: "the detection of expiry or revocation",
-    shown: |lines, death| first(lines, |line| ENDED.is_match(&line.own_words(death)) || AGAIN.is_match(&line.own_words(death))),
+    shown: |lines, death| {
+        first(lines, |line| {
+            let words = line.own_words(death);
+            ENDED.is_match(&words) || (AGAIN.is_match(&words) && !line.tells_of_the_way(death))
+        })
+    },
     through_reconnection: false,
     almost: |_, _| None,
     declared: |view| view.terms.log_detected.as_deref(),
@@ -100,6 +107,21 @@ static REAUTHENTICATION: Event = Event {
     line: "logs.reauthentication = \"regex\"",
 };
 
+/// The refusal of the client's own credentials: its code, or a sentence about them.
+static REFUSED_CLIENT: Event = Event {
+    name: "the refusal of the client's credentials",
+    shown: |lines, death| first(lines, |line| line.names(&death.error) || line.tells_of_credentials()),
+    through_reconnection: false,
+    almost: |_, _| None,
+    declared: |view| view.terms.log_refresh_failed.as_deref(),
+    line: "logs.refresh_failed = \"regex\"",
+};
+
+/// Whether the refusal of the client's credentials was logged.
+pub(super) fn credentials_refused(view: &View<'_>) -> Finding {
+    logged_of(view, Ended::Client, &REFUSED_CLIENT)
+}
+
 fn first(lines: &[Line<'_>], shows: impl Fn(&Line<'_>) -> bool) -> Option<Vec<u32>> {
     lines.iter().find(|line| shows(line)).map(|line| vec![line.mark.n])
 }
@@ -115,6 +137,10 @@ fn failure(lines: &[Line<'_>], death: &Death) -> Option<Vec<u32>> {
 }
 
 fn logged(view: &View<'_>, event: &Event) -> Finding {
+    logged_of(view, Ended::Grant, event)
+}
+
+fn logged_of(view: &View<'_>, ended: Ended, event: &Event) -> Finding {
     let lines: Vec<(Mark, &str)> = view
         .events()
         .filter_map(|(mark, what)| match what {
@@ -130,7 +156,7 @@ fn logged(view: &View<'_>, event: &Event) -> Finding {
         Some(Err(error)) => return Finding::undecided(format!("the manifest's pattern is no regular expression: {error}")),
         None => None,
     };
-    each_death(view, Ended::Grant, |death| judge_lines(view, event, declared.as_ref(), &lines, death))
+    each_death(view, ended, |death| judge_lines(view, event, declared.as_ref(), &lines, death))
 }
 
 fn judge_lines(view: &View<'_>, event: &Event, declared: Option<&Regex>, lines: &[(Mark, &str)], death: &Death) -> Finding {
@@ -139,8 +165,9 @@ fn judge_lines(view: &View<'_>, event: &Event, declared: Option<&Regex>, lines: 
     let until = if event.through_reconnection { back } else { death.until };
     let within = lines.iter().filter(|(mark, _)| *mark > death.asked && *mark < until);
     let habits = habits(view, lines, death);
+    let led = view.events().find(|(mark, what)| *mark > death.asked && matches!(what, What::Authorize { .. })).map(|(mark, _)| mark);
     let novel: Vec<Line<'_>> = within
-        .map(|&(mark, text)| Line { mark, text, returning: mark > death.until })
+        .map(|&(mark, text)| Line { mark, text, returning: mark > death.until, led: led.is_some_and(|led| mark > led) })
         .filter(|line| line.returning || !habits.contains(&words::shape(line.text)))
         .collect();
     let shown = match declared {

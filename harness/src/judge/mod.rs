@@ -24,7 +24,7 @@ pub use exchange::{ApiFacts, Exchange, TokenFacts};
 #[cfg(test)]
 pub(crate) use merge::finding;
 pub use merge::{Purpose, judge};
-pub use terms::{ConnectBy, Terms, WorkKind};
+pub use terms::{ConnectBy, NewSecret, Terms, WorkKind};
 pub use view::{Call, Callback, Mark, Pair, Rest, View};
 
 use crate::catalogue::{Finding, Level, Severity, Verdict};

@@ -235,7 +235,7 @@ fn any_what([kind, a, b, c, d, e, f, g, h, i]: [u8; 10]) -> What {
         19 => What::CanarySeen { found: canary(), seen: u32::from(e) },
         20 => What::Revoked { grants: vec![u32::from(a % 3)], cause: Cause::User },
         21 => What::AccessRejected { grants: Vec::new() },
-        22 => What::SecretRotated { secret: "secret#2".into() },
+        22 => What::SecretRotated { secret: "secret#2".into(), odd: false },
         23 => What::SecretHanded,
         24 => What::WorkAdded { units: strings(a) },
         25..=27 => What::Requested {

@@ -29,6 +29,19 @@ pub enum ConnectBy {
     Command,
 }
 
+/// How a new client secret gets to the subject.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NewSecret {
+    /// `{client_secret}` is handed over at each start, or by `start.reload`.
+    Handed,
+    /// It may have been written down before the first start, by a command of the manifest.
+    Prepared,
+    /// The manifest never names `{client_secret}`.
+    #[default]
+    Unknown,
+}
+
 /// The manifest as far as verdicts depend on it. Saved in the header of `run.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -43,6 +56,8 @@ pub struct Terms {
     pub prompt: bool,
     /// `prompt.says` is there.
     pub prompt_says: bool,
+    /// `prompt.from` is there.
+    pub prompt_from: bool,
     /// How `connect` gets to the authorise endpoint.
     pub connect: ConnectBy,
     /// `[settings]` is there.
@@ -51,6 +66,10 @@ pub struct Terms {
     pub data: bool,
     /// `[disconnect]` is there.
     pub disconnect: bool,
+    /// `disconnect.none = true`: the user cannot disconnect.
+    pub no_disconnect: bool,
+    /// How a new client secret gets to the subject.
+    pub new_secret: NewSecret,
     /// Kind of work; none: could not be told.
     pub work: Option<WorkKind>,
     /// Sources of work declared, `trigger` first.
@@ -70,6 +89,8 @@ pub struct Terms {
     pub connections: Option<u32>,
     /// `features.refresh_attempts`.
     pub refresh_attempts: u32,
+    /// `features.token_timeout`: microseconds.
+    pub token_timeout: Option<u64>,
     /// PKCE was declared optional.
     pub pkce_optional: bool,
     /// `[not_applicable]`: id and reason.
@@ -90,10 +111,13 @@ impl Default for Terms {
             status_broken: false,
             prompt: false,
             prompt_says: false,
+            prompt_from: false,
             connect: ConnectBy::Link,
             settings: false,
             data: false,
             disconnect: false,
+            no_disconnect: false,
+            new_secret: NewSecret::Unknown,
             work: None,
             sources: vec!["trigger".into()],
             restartable: true,
@@ -103,6 +127,7 @@ impl Default for Terms {
             period: None,
             connections: None,
             refresh_attempts: 1,
+            token_timeout: None,
             pkce_optional: false,
             not_applicable: BTreeMap::new(),
             log_refresh_failed: None,

@@ -174,8 +174,11 @@ impl App {
             store.overwrite_nothing()?;
         }
         let http = http_client(config, flaws)?;
-        let pleo = Arc::new(Pleo::new(config, http.clone(), flaws)?);
+        let pleo = Arc::new(Pleo::new(&spoil::configured(flaws, &store, config)?, http.clone(), flaws)?);
         let tokens = Arc::new(Tokens::new(Arc::clone(&store), Arc::clone(&pleo), config.state_dir.clone(), flaws));
+        if spoil::is_another_client(flaws, &store, pleo.fingerprint())? {
+            tokens.discard("another client secret")?;
+        }
         let queue = Queue::new(&store.queued()?);
         Ok(Self {
             name: name.to_owned(),

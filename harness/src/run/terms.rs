@@ -1,7 +1,7 @@
 //! The manifest as far as verdicts depend on it.
 
 use crate::{
-    judge::{ConnectBy, Terms, WorkKind},
+    judge::{ConnectBy, NewSecret, Terms, WorkKind},
     subject::{
         Manifest,
         manifest::{self, Connect, LogPattern, Opens, PromptChannel, Verb},
@@ -18,10 +18,13 @@ pub(super) fn terms(manifest: &Manifest, work: Option<manifest::WorkKind>) -> Te
         status_broken: manifest.status.as_ref().is_some_and(|s| s.broken.is_some()),
         prompt: manifest.prompt.as_ref().is_some_and(|p| matches!(p.channel, PromptChannel::Verb(_))),
         prompt_says: manifest.prompt.as_ref().is_some_and(|p| p.says.is_some()),
+        prompt_from: manifest.prompt.as_ref().is_some_and(|p| p.from.is_some()),
         connect: connect_by(&manifest.connect),
         settings: manifest.settings.is_some(),
         data: manifest.data.is_some(),
         disconnect: matches!(manifest.disconnect, manifest::Disconnect::Verb(_)),
+        no_disconnect: matches!(manifest.disconnect, manifest::Disconnect::Absent),
+        new_secret: new_secret(manifest),
         work: work.map(kind),
         sources: std::iter::once("trigger".to_owned()).chain(manifest.also.iter().map(|t| t.name.clone())).collect(),
         restartable: start.is_some_and(|s| s.run.is_some()),
@@ -31,11 +34,31 @@ pub(super) fn terms(manifest: &Manifest, work: Option<manifest::WorkKind>) -> Te
         period: features.period.map(|p| p.map(|d| u64::try_from(d.as_micros()).unwrap_or(u64::MAX))),
         connections: features.connections.as_ref().map(|names| u32::try_from(names.len().max(1)).unwrap_or(u32::MAX)),
         refresh_attempts: features.refresh_attempts,
+        token_timeout: features.token_timeout.map(|limit| u64::try_from(limit.as_micros()).unwrap_or(u64::MAX)),
         pkce_optional: manifest.provider.pkce_optional,
         not_applicable: manifest.not_applicable.clone(),
         log_refresh_failed: manifest.logs.refresh_failed.as_ref().map(pattern),
         log_detected: manifest.logs.detected.as_ref().map(pattern),
         log_reauthentication: manifest.logs.reauthentication.as_ref().map(pattern),
+    }
+}
+
+/// By `start.reload`; else at a start or with a verb, unless a command that runs only before the first start may have written it down.
+fn new_secret(manifest: &Manifest) -> NewSecret {
+    let names_it = |part: &dyn std::fmt::Debug| format!("{part:?}").contains("{client_secret}");
+    let Some(start) = &manifest.start else {
+        let verbs = names_it(&manifest.trigger) || names_it(&manifest.connect);
+        return if verbs { NewSecret::Handed } else { NewSecret::Unknown };
+    };
+    if start.reload.is_some() {
+        NewSecret::Handed
+    } else if !start.prepare.is_empty() || !start.reset.is_empty() {
+        NewSecret::Prepared
+    } else if [&start.env as &dyn std::fmt::Debug, &start.run, &start.also, &manifest.trigger, &manifest.connect].into_iter().any(names_it)
+    {
+        NewSecret::Handed
+    } else {
+        NewSecret::Unknown
     }
 }
 

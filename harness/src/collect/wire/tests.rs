@@ -288,8 +288,8 @@ fn what_the_user_and_the_owner_did_is_told() {
         (Action::RefreshExpired { grants: grants.clone() }, vec![What::Expired { grants: vec![1, 2], refresh: true }]),
         (Action::AccessRejected { grants }, vec![What::AccessRejected { grants: vec![1, 2] }]),
         (
-            Action::SecretRotated { client: "app".into(), secret: "secret#2".into() },
-            vec![What::SecretRotated { secret: "secret#2".into() }],
+            Action::SecretRotated { client: "app".into(), secret: "secret#2".into(), odd: true },
+            vec![What::SecretRotated { secret: "secret#2".into(), odd: true }],
         ),
         (
             Action::SecretChanged { client: "app".into(), secret: "secret#3".into(), change: SecretChange::Added },

@@ -17,8 +17,10 @@ use url::{Url, form_urlencoded};
 
 use super::{
     answer::{Granted, Outcome},
+    config::Config,
     flaw::{Flaw, Flaws},
     log::{self, Level},
+    store::{Store, StoreError},
 };
 
 pub(crate) use memory::Memory;
@@ -40,6 +42,32 @@ pub(crate) fn verifier(flaws: Flaws) -> Option<(PkceCodeChallenge, PkceCodeVerif
         let verifier = PkceCodeVerifier::new(text.clone());
         (PkceCodeChallenge::from_code_verifier_sha256(&verifier), verifier)
     })
+}
+
+/// The configuration, where its client secret is not what was configured.
+pub(crate) fn configured(flaws: Flaws, store: &Store, config: &Config) -> Result<Config, StoreError> {
+    let mut config = config.clone();
+    if flaws.has(Flaw::CachesSecret) {
+        match (store.note("client_secret")?, &config.client_secret) {
+            (Some(first), _) => config.client_secret = Some(first),
+            (None, Some(secret)) => store.set_note("client_secret", secret)?,
+            (None, None) => {}
+        }
+    }
+    if flaws.has(Flaw::EncodesSecretTwice) {
+        config.client_secret = config.client_secret.map(|secret| form_urlencoded::byte_serialize(secret.as_bytes()).collect());
+    }
+    Ok(config)
+}
+
+/// Whether these are other client credentials than those of the last start.
+pub(crate) fn is_another_client(flaws: Flaws, store: &Store, fingerprint: &str) -> Result<bool, StoreError> {
+    if !flaws.has(Flaw::NewSecretNewLogin) {
+        return Ok(false);
+    }
+    let known = store.note("client")?;
+    store.set_note("client", fingerprint)?;
+    Ok(known.is_some_and(|known| known != fingerprint))
 }
 
 /// The authorise URL of a reconnection.
