@@ -62,6 +62,8 @@ pub struct Terms {
     pub prompt_unserved: bool,
     /// `prompt.says` is there.
     pub prompt_says: bool,
+    /// `prompt.from` is there.
+    pub prompt_from: bool,
     /// How `connect` gets to the authorise endpoint.
     pub connect: ConnectBy,
     /// `[settings]` is there.
@@ -117,6 +119,7 @@ impl Default for Terms {
             prompt_log: None,
             prompt_unserved: false,
             prompt_says: false,
+            prompt_from: false,
             connect: ConnectBy::Link,
             settings: false,
             data: false,

@@ -20,6 +20,7 @@ pub(super) fn terms(manifest: &Manifest, work: Option<manifest::WorkKind>) -> Te
         prompt_log: manifest.prompt.as_ref().and_then(|p| p.log.as_ref()).map(|regex| regex.as_str().to_owned()),
         prompt_unserved: manifest.prompt.as_ref().is_some_and(|p| matches!(p.channel, PromptChannel::Webhook | PromptChannel::Mail)),
         prompt_says: manifest.prompt.as_ref().is_some_and(|p| p.says.is_some()),
+        prompt_from: manifest.prompt.as_ref().is_some_and(|p| p.from.is_some()),
         connect: connect_by(&manifest.connect),
         settings: manifest.settings.is_some(),
         data: manifest.data.is_some(),
