@@ -26,6 +26,16 @@ Feature: Transient faults
         | token_endpoint_drops_connections | The token endpoint drops connections for a while |
         | token_endpoint_unavailable       | The token endpoint is unavailable for a while    |
 
+  @RETRY-03 @should @warning
+  Rule: Retry-After is honoured
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then the subject comes back no earlier than it was asked to (RETRY-03)
+
+      Examples:
+        | story | what happens |
+
   @RETRY-04 @must @error
   Rule: The subject recovers when the provider is back
 
@@ -37,6 +47,26 @@ Feature: Transient faults
         | story                            | what happens                                     |
         | token_endpoint_drops_connections | The token endpoint drops connections for a while |
         | token_endpoint_unavailable       | The token endpoint is unavailable for a while    |
+
+  @RETRY-05 @should @warning
+  Rule: A hung token endpoint is given a time limit
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then the subject gives up waiting in time (RETRY-05)
+
+      Examples:
+        | story | what happens |
+
+  @RETRY-06 @should @warning
+  Rule: A redirect of the token endpoint leads nobody astray
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then the subject carries no secret to another origin and takes no tokens from there (RETRY-06)
+
+      Examples:
+        | story | what happens |
 
   @RETRY-07 @must @error
   Rule: A lost reply ends in a clean state
