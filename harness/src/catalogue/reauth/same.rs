@@ -71,7 +71,10 @@ pub(super) fn reauth_10(view: &View<'_>) -> Finding {
     // A program for one company only, or one that never reads a `companyId`, cannot know better.
     match (view.terms.connections, view.terms.work) {
         (None | Some(0 | 1), _) => {
-            return Finding::locked("it is not known that the subject keeps several companies apart", "features.connections = [\"acme\", \"globex\"]");
+            return Finding::locked(
+                "it is not known that the subject keeps several companies apart",
+                "features.connections = [\"acme\", \"globex\"]",
+            );
         }
         (Some(_), Some(WorkKind::Push)) => {
             return Finding::undecided("work.kind = \"push\": the subject need not have read the company of anything");
