@@ -39,6 +39,7 @@ Feature: Detecting that the refresh token is dead
         | story                               | what happens                                                            |
         | refused_as_invalid_refresh_token    | The refresh is refused as invalid_refresh_token                         |
         | refused_as_unauthorized_client      | The refresh is refused as unauthorized_client                           |
+        | refused_with_status_200             | invalid_grant comes with status 200                                     |
         | refused_with_status_401             | invalid_grant comes with status 401                                     |
         | refused_with_status_403             | invalid_grant comes with status 403                                     |
         | refused_with_unfamiliar_description | The refresh is refused with a description that nobody knows             |
@@ -57,6 +58,29 @@ Feature: Detecting that the refresh token is dead
         | story                 | what happens                                           |
         | access_token_rejected | The API rejects an access token whose time is not over |
 
+  @DETECT-05 @must @error
+  Rule: What a good token is denied, another refresh does not mend
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then the subject refreshes at most twice for what it is asked (DETECT-05)
+
+      Examples:
+        | story                   | what happens                                       |
+        | api_keeps_answering_401 | The API goes on answering 401 after a good refresh |
+        | api_keeps_answering_403 | The API goes on answering 403 after a good refresh |
+
+  @DETECT-06 @should @warning
+  Rule: A 403 is no reason to throw anything away, and no secret
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then the subject keeps tokens and settings, and the fault can be seen (DETECT-06)
+
+      Examples:
+        | story                   | what happens                                       |
+        | api_keeps_answering_403 | The API goes on answering 403 after a good refresh |
+
   @DETECT-07 @must @error
   Rule: An API 401 or 403 whose refresh is refused ends the connection
 
@@ -67,3 +91,16 @@ Feature: Detecting that the refresh token is dead
       Examples:
         | story                       | what happens                                    |
         | api_401_and_refresh_refused | The API answers 401, and the refresh is refused |
+
+  @DETECT-08 @must @error
+  Rule: What is no token is never stored as one
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then the subject stores nothing of it, and goes on with good tokens (DETECT-08)
+
+      Examples:
+        | story                       | what happens                            |
+        | html_in_place_of_tokens     | A page of HTML comes in place of tokens |
+        | refused_with_status_200     | invalid_grant comes with status 200     |
+        | token_answer_without_tokens | A token answer holds no tokens          |

@@ -120,16 +120,6 @@ pub(crate) fn iso_millis(time: Time) -> String {
     format!("{}.{:03}Z", seconds.trim_end_matches('Z'), time.0 % 1000)
 }
 
-/// The host's time.
-fn host_now() -> Time {
-    Time(millis(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()))
-}
-
-/// A moment so far ahead of the host's time as an HTTP date.
-pub(crate) fn http_date_ahead(ahead: Duration) -> String {
-    http_date(host_now().plus(ahead))
-}
-
 /// A moment as an HTTP date (RFC 9110 section 5.6.7). Every reply has one, and most of a second's replies the same.
 pub(crate) fn http_date(time: Time) -> String {
     thread_local! {

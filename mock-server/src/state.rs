@@ -44,9 +44,17 @@ pub(crate) struct Shared {
     pub(crate) rule_count: RuleCount,
     /// A story that waits goes on.
     pub(crate) go_on: Notify,
-    open: Mutex<usize>,
+    open: Mutex<OpenRequests>,
     ended: Condvar,
     state: Mutex<State>,
+}
+
+/// Requests begun and not ended.
+#[derive(Debug, Default)]
+struct OpenRequests {
+    count: usize,
+    /// So many threads wait for one to end.
+    awaited: usize,
 }
 
 /// All that changes.
@@ -191,7 +199,7 @@ impl Shared {
 
     /// Requests begun and not ended.
     pub(crate) fn open(&self) -> usize {
-        *self.open_count()
+        self.open_requests().count
     }
 
     /// Blocks until every request that was begun has ended or is held at a gate, so that the journal has all that a client can
@@ -202,23 +210,29 @@ impl Shared {
         let begun = Instant::now();
         loop {
             let held: usize = self.gates.all().iter().map(|gate| gate.held.len()).sum();
-            let open = self.open_count();
-            if *open <= held {
+            let open = self.open_requests();
+            if open.count <= held {
                 return true;
             }
             if begun.elapsed() >= limit {
                 return false;
             }
-            drop(self.ended.wait_timeout(open, LOOK_AGAIN));
+            self.wait_for_an_end(open, LOOK_AGAIN);
         }
     }
 
-    fn open_count(&self) -> MutexGuard<'_, usize> {
+    fn wait_for_an_end(&self, mut open: MutexGuard<'_, OpenRequests>, limit: Duration) {
+        open.awaited += 1;
+        let (mut open, _) = self.ended.wait_timeout(open, limit).unwrap_or_else(PoisonError::into_inner);
+        open.awaited -= 1;
+    }
+
+    fn open_requests(&self) -> MutexGuard<'_, OpenRequests> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn begin(self: &Arc<Self>) -> Begun {
-        *self.open_count() += 1;
+        self.open_requests().count += 1;
         Begun(self.clone())
     }
 
@@ -275,7 +289,11 @@ fn millis(span: std::time::Duration) -> u64 {
 
 impl Drop for Begun {
     fn drop(&mut self) {
-        *self.0.open_count() -= 1;
-        self.0.ended.notify_all();
+        let mut open = self.0.open_requests();
+        open.count -= 1;
+        // Telling nobody would cost a system call for each request.
+        if open.awaited > 0 {
+            self.0.ended.notify_all();
+        }
     }
 }

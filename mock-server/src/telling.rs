@@ -47,12 +47,19 @@ pub(crate) struct Line {
     pub(crate) what: Value,
 }
 
-impl Telling {
-    /// Begins to tell a story, in place of the one that is being told. Must be called within a runtime.
+impl Control {
+    /// Begins to tell the story of a scenario file, in place of the one that is being told; what is told is handed to `watch` too.
+    /// Must be called within a runtime.
     ///
     /// # Errors
     /// The file is wrong.
-    pub(crate) fn begin(&self, control: &Control, text: &str) -> Result<(), ScenarioError> {
+    pub fn tell(&self, text: &str, watch: impl FnMut(&Told<'_>) + Send + 'static) -> Result<(), ScenarioError> {
+        self.shared.telling.begin(self, text, watch)
+    }
+}
+
+impl Telling {
+    fn begin(&self, control: &Control, text: &str, mut watch: impl FnMut(&Told<'_>) + Send + 'static) -> Result<(), ScenarioError> {
         let scenario = Scenario::parse(text)?;
         // What the parser took is a table.
         let raw: toml::Table = text.parse().unwrap_or_default();
@@ -61,7 +68,11 @@ impl Telling {
         let mut now = self.now();
         end(control, now.take());
         let (control, teller, rules) = (control.clone(), progress.clone(), scenario.rules.clone());
-        let task = tokio::spawn(async move { script::run(&control, &scenario, |told| lock(&teller).take(&told)).await });
+        let tell = move |told: Told<'_>| {
+            lock(&teller).take(&told);
+            watch(&told);
+        };
+        let task = tokio::spawn(async move { script::run(&control, &scenario, tell).await });
         *now = Some(Now { task, rules, progress });
         Ok(())
     }

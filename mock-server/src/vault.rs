@@ -43,6 +43,10 @@ impl Remember {
 #[derive(Debug, Clone, Default)]
 pub struct Vault {
     all: Vec<Canary>,
+    /// How many secrets of its kind each secret's grant had before it; those of `all`, in the same order.
+    generations: Vec<u32>,
+    /// How many secrets of a kind a grant has had.
+    issued: HashMap<(GrantId, Kind), u32>,
     /// Names of the client secrets.
     secrets: HashMap<String, String>,
     counts: HashMap<Kind, u64>,
@@ -69,7 +73,14 @@ impl Vault {
             self.secrets.insert(value.clone(), name.clone());
         }
         self.forget();
+        let earlier = grant.map_or(0, |grant| {
+            let issued = self.issued.entry((grant, kind)).or_default();
+            let earlier = *issued;
+            *issued = issued.saturating_add(1);
+            earlier
+        });
         self.all.push(Canary { name, value, kind, grant });
+        self.generations.push(earlier);
         &self.all[self.all.len() - 1]
     }
 
@@ -82,6 +93,7 @@ impl Vault {
     /// Forgets which grants the secrets belong to, not the secrets: they are known by name wherever they turn up.
     pub fn forget_grants(&mut self) {
         self.all.iter_mut().for_each(|canary| canary.grant = None);
+        self.issued.clear();
         self.grantless = (self.count(), self.counts.clone());
     }
 
@@ -127,6 +139,13 @@ impl Vault {
         issued.then(|| Canary { name: name(kind, number), value: value.to_owned(), kind, grant: Some(grant).filter(|_| has_grant) })
     }
 
+    /// How many secrets of its kind its grant had before it; `None`: it is none of ours, or so old that it was forgotten.
+    pub(crate) fn generation(&self, value: &str) -> Option<u32> {
+        // What is presented is seldom old.
+        let place = self.all.iter().rposition(|canary| canary.value == value)?;
+        self.generations.get(place).copied()
+    }
+
     /// Lets go of the oldest tokens once there are twice as many as are to be kept, so that it costs next to nothing each time.
     fn forget(&mut self) {
         let most = self.remember.most();
@@ -135,11 +154,16 @@ impl Vault {
         }
         let before = self.all.len();
         let mut spare = before.saturating_sub(most);
-        self.all.retain(|canary| {
+        let keeps = |canary: &Canary| {
             let keep = spare == 0 || canary.kind == Kind::Secret;
             spare = spare.saturating_sub(1);
             keep
-        });
+        };
+        let keeps: Vec<bool> = self.all.iter().map(keeps).collect();
+        let mut keep = keeps.iter();
+        self.all.retain(|_| keep.next().is_none_or(|keep| *keep));
+        let mut keep = keeps.iter();
+        self.generations.retain(|_| keep.next().is_none_or(|keep| *keep));
         self.forgotten += before - self.all.len();
     }
 }
@@ -175,6 +199,8 @@ mod tests {
         assert_eq!(vault.since(100)[0].name, "refresh#100");
         assert_eq!(vault.find(&tokens[0]).map(|canary| (canary.name, canary.grant)), Some(("refresh#1".into(), Some(GrantId(3)))));
         assert_eq!(vault.find("the client's").map(|canary| canary.name), Some("secret#1".into()));
+        assert_eq!((vault.generation(&tokens[99]), vault.generation(&tokens[0])), (Some(99), None));
+        assert_eq!(vault.generation("the client's"), Some(0));
         let later = keyed.write(&Stamp { kind: Kind::Refresh, grant: GrantId(3), number: 101, look: keyed.look() });
         assert_eq!(vault.find(&later), None, "it was never issued");
         vault.forget_grants();

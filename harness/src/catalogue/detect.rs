@@ -1,6 +1,9 @@
 //! DETECT: what the subject must take as the end of its grant, and what not yet.
 
+mod denied;
 mod refusals;
+mod seen;
+mod stored;
 
 use regrant_mock_server::fault::scenario::Status;
 
@@ -72,6 +75,37 @@ pub(super) const ALL: &[Requirement] = &[
         check: detect_04,
     },
     Requirement {
+        id: "DETECT-05",
+        level: Must,
+        severity: Error,
+        sentence: "does not loop when the API still answers 401 or 403 after a good refresh: at most two refreshes per stimulus",
+        sources: &[
+            "Pleo, How to call Pleo APIs using access tokens: do not blindly repeat the same request after an authentication error",
+            "Pleo, How to call Pleo APIs using access tokens: decide between refreshing and restarting authorisation",
+        ],
+        why: "A missing right was taken for an expired token: refresh, repeat, refresh, five times a second, each time with a new pair that could be lost.",
+        observed: "Refreshes between one rest and the next while the API denies tokens that are good, against two for each stimulus and each tick of a declared timer.",
+        undecided: "The API never denied a token that a refresh had just given, or the trigger caused no API call again after the reconnection; or a timer that the manifest does not declare may have caused the refreshes (`features.period`).",
+        remedy: "Remember that this request has been repeated once already. A fresh token that is denied is no matter of refreshing: report it.",
+        declarable: true,
+        scope: Scope::Connection,
+        check: denied::detect_05,
+    },
+    Requirement {
+        id: "DETECT-06",
+        level: Should,
+        severity: Warning,
+        sentence: "on an API 403 whose refresh succeeds keeps tokens and settings, and lets the fault be seen (marking, or asking for consent, is allowed)",
+        sources: &["Pleo, How to handle token expiry or revocation, step 1: an API request that fails with an authorisation error"],
+        why: "A missing scope was shown as \"token expired\", and the tokens were thrown away with the settings; the same consent brought the same 403.",
+        observed: "Storage and settings while the API answers 403 to a token that is good; and whether anything is different then: status, page, the trigger's answer, a log line, a notice.",
+        undecided: "The 403 was answered fewer than twice, the trigger caused no API call again after the reconnection, nothing shows whether the tokens were kept (`[storage]`), or no log line was seen (`logs.files`).",
+        remedy: "A 403 says that this token may not do this. Keep the pair, fail this piece of work visibly, and name the missing right.",
+        declarable: true,
+        scope: Scope::Connection,
+        check: seen::detect_06,
+    },
+    Requirement {
         id: "DETECT-07",
         level: Must,
         severity: Error,
@@ -84,6 +118,23 @@ pub(super) const ALL: &[Requirement] = &[
         declarable: false,
         scope: Scope::Connection,
         check: detect_07,
+    },
+    Requirement {
+        id: "DETECT-08",
+        level: Must,
+        severity: Error,
+        sentence: "never stores an error answer or an unusable token answer as tokens, whatever its HTTP status",
+        sources: &[
+            "Pleo, Handling Refresh Token Expiry or Revocation: the token endpoint's error answers",
+            "Pleo, How to handle token expiry or revocation, step 1: any other rejection of the refresh request",
+        ],
+        why: "Where an error comes with status 200, libraries store what is not there: the next call is made with `Bearer undefined`, and the log says that the refresh went well.",
+        observed: "After an answer that gave no tokens: API calls with a word that was never issued as a token, refreshes with such a word or with none, and tokens that are gone from storage while the status says connected.",
+        undecided: "No such answer was read, or no API call succeeded after it.",
+        remedy: "Take a token answer for one only if it is JSON, has no `error` and has an `access_token` that is a non-empty string; check that before anything is written.",
+        declarable: true,
+        scope: Scope::Connection,
+        check: stored::detect_08,
     },
 ];
 
@@ -123,8 +174,12 @@ fn detect_04(view: &View<'_>) -> Finding {
         return no_refresh(view, rejected, met, end);
     };
     let Some((access, _)) = refresh.pair() else { return Finding::undecided("the refresh after the 401 did not succeed") };
+    let used = |x: &&Exchange<'_>| x.token_name() == Some(access) && x.replied.is_some();
     let worked = view.api_calls(refresh.arrived, end).find(|x| x.answered(2) && x.token_name() == Some(access));
     match worked {
+        None if view.api_calls(refresh.arrived, end).any(|x| used(&x)) => {
+            Finding::undecided("refreshed on the 401 and called with the new token, and the API did not accept that either")
+        }
         Some(call) => {
             Finding::pass("refreshed on the 401 and went on with the new token", vec![met.arrived.n, refresh.arrived.n, call.arrived.n])
         }

@@ -1,6 +1,6 @@
 //! LOG: what a person can find out afterwards.
 
-mod words;
+pub(super) mod words;
 
 use regex::Regex;
 
@@ -76,14 +76,21 @@ struct Event {
 static FAILURE: Event = Event {
     name: "a refresh failure with its reason",
     shown: failure,
-    almost: |lines, death| first(lines, |line| ENDED.is_match(&line.own_words(death)) && REASON.is_match(line.text)),
+    almost: |lines, death| {
+        first(lines, |line| (ENDED.is_match(&line.own_words(death)) || line.tells_rejection()) && REASON.is_match(line.text))
+    },
     through_reconnection: false,
     declared: |view| view.terms.log_refresh_failed.as_deref(),
     line: "logs.refresh_failed = \"regex\"",
 };
 static DETECTION: Event = Event {
     name: "the detection of expiry or revocation",
-    shown: |lines, death| first(lines, |line| ENDED.is_match(&line.own_words(death)) || AGAIN.is_match(&line.own_words(death))),
+    shown: |lines, death| {
+        first(lines, |line| {
+            let words = line.own_words(death);
+            ENDED.is_match(&words) || (AGAIN.is_match(&words) && !line.tells_of_the_way(death))
+        })
+    },
     through_reconnection: false,
     almost: |_, _| None,
     declared: |view| view.terms.log_detected.as_deref(),
@@ -158,8 +165,9 @@ fn judge_lines(view: &View<'_>, event: &Event, declared: Option<&Regex>, lines: 
     let until = if event.through_reconnection { back } else { death.until };
     let within = lines.iter().filter(|(mark, _)| *mark > death.asked && *mark < until);
     let habits = habits(view, lines, death);
+    let led = view.events().find(|(mark, what)| *mark > death.asked && matches!(what, What::Authorize { .. })).map(|(mark, _)| mark);
     let novel: Vec<Line<'_>> = within
-        .map(|&(mark, text)| Line { mark, text, returning: mark > death.until })
+        .map(|&(mark, text)| Line { mark, text, returning: mark > death.until, led: led.is_some_and(|led| mark > led) })
         .filter(|line| line.returning || !habits.contains(&words::shape(line.text)))
         .collect();
     let shown = match declared {

@@ -64,7 +64,8 @@ fn healthy<'h>(view: &View<'h>, before: Mark) -> Option<&'h PageSeen> {
     view.prompts().filter(|(mark, _)| *mark < trouble).last().map(|(_, page)| page)
 }
 
-fn differs(a: &PageSeen, b: &PageSeen) -> bool {
+/// A person would see a difference.
+pub(super) fn differs(a: &PageSeen, b: &PageSeen) -> bool {
     a.status != b.status || a.text != b.text
 }
 

@@ -216,11 +216,25 @@ fn race_03(view: &View<'_>) -> Finding {
             Finding::undecided(format!("{reason}, unless there was too little time"))
         };
     }
+    if let Some(asked) = silenced(view, rest.mark, end) {
+        let reason = "one call went on with the new token, then none did, though work was asked for again and accepted";
+        return Finding::fail(reason, [vec![x.arrived.n, released.n, went_on.arrived.n], asked].concat());
+    }
     let at_once = went_on.arrived < rest.mark;
     if !at_once && view.terms.work.is_none() {
         return Finding::locked("those who waited did not go on at once; whether their work was done later is not known", "work.kind");
     }
     Finding::pass("those who waited went on with the new token", [vec![x.arrived.n, released.n, went_on.arrived.n], stimuli].concat())
+}
+
+/// Triggers that were accepted after the subject had come to rest and caused no API call up to the next rest: whoever waited for the
+/// refresh still does. Every trigger caused a call in the prologue.
+fn silenced(view: &View<'_>, from: Mark, until: Mark) -> Option<Vec<u32>> {
+    let asked: Vec<Mark> = view.triggers(from, until).filter(|c| c.outcome() == Some(Outcome::Accepted)).map(|c| c.called).collect();
+    let (first, last) = (asked.first()?, asked.last()?);
+    let at_rest = view.rests.iter().any(|rest| rest.quiet && rest.mark > *last && rest.mark < until);
+    let idle = view.api_calls(*first, until).next().is_none();
+    (asked.len() >= 2 && at_rest && idle).then(|| asked.iter().map(|mark| mark.n).collect())
 }
 
 /// Accepted units that were open while the refresh was held, and were never delivered; none are known where the kind of work is not.

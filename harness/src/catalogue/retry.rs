@@ -1,7 +1,10 @@
 //! RETRY: what to do about a fault that passes.
 
-mod bursts;
+pub(super) mod bursts;
+mod hung;
 mod lost;
+mod redirect;
+mod wait;
 
 use regrant_mock_server::fault::scenario::Status;
 
@@ -41,6 +44,7 @@ pub(super) const ALL: &[Requirement] = &[
         scope: Scope::Connection,
         check: retry_02,
     },
+    wait::RETRY_03,
     Requirement {
         id: "RETRY-04",
         level: Must,
@@ -55,6 +59,8 @@ pub(super) const ALL: &[Requirement] = &[
         scope: Scope::Connection,
         check: retry_04,
     },
+    hung::RETRY_05,
+    redirect::RETRY_06,
     lost::RETRY_07,
 ];
 
@@ -130,9 +136,12 @@ fn stored(what: &What, token: &str) -> Option<bool> {
     (held || unread.is_empty()).then_some(held)
 }
 
+/// Attempts that one stimulus entitles to.
+const MOST: usize = 5;
+
 fn retry_02(view: &View<'_>) -> Finding {
     let Some(outage) = outage(view) else { return none(view) };
-    if let Some(finding) = bursts::unbounded(view, &outage.faults) {
+    if let Some(finding) = bursts::unbounded(view, &outage.faults, MOST) {
         return finding;
     }
     Finding::pass(

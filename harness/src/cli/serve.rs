@@ -2,15 +2,16 @@
 
 use std::{
     collections::BTreeMap,
+    convert::Infallible,
     fs,
     io::{self, IsTerminal as _},
     net::SocketAddr,
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use regrant_mock_server::{
     ClientConfig, ConsentMode, Control, Provider, ProviderConfig, Remember, StartError,
-    fault::{scenario::Scenario, script},
+    fault::{scenario::Scenario, script::Told},
     intercept::{Interception, Trust},
     journal::Keep,
 };
@@ -52,7 +53,7 @@ const JOURNAL_BYTES: usize = 64 * 1024 * 1024;
 pub(super) fn serve(typed: &args::Serve) -> Result<ExitStatus, CliError> {
     check_remote(typed)?;
     let clients = typed.client.iter().map(|one| client(one)).collect::<Result<Vec<_>, _>>()?;
-    let scenario = typed.scenario.as_deref().map(read_scenario).transpose()?;
+    let story = typed.scenario.as_deref().map(read_story).transpose()?;
     let config = ProviderConfig {
         listen: typed.listen,
         management: Some(typed.management),
@@ -72,7 +73,7 @@ pub(super) fn serve(typed: &args::Serve) -> Result<ExitStatus, CliError> {
         ..ProviderConfig::local(meant::seed(typed.seed))
     };
     allow_many_connections();
-    wait::block_on(|mut cancel| async move {
+    wait::block_here_on(|mut cancel| async move {
         let ca = Authority::folder(typed.tls || typed.intercept.is_some())?;
         let seed = config.seed;
         let provider = Provider::start(config).await.map_err(|error| blame(&error))?;
@@ -83,7 +84,7 @@ pub(super) fn serve(typed: &args::Serve) -> Result<ExitStatus, CliError> {
             out::replace(path, (json + "\n").as_bytes())?;
         }
         tokio::select! {
-            () = tell(&provider, scenario.as_ref()) => {}
+            never = tell(&provider, story.as_ref()) => match never? {},
             () = wait::cancelled(&mut cancel) => {}
         }
         let control = provider.control().clone();
@@ -120,14 +121,15 @@ fn allow_many_connections() {
 }
 
 /// Tells the story, if there is one; never ends.
-async fn tell(provider: &Provider, scenario: Option<&Scenario>) {
-    if let Some(scenario) = scenario {
+async fn tell(provider: &Provider, story: Option<&Story>) -> Result<Infallible, CliError> {
+    if let Some(Story { path, text, scenario }) = story {
         // A story that nobody reads any more goes on for whoever works with the provider.
         let _ = out::say(&format!("\n{}\n{}\n\n", scenario.title, scenario.about.trim()));
         listen_for_enter(provider.control().clone());
-        script::run(provider.control(), scenario, |told| drop(out::say(&format!("{}\n", prompter::line(&told))))).await;
+        let tell = |told: &Told<'_>| drop(out::say(&format!("{}\n", prompter::line(told))));
+        provider.control().tell(text, tell).map_err(|error| CliError::File(format!("{}: {error}", path.display())))?;
     }
-    std::future::pending::<()>().await;
+    std::future::pending().await
 }
 
 /// Where the integration rightly does nothing, the person says so with Enter.
@@ -239,9 +241,17 @@ fn consent(typed: Consent) -> ConsentMode {
     }
 }
 
-fn read_scenario(path: &Path) -> Result<Scenario, CliError> {
+/// A scenario file that was read.
+struct Story {
+    path: PathBuf,
+    text: String,
+    scenario: Scenario,
+}
+
+fn read_story(path: &Path) -> Result<Story, CliError> {
     let text = fs::read_to_string(path).map_err(|source| CliError::File(format!("{}: {source}", path.display())))?;
-    Scenario::parse(&text).map_err(|error| CliError::File(format!("{}: {error}", path.display())))
+    let scenario = Scenario::parse(&text).map_err(|error| CliError::File(format!("{}: {error}", path.display())))?;
+    Ok(Story { path: path.to_owned(), text, scenario })
 }
 
 fn blame(error: &StartError) -> CliError {
@@ -309,7 +319,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let path = dir.path().join("mine.toml");
         fs::write(&path, "title = \"x\"\nabout = \"y\"\nsteps = 1\n").expect("written");
-        let message = read_scenario(&path).expect_err("an unknown key").message();
+        let message = read_story(&path).map(|_| ()).expect_err("an unknown key").message();
         assert!(message.contains("mine.toml") && message.contains("line 3") && message.contains("steps"), "{message}");
     }
 }

@@ -2,7 +2,10 @@
 
 use std::{future::Future, process, time::Duration};
 
-use tokio::{runtime::Runtime, sync::watch};
+use tokio::{
+    runtime::{Builder, Runtime},
+    sync::watch,
+};
 
 use super::{error::CliError, seams::Cancel};
 use crate::report::ExitStatus;
@@ -15,7 +18,17 @@ const ONE_WISH: Duration = Duration::from_millis(500);
 
 /// Runs a future on a runtime of its own and hands it the means to notice that the user cancels.
 pub(super) fn block_on<F: Future>(work: impl FnOnce(Cancel) -> F) -> Result<F::Output, CliError> {
-    let runtime = Runtime::new().map_err(|source| CliError::Environment(format!("cannot start a runtime: {source}")))?;
+    run(Builder::new_multi_thread(), work)
+}
+
+/// The same on this thread alone: what mostly waits for the network is faster without handing work from thread to thread.
+pub(super) fn block_here_on<F: Future>(work: impl FnOnce(Cancel) -> F) -> Result<F::Output, CliError> {
+    run(Builder::new_current_thread(), work)
+}
+
+fn run<F: Future>(mut kind: Builder, work: impl FnOnce(Cancel) -> F) -> Result<F::Output, CliError> {
+    let runtime: Runtime =
+        kind.enable_all().build().map_err(|source| CliError::Environment(format!("cannot start a runtime: {source}")))?;
     let (cancel, cancelled) = watch::channel(false);
     // Heard from here on: whoever reads that something is ready may end it at once.
     let wishes = {

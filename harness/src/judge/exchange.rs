@@ -39,6 +39,8 @@ pub struct Exchange<'h> {
     pub released: Option<Mark>,
     /// Faults that were applied, in a word each.
     pub fates: Vec<&'h str>,
+    /// How long the reply asks to be left alone, and whether it says so by a date.
+    pub asked_to_wait: Option<(Micros, bool)>,
     /// The reply, when it was fully written.
     pub replied: Option<(Mark, u16, &'h Reply)>,
     /// When the subject had read it.
@@ -236,6 +238,7 @@ fn arrival(mark: Mark, what: &What) -> Option<(u64, Exchange<'_>)> {
         held: None,
         released: None,
         fates: Vec::new(),
+        asked_to_wait: None,
         replied: None,
         read: None,
         read_unknown: false,
@@ -256,6 +259,7 @@ fn add<'h>(x: &mut Exchange<'h>, mark: Mark, what: &'h What) {
         What::Held { .. } => x.held = Some(mark),
         What::Released { .. } => x.released = Some(mark),
         What::Faulted { fate, .. } => x.fates.push(fate),
+        What::AskedToWait { wait, by_date, .. } => x.asked_to_wait = Some((*wait, *by_date)),
         What::Replied { status, reply, .. } => x.replied = Some((mark, *status, reply)),
         What::Read { .. } => x.read = Some(mark),
         What::ReadUnknown { .. } => x.read_unknown = true,
@@ -271,6 +275,7 @@ fn exchange_of(what: &What) -> Option<u64> {
         | What::Held { exchange, .. }
         | What::Released { exchange, .. }
         | What::Faulted { exchange, .. }
+        | What::AskedToWait { exchange, .. }
         | What::Replied { exchange, .. }
         | What::Read { exchange }
         | What::ReadUnknown { exchange }

@@ -56,6 +56,8 @@ pub struct Terms {
     pub prompt: bool,
     /// `prompt.says` is there.
     pub prompt_says: bool,
+    /// `prompt.from` is there.
+    pub prompt_from: bool,
     /// How `connect` gets to the authorise endpoint.
     pub connect: ConnectBy,
     /// `[settings]` is there.
@@ -87,6 +89,8 @@ pub struct Terms {
     pub connections: Option<u32>,
     /// `features.refresh_attempts`.
     pub refresh_attempts: u32,
+    /// `features.token_timeout`: microseconds.
+    pub token_timeout: Option<u64>,
     /// PKCE was declared optional.
     pub pkce_optional: bool,
     /// `[not_applicable]`: id and reason.
@@ -107,6 +111,7 @@ impl Default for Terms {
             status_broken: false,
             prompt: false,
             prompt_says: false,
+            prompt_from: false,
             connect: ConnectBy::Link,
             settings: false,
             data: false,
@@ -122,6 +127,7 @@ impl Default for Terms {
             period: None,
             connections: None,
             refresh_attempts: 1,
+            token_timeout: None,
             pkce_optional: false,
             not_applicable: BTreeMap::new(),
             log_refresh_failed: None,

@@ -1,6 +1,6 @@
 //! What an answer of the token endpoint means: tokens, the end of the grant, refused credentials, or a passing fault. Pure.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use oauth2::{TokenResponse, basic::BasicTokenResponse};
 use serde_json::Value;
@@ -100,9 +100,10 @@ pub(crate) fn tidy(body: &[u8]) -> Vec<u8> {
     Value::Object(fields).to_string().into_bytes()
 }
 
-/// `Retry-After` in seconds; a date is taken as unknown.
-pub(crate) fn retry_after(value: &str) -> Option<Duration> {
-    value.trim().parse().ok().map(Duration::from_secs)
+/// `Retry-After`, in seconds or as a date.
+pub(crate) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
+    let seconds = value.trim().parse().ok().map(Duration::from_secs);
+    seconds.or_else(|| Some(httpdate::parse_http_date(value.trim()).ok()?.duration_since(now).unwrap_or_default()))
 }
 
 fn seconds(value: &Value) -> Option<u64> {

@@ -3,7 +3,7 @@
 use std::{
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use oauth2::{
@@ -181,7 +181,8 @@ impl Line {
         *request.timeout_mut() = spoil::token_limit(self.flaws, TOKEN_LIMIT);
         let response = self.http.execute(request).await.map_err(|error| SendError::of(&error))?;
         let status = response.status().as_u16();
-        let retry_after = response.headers().get("retry-after").and_then(|value| answer::retry_after(value.to_str().ok()?));
+        let retry_after =
+            response.headers().get("retry-after").and_then(|value| answer::retry_after(value.to_str().ok()?, SystemTime::now()));
         let body = response.bytes().await.map_err(|error| SendError::of(&error))?.to_vec();
         spoil::token_answer(self.flaws, &body);
         Ok(Reply { status, retry_after, body })

@@ -67,6 +67,11 @@ impl<'h> Narrator<'h> {
                 let status = status.map(|status| format!(" ({status})")).unwrap_or_default();
                 format!("the {verb} is {}{status}{}", words::outcome(*outcome), tail(detail))
             }
+            What::OtherCompany { company, .. } => format!("the user consents for another company, number {company}"),
+            What::Returned { to, there: true, .. } => format!("the user is back where the login began: {to}"),
+            What::Returned { to, there: false, .. } => format!("the user set out from elsewhere and is now at {to}"),
+            What::JobReported { job, report, accepted: true, .. } => format!("export job {job} is reported as {report}"),
+            What::JobReported { job, report, accepted: false, .. } => format!("export job {job} is reported as {report}, which is refused"),
             What::CallbackDelivered { .. }
             | What::StatusRead { .. }
             | What::PromptRead(_)
@@ -105,6 +110,8 @@ impl<'h> Narrator<'h> {
             | What::Held { .. }
             | What::Released { .. }
             | What::Faulted { .. }
+            | What::CameElsewhere { .. }
+            | What::AskedToWait { .. }
             | What::Replied { .. }
             | What::Read { .. }
             | What::ReadUnknown { .. }
@@ -143,6 +150,11 @@ impl<'h> Narrator<'h> {
                 let when = if *committed { "after the provider had made its change" } else { "before the provider changed anything" };
                 format!("{} meets a fault, {when}: {fate}", self.target(*exchange))
             }
+            What::CameElsewhere { method, carried } if carried.is_empty() => {
+                format!("{method} arrives at another origin, without any secret")
+            }
+            What::CameElsewhere { method, carried } => format!("{method} arrives at another origin, with {}", carried.join(", ")),
+            What::AskedToWait { wait, .. } => format!("the provider asks to be left alone for {}", span(*wait)),
             What::Replied { exchange, status, reply } => {
                 format!("the provider answers {}: {status}{}", self.target(*exchange), words::reply(reply))
             }

@@ -21,6 +21,7 @@ use tokio::{
 
 use super::{
     Setting, StageError,
+    elsewhere::Elsewhere,
     expected::Patience,
     links::{Link, links},
     pumps::{self, Processes},
@@ -70,6 +71,8 @@ pub(super) struct Cast {
     /// How many `need_refresh` the story has, and how many were met.
     pub(super) refreshes_planned: usize,
     pub(super) refreshes_done: usize,
+    /// Where redirects lead.
+    pub(super) elsewhere: Option<Elsewhere>,
     provider: Provider,
     /// TLS before the subject.
     relay: Option<Relay>,
@@ -146,6 +149,7 @@ impl Cast {
             secret_pending: None,
             refreshes_planned: 0,
             refreshes_done: 0,
+            elsewhere: None,
             provider,
             relay,
             supervisor,

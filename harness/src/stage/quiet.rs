@@ -11,6 +11,10 @@ use crate::evidence::{Outcome, What, micros};
 const SHORTEST: Duration = Duration::from_millis(300);
 /// A longer one would not be bearable; also the longest wait for rest.
 const LONGEST: Duration = Duration::from_secs(10);
+/// Beyond its declared limit, and a tenth of that, a request that hangs is watched so long.
+const HUNG: Duration = Duration::from_millis(1_500);
+/// Not longer than so, whatever is declared.
+const LONGEST_HUNG: Duration = Duration::from_secs(60);
 /// How many times its longest reaction a subject is waited for.
 const PATIENCE: u32 = 4;
 
@@ -49,6 +53,8 @@ impl Cast {
                 None => self.window(),
             };
             let epoch = Instant::from_std(self.recorder.epoch());
+            let ceiling = ceiling.max(epoch + self.declared_end_of_what_hangs());
+            let watched = watched.max(epoch + self.asked_to_wait_until());
             let last = (epoch + *activity.borrow_and_update()).max(epoch + self.last_stimulus);
             let rests = (last + window).max(watched);
             let open = self.is_anything_open();
@@ -98,6 +104,27 @@ impl Cast {
     /// In the prologue the rhythm is being learned: the window grows with what was seen since the last stimulus.
     fn calibrated_window(&self) -> Duration {
         self.window().max((self.reaction() * PATIENCE).clamp(SHORTEST, LONGEST))
+    }
+
+    /// Who was asked to wait is not at rest before that time is over.
+    fn asked_to_wait_until(&self) -> Duration {
+        let asked = self.recorder.last(|what| match what {
+            What::AskedToWait { wait, .. } => Some(Duration::from_micros(*wait)),
+            _ => None,
+        });
+        asked.map_or(Duration::ZERO, |(at, wait)| at + wait.min(LONGEST))
+    }
+
+    /// A token request that is never answered is watched until its declared limit is certainly over.
+    fn declared_end_of_what_hangs(&self) -> Duration {
+        let Some(limit) = self.setting.manifest.features.token_timeout else { return Duration::ZERO };
+        let hangs = self.recorder.last(|what| match what {
+            What::Faulted { exchange, fate, .. } if fate == "hang" => Some(*exchange),
+            _ => None,
+        });
+        let Some((at, hung)) = hangs else { return Duration::ZERO };
+        let over = |what: &What| matches!(what, What::Replied { exchange, .. } | What::Aborted { exchange, .. } if *exchange == hung);
+        if self.recorder.any_since(0, over) { Duration::ZERO } else { at + (limit + limit / 10 + HUNG).min(LONGEST_HUNG) }
     }
 
     /// A one-shot program has ended: nothing more can come of it.

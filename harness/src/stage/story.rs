@@ -82,7 +82,7 @@ async fn perform(cast: &mut Cast, scenario: &Scenario) -> Result<(), StageError>
     }
     cast.calibrating = false;
     cast.recorder.record(What::PhaseBegan { phase: Phase::Story });
-    let rules = scenario.install(cast.control());
+    let rules = cast.with_elsewhere(scenario).await?.install(cast.control());
     let mut since = cast.recorder.position();
     for step in &scenario.steps {
         since = take(cast, step, since).await?;

@@ -68,8 +68,15 @@ fn redirect_uri(client: &Client, request: &AuthorizeRequest) -> Result<String, A
         };
     };
     let known = client.redirect_uris.contains(uri);
-    let open = client.redirect_uris.is_empty() && redirect::is_well_formed(uri);
-    if known || open || is_free(client, uri) { Ok(uri.clone()) } else { Err(page("The redirect_uri is not registered for this client.")) }
+    let open = client.redirect_uris.is_empty() && !client.any_loopback_redirect && redirect::is_well_formed(uri);
+    if known || open || is_free(client, uri) {
+        return Ok(uri.clone());
+    }
+    Err(page(if client.any_loopback_redirect {
+        "The redirect_uri is not registered for this client, and is no loopback address."
+    } else {
+        "The redirect_uri is not registered for this client."
+    }))
 }
 
 /// Accepted without being registered.

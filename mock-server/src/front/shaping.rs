@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 
 use bytes::{BufMut, Bytes, BytesMut};
+use regrant_authority::Time;
 
 use super::{
     plan::{Cut, Ending},
@@ -10,7 +11,7 @@ use super::{
     request::Request,
 };
 use crate::{
-    clock::http_date_ahead,
+    clock::http_date,
     fault::{CutShort, Fate, Garble, Reshape, RetryAfter},
     journal::Endpoint,
 };
@@ -65,11 +66,12 @@ pub(super) fn is_shape(fate: &Fate) -> bool {
     matches!(fate, Fate::Reshape(_) | Fate::Throttle { .. } | Fate::Garble(_) | Fate::Truncate { .. })
 }
 
-/// The reply that a fate puts in the place of the provider's.
-pub(super) fn instead(fate: &Fate, request: &Request) -> Option<Reply> {
+/// The reply that a fate puts in the place of the provider's, `now`.
+pub(super) fn instead(fate: &Fate, request: &Request, now: Time) -> Option<Reply> {
     match fate {
         Fate::Status { code, error, description, retry_after } => {
-            Some(refusal(request, *code, error.as_deref(), description.as_deref(), retry_after.as_ref()))
+            let reply = refusal(request, *code, error.as_deref(), description.as_deref());
+            Some(with_retry_after(reply, retry_after.as_ref(), now))
         }
         Fate::Replace { status, content_type, headers, body } => {
             let kind = content_type.as_deref().unwrap_or("application/json;charset=UTF-8");
@@ -91,19 +93,24 @@ pub(super) fn instead(fate: &Fate, request: &Request) -> Option<Reply> {
 }
 
 /// An error in the words of the endpoint.
-fn refusal(request: &Request, status: u16, error: Option<&str>, description: Option<&str>, retry_after: Option<&RetryAfter>) -> Reply {
+fn refusal(request: &Request, status: u16, error: Option<&str>, description: Option<&str>) -> Reply {
     let oauth = matches!(request.endpoint, Endpoint::Token | Endpoint::Introspect | Endpoint::Authorize);
-    let mut reply = match error {
+    let reply = match error {
         None => Reply::empty(status),
         Some(error) if oauth => Reply::oauth_error(status, error, description),
         Some(error) => Reply::api_error(status, error, description.unwrap_or_default()),
     };
-    if status == 401 {
-        reply = reply.header("www-authenticate", if oauth { "Basic realm=\"pleo\"" } else { "Bearer error=\"invalid_token\"" });
+    if status != 401 {
+        return reply;
     }
+    reply.header("www-authenticate", if oauth { "Basic realm=\"pleo\"" } else { "Bearer error=\"invalid_token\"" })
+}
+
+/// A date is counted from the moment that the reply's `Date` says, not from the host's.
+fn with_retry_after(reply: Reply, retry_after: Option<&RetryAfter>, now: Time) -> Reply {
     match retry_after {
         Some(RetryAfter::Seconds(seconds)) => reply.header("retry-after", &seconds.to_string()),
-        Some(RetryAfter::Date(ahead)) => reply.header("retry-after", &http_date_ahead(ahead.date)),
+        Some(RetryAfter::Date(ahead)) => reply.header("retry-after", &http_date(now.plus(ahead.date))),
         Some(RetryAfter::Text(text)) => reply.header("retry-after", text),
         None => reply,
     }

@@ -2,6 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
+use regrant_authority::Time;
+
 use super::{
     desk::{self, Desk},
     plan::{Ending, Plan, Verdict},
@@ -55,6 +57,11 @@ impl Way {
         self.request.endpoint
     }
 
+    /// Now, by the clock that dates the reply.
+    fn now(&self) -> Time {
+        self.shared.clock.now_at(self.request.endpoint)
+    }
+
     pub(super) fn method(&self) -> &str {
         &self.request.method
     }
@@ -97,7 +104,7 @@ impl Way {
     fn plan(&mut self, mut reply: Reply) -> Plan {
         match self.take(Point::Replying) {
             None => {}
-            Some(fate) => match shaping::instead(&fate, &self.request) {
+            Some(fate) => match shaping::instead(&fate, &self.request, self.now()) {
                 Some(other) => reply = other,
                 None if shaping::is_shape(&fate) => reply = self.shaping.spoil(reply),
                 None => self.interruption = Some(fate),
@@ -185,7 +192,9 @@ impl Way {
                     Let::Drop => Some(Err(Ending::Fin)),
                 }
             }
-            Fate::Status { .. } | Fate::Replace { .. } | Fate::Redirect { .. } => shaping::instead(&fate, &self.request).map(Ok),
+            Fate::Status { .. } | Fate::Replace { .. } | Fate::Redirect { .. } => {
+                shaping::instead(&fate, &self.request, self.now()).map(Ok)
+            }
             Fate::Drop => Some(Err(Ending::Fin)),
             Fate::Reset => Some(Err(Ending::Reset)),
             Fate::Hang => Some(Err(Ending::Hang)),

@@ -31,18 +31,14 @@ fn value(state: &State, request: &Request) -> Option<String> {
 }
 
 fn who(vault: &Vault, authority: &Authority, store: &Store, request: &Request, presented: Option<&str>) -> Who {
-    let canary = presented.and_then(|value| vault.find(value));
-    let grant = canary.as_ref().and_then(|canary| canary.grant).and_then(|grant| authority.grant(grant));
+    let grant = presented.and_then(|value| vault.find(value)?.grant).and_then(|grant| authority.grant(grant));
     let asking = match request.endpoint {
         Endpoint::Token | Endpoint::Introspect => client_of(request.client_auth()),
         Endpoint::Authorize => request.parameters.owned("client_id"),
         Endpoint::Api | Endpoint::Unknown => None,
     };
     let company = grant.as_ref().and_then(|grant| store.place_of(&grant.company)).and_then(|place| u32::try_from(place).ok());
-    let generation = canary.and_then(|this| {
-        let line = vault.all().iter().filter(|other| other.kind == this.kind && other.grant == this.grant);
-        line.take_while(|other| other.value != this.value).count().try_into().ok()
-    });
+    let generation = presented.and_then(|value| vault.generation(value));
     Who { client: asking.or_else(|| grant.map(|grant| grant.client_id)), company, generation }
 }
 

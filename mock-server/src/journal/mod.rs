@@ -17,7 +17,7 @@ pub(crate) use file::JournalFile;
 pub(crate) use log::Journal;
 pub(crate) use queue::{Ends, Look, Seen, look, watch};
 pub(crate) use reader::{Lines, Read, Reader};
-pub(crate) use shown::Shower;
+pub(crate) use shown::{Event, Shower};
 
 /// A moment: time since [`crate::ProviderConfig::epoch`], monotonic.
 pub type At = Duration;

@@ -7,6 +7,29 @@ use serde_json::{Value, json};
 use super::{Arrived, AuthorizeOutcome, Decision, Entry, Presented, TokenOutcome, What};
 use crate::vault::Vault;
 
+/// What happened, in a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Event {
+    Opened,
+    Closed,
+    Proxied,
+    Arrived,
+    Decided,
+    Held,
+    Released,
+    GateTimedOut,
+    Faulted,
+    Replied,
+    Read,
+    ReadUnknown,
+    Aborted,
+    Minted,
+    Controlled,
+    /// Lines were forgotten before they could be read.
+    Lagged,
+}
+
 /// Forms are looked up by their first bytes; all that is ever minted is longer.
 const START: usize = 8;
 
@@ -52,7 +75,7 @@ impl Shower {
 
     /// One entry.
     pub(crate) fn show(&self, entry: &Entry) -> Value {
-        let mut shown = json!({"n": entry.n, "at_us": micros(entry.at), "event": word(&entry.what)});
+        let mut shown = json!({"n": entry.n, "at_us": micros(entry.at), "event": event(&entry.what)});
         if let (Some(fields), Value::Object(more)) = (shown.as_object_mut(), self.details(&entry.what)) {
             fields.extend(more);
         }
@@ -165,23 +188,23 @@ impl Shower {
     }
 }
 
-fn word(what: &What) -> &'static str {
+fn event(what: &What) -> Event {
     match what {
-        What::Opened { .. } => "opened",
-        What::Closed { .. } => "closed",
-        What::Proxied { .. } => "proxied",
-        What::Arrived(_) => "arrived",
-        What::Decided { .. } => "decided",
-        What::Held { .. } => "held",
-        What::Released { .. } => "released",
-        What::GateTimedOut { .. } => "gate-timed-out",
-        What::Faulted { .. } => "faulted",
-        What::Replied(_) => "replied",
-        What::Read { .. } => "read",
-        What::ReadUnknown { .. } => "read-unknown",
-        What::Aborted { .. } => "aborted",
-        What::Minted { .. } => "minted",
-        What::Controlled(_) => "controlled",
+        What::Opened { .. } => Event::Opened,
+        What::Closed { .. } => Event::Closed,
+        What::Proxied { .. } => Event::Proxied,
+        What::Arrived(_) => Event::Arrived,
+        What::Decided { .. } => Event::Decided,
+        What::Held { .. } => Event::Held,
+        What::Released { .. } => Event::Released,
+        What::GateTimedOut { .. } => Event::GateTimedOut,
+        What::Faulted { .. } => Event::Faulted,
+        What::Replied(_) => Event::Replied,
+        What::Read { .. } => Event::Read,
+        What::ReadUnknown { .. } => Event::ReadUnknown,
+        What::Aborted { .. } => Event::Aborted,
+        What::Minted { .. } => Event::Minted,
+        What::Controlled(_) => Event::Controlled,
     }
 }
 

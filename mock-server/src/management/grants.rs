@@ -11,6 +11,9 @@ use super::{
 };
 use crate::{Control, clock::iso, fault::scenario};
 
+/// So many entries a list has unless more are asked for.
+const LISTED: u64 = 1_000;
+
 pub(super) fn routes() -> OpenApiRouter<Control> {
     OpenApiRouter::new()
         .routes(routes!(grants))
@@ -46,10 +49,32 @@ struct EndedView {
     by: EndedBy,
 }
 
-/// Lists all grants, live and ended
-#[utoipa::path(get, path = "/grants", tag = "grants", responses((status = 200, description = "All of them, oldest first", body = Vec<GrantView>)))]
-async fn grants(At(control): At) -> Shown<Vec<GrantView>> {
-    Shown(control.grants().into_iter().map(view).collect())
+/// How much of a list is wanted.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Newest {
+    /// So many of the newest, at most
+    #[param(schema_with = words::number)]
+    newest: u64,
+}
+
+impl Default for Newest {
+    fn default() -> Self {
+        Self { newest: LISTED }
+    }
+}
+
+/// Lists the grants, live and ended
+#[utoipa::path(get, path = "/grants", tag = "grants", params(Newest), responses((status = 200, description = "The newest 1,000 unless told otherwise, oldest first", body = Vec<GrantView>)))]
+async fn grants(At(control): At, Asked(Newest { newest }): Asked<Newest>) -> Shown<Vec<GrantView>> {
+    let grants = control.grants();
+    let left_out = grants.len().saturating_sub(length(newest));
+    Shown(grants.into_iter().skip(left_out).map(view).collect())
+}
+
+fn length(newest: u64) -> usize {
+    usize::try_from(newest).unwrap_or(usize::MAX)
 }
 
 fn view(grant: Grant) -> GrantView {
@@ -186,21 +211,31 @@ struct TokenView {
     value: Option<String>,
 }
 
-#[derive(Debug, Default, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct Values {
     /// Show the secrets themselves too
     #[param(schema_with = words::flag)]
     values: Flag,
+    /// So many of the newest, at most
+    #[param(schema_with = words::number)]
+    newest: u64,
+}
+
+impl Default for Values {
+    fn default() -> Self {
+        Self { values: Flag::default(), newest: LISTED }
+    }
 }
 
 /// Lists the secrets that were minted, by name
-#[utoipa::path(get, path = "/tokens", tag = "grants", params(Values), responses((status = 200, description = "All of them, oldest first", body = Vec<TokenView>)))]
+#[utoipa::path(get, path = "/tokens", tag = "grants", params(Values), responses((status = 200, description = "The newest 1,000 unless told otherwise, oldest first", body = Vec<TokenView>)))]
 async fn tokens(At(control): At, Asked(asked): Asked<Values>) -> Shown<Vec<TokenView>> {
     let state = control.shared.state();
     let now = control.shared.clock.now();
-    let shown = state.vault.current().map(|canary| TokenView {
+    let left_out = state.vault.current().count().saturating_sub(length(asked.newest));
+    let shown = state.vault.current().skip(left_out).map(|canary| TokenView {
         name: canary.name.clone(),
         kind: canary.kind,
         grant: canary.grant,

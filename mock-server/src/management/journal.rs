@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     Control,
-    journal::{Entry, Read, Reader, Shower},
+    journal::{Entry, Event, Read, Reader, Shower},
 };
 
 pub(super) fn routes() -> OpenApiRouter<Control> {
@@ -37,29 +37,6 @@ pub(super) struct Line {
     at_us: Option<u64>,
     /// What happened. `lagged` stands for the lines from `from` to just before `oldest`, which were forgotten before they could be read.
     event: Event,
-}
-
-/// What happened.
-#[derive(ToSchema)]
-#[schema(rename_all = "kebab-case")]
-#[allow(dead_code, reason = "it only describes what Shower shows")]
-pub(super) enum Event {
-    Opened,
-    Closed,
-    Arrived,
-    Decided,
-    Held,
-    Released,
-    Faulted,
-    Replied,
-    Read,
-    ReadUnknown,
-    Aborted,
-    Minted,
-    Controlled,
-    Intercepted,
-    Tunnelled,
-    Lagged,
 }
 
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -148,7 +125,7 @@ fn line(shower: &Shower, entry: &Entry, form: Form) -> String {
 }
 
 fn lagged(from: u64, oldest: u64, form: Form) -> String {
-    let told = json!({"event": "lagged", "from": from, "oldest": oldest});
+    let told = json!({"event": Event::Lagged, "from": from, "oldest": oldest});
     match form {
         Form::Lines => format!("{told}\n"),
         Form::Events => format!("event: lagged\ndata: {told}\n\n"),

@@ -24,6 +24,8 @@ pub(super) struct Ready {
     api_url: String,
     /// Base of this tenant's management.
     management_url: Option<String>,
+    /// The forward proxy that answers for Pleo's host names; none unless interception was asked for.
+    proxy_url: Option<String>,
     client_id: String,
     /// The current secret; none of a public client.
     client_secret: Option<String>,
@@ -54,6 +56,7 @@ pub(super) fn view(control: &Control) -> Ready {
         introspect_url: urls.introspect,
         api_url: urls.api,
         management_url: urls.management,
+        proxy_url: urls.proxy,
         client_id,
         client_secret,
         scopes,

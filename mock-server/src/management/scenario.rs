@@ -61,7 +61,7 @@ async fn tell(At(control): At, Text(text): Text) -> Answer<ScenarioView> {
     let wrong = |error: crate::fault::scenario::ScenarioError| {
         Refusal::new(400, &error.to_string(), "send a scenario file as TOML; `regrant schema scenario` tells its form")
     };
-    control.shared.telling.begin(&control, &text).map_err(wrong)?;
+    control.tell(&text, |_| ()).map_err(wrong)?;
     shown(&control)
 }
 

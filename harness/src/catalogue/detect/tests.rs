@@ -1,6 +1,6 @@
 //! DETECT on hand-written histories.
 
-use regrant_mock_server::{authority::TokenState, fault::scenario::Status};
+use regrant_mock_server::{authority::TokenState, fault::scenario::Status, journal::Carried};
 
 use crate::{
     evidence::{Outcome, Reply, What},
@@ -317,4 +317,120 @@ fn words_about_the_request_and_words_of_patience_are_no_refusals() {
         });
         end(story).undecided("DETECT-03", "the refusal did not come about");
     }
+}
+
+// --- DETECT-05, DETECT-06, DETECT-08 ---
+
+/// A needed refresh, then the API denies what is good.
+fn denied_after_refresh(status: u16) -> Story {
+    rejected().refreshes().denied(status)
+}
+
+#[test]
+fn two_refreshes_for_one_stimulus_are_no_loop_and_three_are() {
+    let times =
+        |times| (1..times).fold(denied_after_refresh(401), |story, _| story.refreshes().denied(401)).answered(Outcome::Accepted).rest();
+    end(times(1).trigger().denied(401).answered(Outcome::Accepted)).passes("DETECT-05");
+    end(times(2)).passes("DETECT-05");
+    end(times(4)).fails("DETECT-05", "4 attempts where 2 were to be expected");
+    end(denied_after_refresh(403).refreshes().denied(403).answered(Outcome::Accepted)).passes("DETECT-05");
+}
+
+#[test]
+fn a_denial_that_was_met_once_or_never_with_a_fresh_token_decides_nothing() {
+    let once = Story::connected().after(900_000).trigger().refreshes().denied(403).answered(Outcome::Accepted);
+    end(once).undecided("DETECT-05", "only once");
+    let never =
+        Story::connected().trigger().denied(403).answered(Outcome::Accepted).rest().trigger().denied(403).answered(Outcome::Accepted);
+    end(never).undecided("DETECT-05", "no token that a refresh had given");
+    end(Story::connected()).undecided("DETECT-05", "denied no token that was good");
+    denied_after_refresh(403).refreshes().denied(403).answered(Outcome::Accepted).rest().undecided("DETECT-05", "did not reconnect");
+}
+
+#[test]
+fn slow_turns_of_a_timer_that_nobody_declared_are_not_held_against_a_subject() {
+    let turns = (0..6).fold(denied_after_refresh(401), |story, _| story.after(900).refreshes().denied(401)).answered(Outcome::Accepted);
+    let turns = end(turns);
+    turns.clone().terms(|t| t.period = None).undecided("DETECT-05", "a timer may have caused them");
+    turns.clone().fails("DETECT-05", "over and over");
+    turns.terms(|t| t.period = Some(Some(900_000))).is_not_accused(&["DETECT-05"]);
+}
+
+fn forbidden_twice(first: impl Fn(Story) -> Story) -> Story {
+    let story = first(denied_after_refresh(403)).answered(Outcome::Accepted).rest();
+    story.trigger().denied(403).answered(Outcome::Accepted).rest()
+}
+
+#[test]
+fn a_403_may_be_shown_in_any_way() {
+    let logged = forbidden_twice(|story| story.log("ERROR keine Berechtigung"));
+    end(logged.works()).passes("DETECT-06");
+    let status = forbidden_twice(|story| story.with(|s| s.subject.says = Some(Status::Broken)));
+    end(status).passes("DETECT-06");
+    let page = forbidden_twice(|story| story.with(|s| s.subject.page = ("A right is missing".into(), crate::evidence::Says::No, false)));
+    end(page).passes("DETECT-06");
+    let refused = denied_after_refresh(403).answered(Outcome::Refused).rest().trigger().denied(403).answered(Outcome::Refused).rest();
+    end(refused).passes("DETECT-06");
+}
+
+#[test]
+fn a_403_that_nobody_can_see_fails_unless_the_log_was_not_seen() {
+    let unseen = end(forbidden_twice(|story| story).works());
+    unseen.fails("DETECT-06", "neither status, page, log nor the trigger's answer");
+    let mute = unseen.without(|e| matches!(e.what, What::Log { .. }));
+    mute.undecided("DETECT-06", "not one log line");
+}
+
+#[test]
+fn what_a_403_costs_is_seen_in_storage_and_settings() {
+    let purged = forbidden_twice(Story::gives_up);
+    end(purged).fails("DETECT-06", "refresh#2 was purged for a 403");
+    let marked = forbidden_twice(|story| story.gives_up().with(|s| s.subject.keeps = vec!["refresh#2".into()]));
+    end(marked).passes("DETECT-06");
+    let reset = forbidden_twice(|story| story.log("ERROR 403").with(|s| s.subject.settings = "the defaults".into()));
+    end(reset.works()).fails("DETECT-06", "the settings are not what they were");
+}
+
+/// The token endpoint answers 200 without tokens; then it is itself again.
+fn no_tokens(then: impl Fn(Story) -> Story) -> Story {
+    let story = then(rejected().faulted(Answer::Unusable)).answered(Outcome::Accepted).rest();
+    end(story.trigger().refreshes().delivers().answered(Outcome::Accepted).rest())
+}
+
+#[test]
+fn what_is_presented_after_an_answer_without_tokens_shows_what_was_stored() {
+    no_tokens(|story| story).passes("DETECT-08");
+    let unknown = |story: Story| story.mark("offence").calls_api(Some("access#1"), TokenState::Unknown, 401).nobodys_token();
+    no_tokens(unknown).fails("DETECT-08", "a word that was never issued");
+    let refresh = |story: Story| story.mark("offence").refuses("refresh#1", "invalid_grant").nobodys_token();
+    no_tokens(refresh).fails("DETECT-08", "tried to refresh with a word");
+    no_tokens(|story| story.calls_api(Some("access#1"), TokenState::Rejected, 401)).passes("DETECT-08");
+}
+
+#[test]
+fn tokens_that_are_gone_while_the_status_says_connected_were_overwritten() {
+    no_tokens(|story| story.with(|s| s.subject.keeps.clear())).fails("DETECT-08", "was gone from storage");
+    no_tokens(Story::gives_up).is_not_accused(&["DETECT-08"]);
+}
+
+#[test]
+fn a_refusal_is_no_token_either_and_a_call_without_a_token_after_it_is_another_matter() {
+    refused("invalid_grant").passes("DETECT-08");
+    let empty = |status| {
+        let story = Story::connected().revoked().rejected().trigger().api(401).refused("invalid_grant").gives_up();
+        let story = story.calls_api(Some("x"), TokenState::Unknown, 401).nobodys_token().answered(Outcome::Accepted).rest();
+        end(story.asked_in_vain(2)).with(|s| {
+            for event in &mut s.history.events {
+                match &mut event.what {
+                    What::Api { presented: Some(presented), carried, .. } if presented.token.is_none() => *carried = Carried::EmptyBearer,
+                    What::Replied { status: told, reply: Reply::Final { .. }, .. } => *told = status,
+                    _ => {}
+                }
+            }
+        })
+    };
+    empty(400).passes("DETECT-08");
+    empty(200).fails("DETECT-08", "with an empty token");
+    end(Story::connected()).undecided("DETECT-08", "no answer without tokens");
+    rejected().faulted(Answer::Unusable).answered(Outcome::Accepted).rest().undecided("DETECT-08", "no API call succeeded");
 }

@@ -32,7 +32,7 @@ fn death() -> Death {
 }
 
 fn line(text: &str) -> Line<'_> {
-    Line { mark: Mark { at: 2, n: 2 }, text, returning: true }
+    Line { mark: Mark { at: 2, n: 2 }, text, returning: true, led: true }
 }
 
 fn fails_with_reason(text: &str) -> bool {
@@ -142,6 +142,8 @@ fn the_providers_own_words_are_no_detection() {
 fn english_access_logs_and_stack_traces_are_understood_and_other_languages_are_not() {
     for text in [
         "token refresh failed",
+        "INFO shop.pleo: connection=acme connected",
+        "INFO shop.pleo: token refresh attempt 1",
         r#"{"event":"token_refresh_refused"}"#,
         "127.0.0.1 - - \"POST /sync HTTP/1.1\" 500 -",
         "Traceback (most recent call last):",
@@ -242,6 +244,26 @@ fn a_failure_that_is_only_passed_on_is_no_detection() {
     ]);
     trace.passes("LOG-01");
     trace.fails("LOG-02", "none of the new log lines says so");
+}
+
+#[test]
+fn a_call_that_was_not_accepted_is_no_failed_refresh() {
+    let call = "INFO access token rejected by the API (HTTP 401), path /v2/employees";
+    logging(&[call, "ERROR synchronisation failed"]).fails("LOG-01", "none of the new log lines says so");
+    logging(&[call, "ERROR token refresh failed with HTTP 400"]).passes("LOG-01");
+    // Whose rejection this is cannot be told.
+    logging(&["ERROR access token rejected with 400"]).undecided("LOG-01", "no line speaks of the refresh");
+}
+
+#[test]
+fn the_beginning_of_a_login_is_no_detection() {
+    let story = Story::connected().revoked().rejected().trigger().api(401).with(|s| s.subject.says = None);
+    let story = story.refused("invalid_grant").log("ERROR request failed with invalid_grant").answered(Outcome::Accepted).rest();
+    // Somebody looks whether the page leads to the authorise endpoint.
+    let looked = story.authorizes().log("INFO reauthentication started: the user was sent to Pleo").trigger().answered(Outcome::Accepted);
+    let story = looked.trigger().answered(Outcome::Accepted).rest().epilogue();
+    story.fails("LOG-02", "none of the new log lines says so");
+    story.passes("LOG-03");
 }
 
 #[test]

@@ -12,6 +12,8 @@ pub(super) struct Line<'l> {
     pub(super) text: &'l str,
     /// Written while the user was coming back, or after.
     pub(super) returning: bool,
+    /// Written after somebody was sent to the authorise endpoint, if only to see whether the way is there.
+    pub(super) led: bool,
 }
 
 impl Line<'_> {
@@ -23,7 +25,18 @@ impl Line<'_> {
     /// Something about tokens failed. How grave the line says it is does not count.
     pub(super) fn tells_failure(&self) -> bool {
         let text = LEVEL.replace_all(self.text, " ");
+        let text = EVERYDAY.replace_all(&text, " ");
         THING.is_match(&text) && WRONG.is_match(&text)
+    }
+
+    /// A token was not accepted, by whom is not said; a call of the API is something else.
+    pub(super) fn tells_rejection(&self) -> bool {
+        EVERYDAY.is_match(self.text) && WRONG.is_match(self.text) && !CALL.is_match(self.text)
+    }
+
+    /// The way back, as it is taken: no word of what made it needed.
+    pub(super) fn tells_of_the_way(&self, death: &Death) -> bool {
+        self.led && STARTED.is_match(&self.own_words(death))
     }
 
     /// The client's own credentials were not taken. How grave the line says it is does not count.
@@ -50,7 +63,7 @@ impl Line<'_> {
 }
 
 /// A line without what differs from time to time: every word with a digit in it.
-pub(super) fn shape(text: &str) -> String {
+pub(in crate::catalogue) fn shape(text: &str) -> String {
     let mut shape = String::with_capacity(text.len());
     let mut word = String::new();
     for c in text.chars().chain([' ']) {
@@ -92,6 +105,8 @@ static EVERYDAY: LazyLock<Regex> = LazyLock::new(|| {
         r"(re-?connect\w* to (the )?(database|db|server|redis|broker|queue|socket))",
     ))
 });
+/// A call of the API.
+static CALL: LazyLock<Regex> = LazyLock::new(|| words(r"(\bapi\b|/v[0-9])"));
 /// What failed.
 static THING: LazyLock<Regex> =
     LazyLock::new(|| words(r"(refresh|\btokens?\b|\bgrant\b|oauth|\bauth\b|authori[sz]ation|authenticat|credential|renew)"));
@@ -152,7 +167,8 @@ static ENGLISH: LazyLock<Regex> = LazyLock::new(|| {
     words(concat!(
         r"\b(the|with|failed|fails|failure|refused|rejected|from|could|cannot|refreshing|refreshed|while|waiting|waits|because|again|after|",
         r"their|this|that|would|should|been|were|request|requested|response|starting|started|stopping|stopped|listening|unable|",
-        r"received|sending|sent|skipping|skipped|retrying|handled|unavailable|denied|accept|accepted|held|queued|logged)\b",
+        r"received|sending|sent|skipping|skipped|retrying|handled|unavailable|denied|accept|accepted|held|queued|logged|",
+        r"connected|disconnected|attempts?|succeeded|completed|finished|saved|loaded)\b",
     ))
 });
 /// Access logs, the last line of a stack trace, and the parts of a printed error object.

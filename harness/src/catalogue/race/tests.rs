@@ -54,6 +54,22 @@ fn one_refresh_for_all_passes() {
 }
 
 #[test]
+fn one_who_goes_on_while_all_others_wait_for_ever_fails() {
+    let after = || {
+        let (story, exchange) = waiting(4);
+        released(story, exchange).delivers().rest()
+    };
+    let asked = |story: Story| story.trigger().answered(Outcome::Accepted).trigger().answered(Outcome::Accepted);
+    asked(after()).rest().epilogue().fails("RACE-03", "then none did");
+    // It may still be about to begin; or it says that it will not do it.
+    asked(after()).is_not_accused(&["RACE-03"]);
+    let refused = |story: Story| story.trigger().answered(Outcome::Refused).trigger().answered(Outcome::Refused);
+    refused(after()).rest().epilogue().is_not_accused(&["RACE-03"]);
+    // Work that is asked for twice may be done in one go.
+    asked(after()).api(200).rest().epilogue().is_not_accused(&["RACE-03"]);
+}
+
+#[test]
 fn triggers_that_are_coalesced_or_refused_are_honest() {
     let (story, exchange) = waiting(1);
     let story = story.trigger().answered(Outcome::Refused).trigger().answered(Outcome::Refused);

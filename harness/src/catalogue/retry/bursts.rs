@@ -3,17 +3,16 @@
 use super::super::{Finding, shared::START};
 use crate::judge::{Exchange, Mark, View};
 
-/// Attempts that one stimulus entitles to.
-const MOST: usize = 5;
 /// A shorter pause is none.
 const PAUSE: u64 = 50_000;
 /// Attempts that keep at least this distance may come from a timer.
 const TICK: u64 = 500_000;
 
-/// The first burst of attempts that is longer than was to be expected and does not slow down. A timer that is not declared may be the reason.
-pub(super) fn unbounded(view: &View<'_>, attempts: &[&Exchange<'_>]) -> Option<Finding> {
+/// The first burst of attempts that is longer than was to be expected, at most so many for a stimulus, and does not slow down. A timer that is
+/// not declared may be the reason.
+pub(in crate::catalogue) fn unbounded(view: &View<'_>, attempts: &[&Exchange<'_>], most: usize) -> Option<Finding> {
     for burst in &bursts(view, attempts) {
-        let entitled = MOST * stimuli(view, burst);
+        let entitled = most * stimuli(view, burst);
         if burst.len() <= entitled || grows(burst) {
             continue;
         }

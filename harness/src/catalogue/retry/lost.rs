@@ -4,6 +4,7 @@ use regrant_mock_server::fault::scenario::Status;
 
 use super::{
     super::{Finding, Level, Requirement, Scope, Severity, shared::*},
+    MOST,
     bursts::unbounded,
 };
 use crate::{
@@ -33,7 +34,7 @@ fn retry_07(view: &View<'_>) -> Finding {
     let until = decided_after(view, lost.arrived);
     let spent = |x: &&Exchange<'_>| x.is_refresh() && x.arrived >= lost.arrived && x.arrived < until && x.token_name() == lost.token_name();
     let attempts: Vec<_> = view.exchanges.iter().filter(spent).collect();
-    if let Some(finding) = unbounded(view, &attempts) {
+    if let Some(finding) = unbounded(view, &attempts, MOST) {
         return finding;
     }
     let again = |x: &&Exchange<'_>| x.is_refresh() && x.arrived > lost.arrived && x.arrived < until && x.pair().is_some();

@@ -3,6 +3,7 @@
 //! Facts that depend on exact bytes (a token in a URL, which secret was presented) are established here, since the saved history
 //! is redacted.
 
+mod patience;
 mod request;
 mod strength;
 #[cfg(test)]
@@ -56,6 +57,8 @@ struct Open {
     presented: Option<Presentation>,
     auth: AuthStyle,
     carried: Carried,
+    /// The export job that it reports of, and what.
+    report: Option<(String, String)>,
 }
 
 impl WireCollector {
@@ -104,6 +107,7 @@ impl WireCollector {
                 } else {
                     Reply::Plain
                 };
+                events.extend(patience::asked_to_wait(replied));
                 events.push(What::Replied { exchange: replied.exchange, status: replied.status, reply });
                 events
             }
@@ -145,6 +149,7 @@ impl WireCollector {
             presented: arrived.presented.as_ref().map(presentation),
             auth: request::auth_style(arrived, &parameters),
             carried: request::carried(arrived),
+            report: request::job_report(arrived).map(|(job, report)| (self.words(&job), self.words(&report))),
             parameters,
         };
         self.open.insert(arrived.exchange, open);
@@ -226,6 +231,9 @@ impl WireCollector {
                     handed_out: handed_out.clone(),
                     delivered: delivered.clone(),
                 }];
+                if let Some((job, report)) = self.open.get(&exchange).and_then(|open| open.report.clone()) {
+                    events.push(What::JobReported { exchange, job, report, accepted: (200..300).contains(status) });
+                }
                 if !documented {
                     events.push(What::Undocumented { exchange });
                 }

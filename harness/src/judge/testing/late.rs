@@ -31,7 +31,7 @@ pub(crate) fn comes_late(story: Story, exchange: u64, answer: &Answer) -> Story 
     let (status, reply) = match answer {
         Answer::Tokens(access, refresh) => (200, Reply::Tokens { access: access.clone(), refresh: refresh.clone(), expires_in: Some(900) }),
         Answer::Refused(error) => (400, Reply::Final { error: error.clone(), description: None }),
-        Answer::Unavailable | Answer::Dropped => (503, Reply::Transient),
+        Answer::Unavailable | Answer::Dropped | Answer::Unusable => (503, Reply::Transient),
     };
     story.events([What::Released { exchange, dropped: false }, What::Replied { exchange, status, reply }, What::Read { exchange }])
 }

@@ -15,6 +15,8 @@ pub(crate) enum Answer {
     Tokens(String, Option<String>),
     /// An OAuth error.
     Refused(String),
+    /// 200 and no tokens.
+    Unusable,
     /// 503.
     Unavailable,
     /// The connection is closed.
@@ -65,6 +67,24 @@ impl Story {
             200,
             units.to_vec(),
         )
+    }
+
+    /// The progress of an export job is reported.
+    pub(crate) fn tells_of(mut self, job: &str, report: &str, accepted: bool) -> Self {
+        self.exchange += 1;
+        let (exchange, (access, _)) = (self.exchange, self.newest());
+        let reported = What::JobReported { exchange, job: job.into(), report: report.into(), accepted };
+        let status = if accepted { 202 } else { 422 };
+        let story = self.requested(Endpoint::Api, "POST", "/v3/export-job-events", false).event(reported);
+        story.api_end(Some(&access), TokenState::Active, status, Vec::new())
+    }
+
+    /// Pleo is told that the user has disconnected, and answers with this status.
+    pub(crate) fn bids_farewell(mut self, status: u16) -> Self {
+        self.exchange += 1;
+        let (access, _) = self.newest();
+        let story = self.requested(Endpoint::Api, "DELETE", "/v1/installations/me", false);
+        story.api_end(Some(&access), TokenState::Active, status, Vec::new())
     }
 
     fn api_end(self, token: Option<&str>, state: TokenState, status: u16, delivered: Vec<String>) -> Self {
@@ -134,7 +154,7 @@ impl Story {
         let result = match answer {
             Answer::Tokens(access, refresh) => TokenResult::Issued { grant: self.grant, access: access.clone(), refresh: refresh.clone() },
             Answer::Refused(error) => TokenResult::Refused { error: error.clone(), status: 400 },
-            Answer::Unavailable | Answer::Dropped => TokenResult::Undecided,
+            Answer::Unusable | Answer::Unavailable | Answer::Dropped => TokenResult::Undecided,
         };
         let verifier = grant_type == "authorization_code";
         let secret = Some("secret#1".into());
@@ -150,6 +170,9 @@ impl Story {
                 let description = Some("The refresh token is expired or revoked".into());
                 self.replies(400, Reply::Final { error, description })
             }
+            Answer::Unusable => self
+                .event(What::Faulted { rule: Some(1), exchange, fate: "replace 200".into(), committed: false })
+                .replies(200, Reply::Transient),
             Answer::Unavailable => self
                 .event(What::Faulted { rule: Some(1), exchange, fate: "status 503".into(), committed: false })
                 .replies(503, Reply::Transient),

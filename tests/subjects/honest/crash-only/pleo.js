@@ -6,7 +6,10 @@ const { env } = process;
 const SCOPE = ["export-jobs:read", "export-jobs:write", "export-items:read"].join(" ");
 
 /** No answer, or none that means anything. */
-export class Nothing extends Error {}
+export class Nothing extends Error {
+  /** Milliseconds that Pleo wants to be left alone. */
+  wait = 0;
+}
 
 /** The token endpoint refuses; `code` is OAuth's word for it. */
 export class Denied extends Error {
@@ -38,10 +41,10 @@ async function tokens(form) {
   // Pleo's clients have ids and secrets of URL-safe characters, but that is nowhere promised.
   const basic = btoa([env.CLIENT_ID, env.CLIENT_SECRET].map(encodeURIComponent).join(":"));
   const sent = Date.now();
-  const { status, text } = await request(env.TOKEN_URL, { method: "POST", headers: { Authorization: `Basic ${basic}` }, body: new URLSearchParams(form) });
+  const { status, text, wait } = await request(env.TOKEN_URL, { method: "POST", headers: { Authorization: `Basic ${basic}` }, body: new URLSearchParams(form) });
   const body = parsed(text);
   if (status < 500 && status !== 429 && status !== 408 && body?.error) throw new Denied(String(body.error), status);
-  if (status !== 200 || !body?.access_token) throw new Nothing(`token endpoint said ${status}`);
+  if (status !== 200 || !body?.access_token) throw Object.assign(new Nothing(`token endpoint said ${status}`), { wait });
   return { access: body.access_token, refresh: body.refresh_token || form.refresh_token, until: body.expires_in ? sent + body.expires_in * 1000 : null };
 }
 
@@ -55,10 +58,16 @@ export async function call(access, method, path, body) {
 async function request(address, options) {
   try {
     const answer = await fetch(address, { redirect: "manual", signal: AbortSignal.timeout(8000), ...options });
-    return { status: answer.status, text: await answer.text() };
+    return { status: answer.status, text: await answer.text(), wait: patience(answer.headers.get("retry-after")) };
   } catch (error) {
     throw new Nothing(`no answer (${error.cause?.code ?? error.name})`);
   }
+}
+
+/** `Retry-After`, in seconds or as a date; nobody is waited for longer than a minute. */
+function patience(value) {
+  const wait = /^\d+$/.test(value ?? "") ? Number(value) * 1000 : Date.parse(value ?? "") - Date.now();
+  return Math.min(Math.max(wait || 0, 0), 60_000);
 }
 
 function parsed(text) {

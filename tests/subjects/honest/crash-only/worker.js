@@ -55,8 +55,9 @@ export class Worker {
           say("WARN", `export put off until the next request: ${error.message}`);
           return;
         }
-        say("WARN", `export failed: ${error.message}; again in ${PAUSES[failures]} ms`);
-        await new Promise((resolve) => setTimeout(resolve, PAUSES[failures++]));
+        const pause = Math.max(PAUSES[failures++], error.wait);
+        say("WARN", `export failed: ${error.message}; again in ${pause} ms`);
+        await new Promise((resolve) => setTimeout(resolve, pause));
         continue;
       }
       for (const name of serving) fs.rmSync(path.join(this.#spool, name));

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log"
 	"net/http"
+	"strconv"
 	"sync"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 var (
 	errSignIn = errors.New("a sign-in at Pleo is needed")
 	errClient = errors.New("Pleo rejects our client id or secret")
+	errBusy   = errors.New("the token endpoint wants to be left alone for a while")
 )
 
 // keeper owns the tokens: it hands them out, and replaces them when they are a few minutes old, so that nobody ever waits for it.
@@ -23,6 +25,7 @@ type keeper struct {
 	maxAge time.Duration
 	one    sync.Mutex // held while tokens are being replaced
 	broken bool       // guarded by one: the client itself was refused
+	until  time.Time  // guarded by one: Pleo wants to be left alone until then
 	pause  time.Duration
 }
 
@@ -84,7 +87,10 @@ func (k *keeper) token(ctx context.Context, rejected string) (string, error) {
 	if now.AccessToken != rejected && !old && !over {
 		return now.AccessToken, nil
 	}
-	fresh, err := k.replace(ctx, now)
+	fresh, err := "", errBusy
+	if time.Now().After(k.until) {
+		fresh, err = k.replace(ctx, now)
+	}
 	if err == nil {
 		return fresh, nil
 	}
@@ -128,6 +134,7 @@ func (k *keeper) failed(serial int, err error) error {
 	switch {
 	case code == "":
 		log.Printf("WARNING refresh failed, will be tried again: %s", plain(err, status))
+		k.until = time.Now().Add(patience(err))
 		return errors.New("the token endpoint gave no answer that could be used")
 	case code == "invalid_client":
 		log.Printf("ERROR refresh failed: %s (status %d): check CLIENT_ID and CLIENT_SECRET", code, status)
@@ -172,6 +179,22 @@ func verdict(err error) (string, int) {
 		return "", status
 	}
 	return refused.ErrorCode, status
+}
+
+// patience is how long Pleo wants to be left alone; a minute at most.
+func patience(err error) time.Duration {
+	var refused *oauth2.RetrieveError
+	if !errors.As(err, &refused) || refused.Response == nil {
+		return 0
+	}
+	value := refused.Response.Header.Get("Retry-After")
+	var wait time.Duration
+	if seconds, err := strconv.Atoi(value); err == nil {
+		wait = time.Duration(min(max(seconds, 0), 60)) * time.Second
+	} else if at, err := http.ParseTime(value); err == nil {
+		wait = time.Until(at)
+	}
+	return min(max(wait, 0), time.Minute)
 }
 
 // plain describes a failure without its body, which may quote tokens.

@@ -1,6 +1,7 @@
 """Talking to Pleo's token endpoint."""
 
 import base64
+import email.utils
 import http.client
 import json
 import time
@@ -23,7 +24,11 @@ class Refused(Exception):
 
 
 class Unavailable(Exception):
-    """No usable answer; another attempt may fare better."""
+    """No usable answer; another attempt may fare better, `wait` seconds from now."""
+
+    def __init__(self, reason: str, wait: float = 0):
+        super().__init__(reason)
+        self.wait = wait
 
 
 class NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -50,13 +55,13 @@ def _ask(**form: str) -> dict:
     login = f"{urllib.parse.quote(CLIENT_ID, safe='')}:{urllib.parse.quote(CLIENT_SECRET, safe='')}"
     request = urllib.request.Request(TOKEN_URL, data=urllib.parse.urlencode(form).encode(), method="POST")
     request.add_header("Authorization", "Basic " + base64.b64encode(login.encode()).decode())
-    asked = time.time()
+    asked, wait = time.time(), 0.0
     try:
         with OPENER.open(request, timeout=TIMEOUT) as response:
             status, raw = response.status, response.read()
     except urllib.error.HTTPError as error:
         with error:
-            status, raw = error.code, _rest(error)
+            status, raw, wait = error.code, _rest(error), _wait(error.headers.get("Retry-After", ""))
     except (OSError, http.client.HTTPException) as error:
         raise Unavailable(type(error).__name__) from None
     try:
@@ -70,12 +75,21 @@ def _ask(**form: str) -> dict:
         raise Refused(f"http_{status}", status)
     access, fresh, lifetime = body.get("access_token"), body.get("refresh_token"), body.get("expires_in")
     if status != 200 or not isinstance(access, str) or not access:
-        raise Unavailable(f"http_{status}")
+        raise Unavailable(f"http_{status}", wait)
     try:
         expires_at = asked + float(lifetime)
     except (TypeError, ValueError):
         expires_at = None
     return {"access_token": access, "refresh_token": fresh if isinstance(fresh, str) else "", "expires_at": expires_at}
+
+
+def _wait(value: str) -> float:
+    """`Retry-After`, in seconds or as a date; nobody is waited for longer than a minute."""
+    try:
+        wait = float(value) if value.isdigit() else email.utils.parsedate_to_datetime(value).timestamp() - time.time()
+    except ValueError:
+        return 0.0
+    return min(max(wait, 0.0), 60.0)
 
 
 def _rest(error: urllib.error.HTTPError) -> bytes:

@@ -53,7 +53,7 @@ def work() -> None:
             log("error", "account_refused", account=row["account"], reason=problem)
             settle(row["account"], "refused", str(problem))
         except tokens.Unavailable as problem:
-            pause = PAUSES[min(row["attempts"], len(PAUSES) - 1)]
+            pause = max(PAUSES[min(row["attempts"], len(PAUSES) - 1)], problem.wait)
             log("warning", "send_postponed", account=row["account"], reason=problem, seconds=pause)
             # Everything that waits shares the trouble, so everything waits.
             with common.transaction() as database:

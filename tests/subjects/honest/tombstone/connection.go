@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -134,6 +135,25 @@ type refusal struct {
 
 func (r *refusal) Error() string { return fmt.Sprintf("refused: %s (%d)", r.code, r.status) }
 
+// busy is Pleo's wish to be left alone for a while.
+type busy struct {
+	status int
+	wait   time.Duration
+}
+
+func (b *busy) Error() string { return fmt.Sprintf("token endpoint answered %d without tokens", b.status) }
+
+// retryAfter reads the header in seconds or as a date; no server can silence us for longer than a minute.
+func retryAfter(value string) time.Duration {
+	var wait time.Duration
+	if seconds, err := strconv.Atoi(value); err == nil {
+		wait = time.Duration(min(max(seconds, 0), 3600)) * time.Second
+	} else if at, err := http.ParseTime(value); err == nil {
+		wait = time.Until(at)
+	}
+	return min(max(wait, 0), time.Minute)
+}
+
 type oauthClient struct {
 	authorizeURL, tokenURL, redirectURI, id, secret, scope string
 	http                                                   *http.Client
@@ -187,6 +207,9 @@ func (o *oauthClient) ask(ctx context.Context, form url.Values) (tokens, error) 
 	transient := response.StatusCode >= 500 || response.StatusCode == http.StatusTooManyRequests || response.StatusCode == http.StatusRequestTimeout
 	if readable && answer.Error != "" && !transient {
 		return tokens{}, &refusal{answer.Error, response.StatusCode}
+	}
+	if wait := retryAfter(response.Header.Get("Retry-After")); transient && wait > 0 {
+		return tokens{}, &busy{response.StatusCode, wait}
 	}
 	if response.StatusCode != http.StatusOK || !readable || answer.Access == "" {
 		return tokens{}, fmt.Errorf("token endpoint answered %d without tokens", response.StatusCode)

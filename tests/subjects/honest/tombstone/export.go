@@ -261,6 +261,10 @@ func (q *queue) drain(ctx context.Context) {
 			return
 		}
 		pause := time.Second << (attempt - 1)
+		var asked *busy
+		if errors.As(err, &asked) {
+			pause = max(pause, asked.wait)
+		}
 		slog.Warn("export failed", "error", err.Error(), "next_attempt_in", pause.String())
 		select {
 		case <-ctx.Done():
