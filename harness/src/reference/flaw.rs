@@ -230,7 +230,11 @@ flaws! {
     RefreshesEachCall "refreshes-each-call" "refreshes before every call but the first"
         breaks ["REFRESH-09"] may ["RACE-11" "DETECT-05" "LOG-06" "RETRY-02"]
     NeedsALifetime "needs-a-lifetime" "takes a token answer without a lifetime for none"
-        breaks ["REFRESH-06"] may ["PROMPT-03" "MARK-01"]
+        breaks ["REFRESH-06"] may ["PROMPT-03" "MARK-01" "REFRESH-01"]
+    BelievesJwt "believes-jwt" "reads the expiry out of access tokens that look like a JWT"
+        breaks ["REFRESH-05"] may ["PROMPT-03" "REFRESH-09" "RETRY-02"]
+    HammersOn403 "hammers-on-403" "repeats a call that Pleo forbids twenty times"
+        breaks ["REFRESH-11"] may ["LOG-06" "DETECT-05" "DETECT-06"]
     KeepsVerifier "keeps-verifier" "writes verifier and code of a login down and leaves them there"
         breaks ["SECRET-06"] may []
     AddsConnection "adds-connection" "makes a second connection of a reconnection"
