@@ -107,6 +107,12 @@ const SHIPPED: &[(&str, &str)] = shipped![
     "killed_after_refresh",
     "one_of_two_is_revoked",
     "parallel_work_needs_one_refresh",
+    "a_second_refresh_loses",
+    "refusal_after_a_reconnection",
+    "success_after_a_reconnection",
+    "success_after_a_disconnection",
+    "revoked_while_a_refresh_is_in_flight",
+    "two_logins_at_once",
 ];
 
 /// The stories that ship inside the program.

@@ -12,6 +12,7 @@ use regrant_mock_server::{
 
 pub(crate) mod answers;
 pub(crate) mod gallery;
+pub(crate) mod late;
 mod wire;
 
 pub(crate) use wire::Answer;
