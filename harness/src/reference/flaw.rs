@@ -57,7 +57,7 @@ flaws! {
     GivesUpOnApi401 "gives-up-on-api-401" "takes an API 401 as the end of the grant without trying a refresh"
         breaks ["DETECT-04"] may ["PROMPT-03" "RACE-01" "RACE-03" "RACE-11" "DETECT-05" "REFRESH-01" "REFRESH-02" "REFRESH-03" "REFRESH-13" "RECOVER-02" "RECOVER-03" "RETRY-01" "RETRY-04" "LOG-01" "LOG-05" "LOG-07" "REFRESH-05" "REFRESH-06" "REFRESH-07" "ROTATE-03" "ROTATE-04"]
     LeavesConnected "leaves-connected-after-refused-refresh-on-401" "drops the work, not the connection, when a refresh that an API 401 or 403 caused is refused"
-        breaks ["DETECT-07"] may ["DETECT-01" "DETECT-02" "DETECT-03" "STOP-01" "STOP-02" "STOP-03" "STOP-04" "STOP-07" "MARK-01" "MARK-02" "PROMPT-01" "PROMPT-02" "PURGE-01" "PURGE-02" "PURGE-03" "PURGE-04" "PURGE-05" "LOG-02" "LOG-03" "RACE-07" "RACE-08" "ROTATE-07" "RETRY-07" "REAUTH-09"]
+        breaks ["DETECT-07" "RACE-08"] may ["DETECT-01" "DETECT-02" "DETECT-03" "STOP-01" "STOP-02" "STOP-03" "STOP-04" "STOP-07" "MARK-01" "MARK-02" "PROMPT-01" "PROMPT-02" "PURGE-01" "PURGE-02" "PURGE-03" "PURGE-04" "PURGE-05" "LOG-02" "LOG-03" "RACE-07" "ROTATE-07" "RETRY-07" "REAUTH-09"]
     KeepsCalling "keeps-calling" "goes on calling the API with the dead access token after the refusal"
         breaks ["STOP-01"] may ["PURGE-01" "STOP-03" "LOG-06" "ROTATE-07"]
     RetriesRefused "retries-refused" "presents the refused refresh token again at each trigger"
@@ -230,7 +230,11 @@ flaws! {
     RefreshesEachCall "refreshes-each-call" "refreshes before every call but the first"
         breaks ["REFRESH-09"] may ["RACE-11" "DETECT-05" "LOG-06" "RETRY-02"]
     NeedsALifetime "needs-a-lifetime" "takes a token answer without a lifetime for none"
-        breaks ["REFRESH-06"] may ["PROMPT-03" "MARK-01"]
+        breaks ["REFRESH-06"] may ["PROMPT-03" "MARK-01" "REFRESH-01"]
+    BelievesJwt "believes-jwt" "reads the expiry out of access tokens that look like a JWT"
+        breaks ["REFRESH-05"] may ["PROMPT-03" "REFRESH-09" "RETRY-02"]
+    HammersOn403 "hammers-on-403" "repeats a call that Pleo forbids twenty times"
+        breaks ["REFRESH-11"] may ["LOG-06" "DETECT-05" "DETECT-06"]
     KeepsVerifier "keeps-verifier" "writes verifier and code of a login down and leaves them there"
         breaks ["SECRET-06"] may []
     AddsConnection "adds-connection" "makes a second connection of a reconnection"
@@ -251,6 +255,10 @@ flaws! {
         breaks ["ROTATE-04" "ROTATE-06"] may ["RECOVER-01" "RECOVER-02" "REAUTH-08"]
     EncodesSecretTwice "encodes-secret-twice" "form-encodes its client secret before a library does it again"
         breaks ["ROTATE-05"] may []
+    LoserPurges "loser-purges" "lets every caller refresh for itself, and discards whatever is stored when one of them is refused"
+        breaks ["RACE-04"] may ["RACE-01" "RACE-03" "RACE-05" "RACE-11" "PROMPT-03" "STOP-02" "DETECT-05" "REFRESH-07" "REFRESH-09" "RETRY-02" "LOG-04" "RECOVER-01" "RECOVER-02" "ROTATE-04" "MARK-01" "MARK-03" "REAUTH-08"]
+    KeepsStates "keeps-states" "does not use up the state of a login: each delivery of its callback is exchanged"
+        breaks ["RACE-10"] may ["REAUTH-04" "REAUTH-05" "REAUTH-06" "REAUTH-07" "REAUTH-08" "MARK-01" "MARK-03" "RECOVER-01" "RECOVER-02"]
     NewSecretNewLogin "new-secret-new-login" "discards its tokens when it starts with another client secret"
         breaks ["ROTATE-06"] may ["MARK-01" "PROMPT-03"]
 }

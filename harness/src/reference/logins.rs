@@ -60,6 +60,21 @@ impl Logins {
         Some(begun.remove(place))
     }
 
+    /// Planted: the attempt that a callback belongs to, which stays as it is.
+    pub(crate) fn look(&self, session: &str, state: &str) -> Option<Begun> {
+        let found = self.finish(session, state)?;
+        let verifier = found.verifier.as_ref().map(|verifier| PkceCodeVerifier::new(verifier.secret().clone()));
+        let copy = Begun {
+            state: found.state.clone(),
+            session: found.session.clone(),
+            since: found.since,
+            verifier,
+            return_to: found.return_to.clone(),
+        };
+        self.begun().push(found);
+        Some(copy)
+    }
+
     /// Planted: whatever attempt was begun last.
     pub(crate) fn any(&self) -> Begun {
         let blank = || Begun { state: String::new(), session: String::new(), since: Instant::now(), verifier: None, return_to: "/".into() };

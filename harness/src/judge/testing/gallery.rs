@@ -8,7 +8,10 @@ use regrant_mock_server::{
     journal::AuthStyle,
 };
 
-use super::{Answer, Story, found};
+use super::{
+    Answer, Story, found,
+    late::{dead_on_arrival, doubled, held_pair, reconnected_first, works_now_and_after_a_restart},
+};
 use crate::{evidence::*, judge::NewSecret};
 
 const DEAD: TokenState = TokenState::Revoked(Cause::User);
@@ -28,6 +31,10 @@ pub(crate) fn honest() -> Vec<Story> {
         dead_with_the_old_secret(),
         overlapping_secrets(),
         odd_secret(),
+        works_now_and_after_a_restart(reconnected_first(&Answer::Refused("invalid_grant".into()))),
+        works_now_and_after_a_restart(reconnected_first(&held_pair())),
+        dead_on_arrival().refused("invalid_grant").gives_up().rest().asked_in_vain(2).rest().epilogue(),
+        works_now_and_after_a_restart(doubled()),
         refused_as_invalid_token(),
         by_the_clock(),
         without_rotation(),

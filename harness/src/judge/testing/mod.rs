@@ -10,8 +10,9 @@ use regrant_mock_server::{
     journal::{AuthStyle, Endpoint},
 };
 
-mod answers;
+pub(crate) mod answers;
 pub(crate) mod gallery;
+pub(crate) mod late;
 mod wire;
 
 pub(crate) use wire::Answer;
