@@ -165,9 +165,8 @@ fn judge_lines(view: &View<'_>, event: &Event, declared: Option<&Regex>, lines: 
     let until = if event.through_reconnection { back } else { death.until };
     let within = lines.iter().filter(|(mark, _)| *mark > death.asked && *mark < until);
     let habits = habits(view, lines, death);
-    let led = view.events().find(|(mark, what)| *mark > death.asked && matches!(what, What::Authorize { .. })).map(|(mark, _)| mark);
     let novel: Vec<Line<'_>> = within
-        .map(|&(mark, text)| Line { mark, text, returning: mark > death.until, led: led.is_some_and(|led| mark > led) })
+        .map(|&(mark, text)| Line { mark, text, returning: mark > death.until, led: mark > settled })
         .filter(|line| line.returning || !habits.contains(&words::shape(line.text)))
         .collect();
     let shown = match declared {

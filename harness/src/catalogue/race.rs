@@ -232,9 +232,9 @@ fn race_03(view: &View<'_>) -> Finding {
 fn silenced(view: &View<'_>, from: Mark, until: Mark) -> Option<Vec<u32>> {
     let asked: Vec<Mark> = view.triggers(from, until).filter(|c| c.outcome() == Some(Outcome::Accepted)).map(|c| c.called).collect();
     let (first, last) = (asked.first()?, asked.last()?);
-    let at_rest = view.rests.iter().any(|rest| rest.quiet && rest.mark > *last && rest.mark < until);
-    let idle = view.api_calls(*first, until).next().is_none();
-    (asked.len() >= 2 && at_rest && idle).then(|| asked.iter().map(|mark| mark.n).collect())
+    let rest = view.rests.iter().find(|rest| rest.quiet && rest.mark > *last && rest.mark < until)?;
+    let idle = view.api_calls(*first, rest.mark).next().is_none();
+    (asked.len() >= 2 && idle).then(|| asked.iter().map(|mark| mark.n).collect())
 }
 
 /// Accepted units that were open while the refresh was held, and were never delivered; none are known where the kind of work is not.

@@ -12,7 +12,7 @@ pub(super) struct Line<'l> {
     pub(super) text: &'l str,
     /// Written while the user was coming back, or after.
     pub(super) returning: bool,
-    /// Written after somebody was sent to the authorise endpoint, if only to see whether the way is there.
+    /// Written after the subject had come to rest: somebody may have been sent to the authorise endpoint, if only to see whether the way is there.
     pub(super) led: bool,
 }
 
