@@ -49,7 +49,12 @@ const ALL: [Honest; 8] = [
         not_applicable: &["RECOVER-03", "RECOVER-06"],
     },
     Honest { name: "one-shot", undecided: &[NO_PLACE], not_applicable: &["RECOVER-04"] },
-    Honest { name: "refresh-on-401", undecided: &[], not_applicable: &["RECOVER-03", "RECOVER-06"] },
+    Honest {
+        name: "refresh-on-401",
+        // Its list shows no way to the login, and the steps of its manifest do not find the second form of the page.
+        undecided: &[("REAUTH-09", "no login began"), ("PURGE-09", "`disconnect` was not answered")],
+        not_applicable: &["RECOVER-03", "RECOVER-06"],
+    },
     Honest { name: "crash-only", undecided: &[NO_PLACE], not_applicable: &["RECOVER-04"] },
     Honest { name: "early-refresher", undecided: &[NO_PLACE], not_applicable: &["RECOVER-03", "RECOVER-04", "RECOVER-06", "PURGE-09"] },
     Honest { name: "queue-on-disk", undecided: &[NO_PLACE], not_applicable: &["RECOVER-05", "RECOVER-06"] },
