@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// Programs in other languages: name, folder, and the command that gets ready what they need, or shows that it is there.
-const FOREIGN: [(&str, &str, &[&str]); 18] = [
+const FOREIGN: [(&str, &str, &[&str]); 20] = [
     ("python-authlib", "examples/python-authlib", &["python3", "ensure_venv.py"]),
     ("node-openid-client", "examples/node-openid-client", &["node", "ensure_modules.mjs"]),
     ("tombstone", "tests/subjects/honest/tombstone", &["go", "build", "-o", "bin/tombstone", "."]),
@@ -19,6 +19,8 @@ const FOREIGN: [(&str, &str, &[&str]); 18] = [
     ("one-shot", "tests/subjects/honest/one-shot", &["python3", "-m", "venv", "--without-pip", ".venv"]),
     ("json-api-only", "tests/subjects/honest/json-api-only", &["node", "--version"]),
     ("crash-only", "tests/subjects/honest/crash-only", &["node", "--version"]),
+    ("bookkeeper", "tests/subjects/faulty/bookkeeper", &["python3", "--version"]),
+    ("roster", "tests/subjects/faulty/roster", &["node", "--version"]),
     ("clients-python", "tests/clients", &["sh", "ensure.sh", "python"]),
     ("clients-node", "tests/clients", &["sh", "ensure.sh", "node"]),
     ("clients-go", "tests/clients", &["sh", "ensure.sh", "go"]),
@@ -59,6 +61,28 @@ pub(crate) fn bench(words: &[String]) -> ExitCode {
     }
     let run = ["run", "--quiet", "--release", "--package", "regrant-bench", "--"].map(str::to_owned);
     if succeeds(&mut cargo(run.iter().chain(words))) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// `cargo xtask matrix`.
+pub(crate) fn matrix(words: &[String]) -> ExitCode {
+    acceptance("matrix", words, "")
+}
+
+/// `cargo xtask soak`, with the honest subjects made ready first.
+pub(crate) fn soak(words: &[String]) -> ExitCode {
+    let wanted = |folder: &str| folder.starts_with("tests/subjects/honest") && !words.iter().any(|word| word == "--reference");
+    let ready: Vec<Part> = FOREIGN.into_iter().filter(|(_, folder, _)| wanted(folder)).map(make_ready).collect();
+    let left_out: Vec<&str> = ready.iter().filter(|part| part.outcome != Outcome::Done).map(|part| part.name).collect();
+    acceptance("soak", words, &left_out.join(","))
+}
+
+/// A program of the acceptance crate, optimised; the program under test lies beside it.
+fn acceptance(program: &str, words: &[String], left_out: &str) -> ExitCode {
+    if !succeeds(&mut cargo(["build", "--release", "--package", "acceptance", "--bins"])) {
+        return ExitCode::FAILURE;
+    }
+    let run = ["run", "--quiet", "--release", "--package", "acceptance", "--bin", program, "--"].map(str::to_owned);
+    if succeeds(cargo(run.iter().chain(words)).env("REGRANT_LEFT_OUT", left_out)) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn succeeds(command: &mut std::process::Command) -> bool {
