@@ -39,9 +39,9 @@ const ALL: [Honest; 8] = [
     // The slow ones first.
     Honest { name: "encrypted-store", undecided: &[("PURGE-03", UNSEEN), ("PURGE-04", UNSEEN)], not_applicable: &["RECOVER-03"] },
     Honest { name: "one-shot", undecided: &[], not_applicable: &["RECOVER-04"] },
-    Honest { name: "refresh-on-401", undecided: &[], not_applicable: &["RECOVER-03"] },
+    Honest { name: "refresh-on-401", undecided: &[], not_applicable: &["REFRESH-04", "RECOVER-03"] },
     Honest { name: "crash-only", undecided: &[], not_applicable: &["RECOVER-04"] },
-    Honest { name: "early-refresher", undecided: &[], not_applicable: &["RECOVER-03", "RECOVER-04"] },
+    Honest { name: "early-refresher", undecided: &[], not_applicable: &["REFRESH-09", "RECOVER-03", "RECOVER-04"] },
     Honest { name: "queue-on-disk", undecided: &[], not_applicable: &["RECOVER-05"] },
     Honest { name: "json-api-only", undecided: &[], not_applicable: &[] },
     Honest { name: "tombstone", undecided: &[], not_applicable: &[] },

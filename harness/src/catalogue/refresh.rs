@@ -1,5 +1,10 @@
 //! REFRESH: how tokens are swapped.
 
+mod introspection;
+mod restart;
+mod style;
+mod timing;
+
 use regrant_mock_server::journal::{AuthStyle, Carried};
 
 use super::{Finding, Level::*, Requirement, Scope, Severity::*, shared::*};
@@ -52,6 +57,7 @@ pub(super) const ALL: &[Requirement] = &[
         scope: Scope::Connection,
         check: refresh_03,
     },
+    timing::REFRESH_04,
     Requirement {
         id: "REFRESH-08",
         level: Must,
@@ -66,6 +72,10 @@ pub(super) const ALL: &[Requirement] = &[
         scope: Scope::Connection,
         check: refresh_08,
     },
+    timing::REFRESH_09,
+    introspection::REFRESH_10,
+    style::REFRESH_12,
+    restart::REFRESH_13,
 ];
 
 fn refresh_01(view: &View<'_>) -> Finding {
