@@ -56,3 +56,16 @@ Feature: Invalidating what is stored
       Examples:
         | story                 | what happens                                    |
         | one_of_two_is_revoked | The user of one of two companies revokes access |
+
+  @PURGE-09 @should @warning
+  Rule: A user who disconnects leaves no tokens behind, and Pleo is told
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then the tokens are gone and Pleo was told, or it was tried (PURGE-09)
+
+      Examples:
+        | story                              | what happens                                         |
+        | user_disconnects                   | The user disconnects                                 |
+        | user_disconnects_and_pleo_fails    | The user disconnects, and Pleo answers with an error |
+        | user_disconnects_and_pleo_hangs_up | The user disconnects, and Pleo closes the connection |

@@ -43,9 +43,10 @@ Feature: Reauthenticating
       Then the subject exchanges the code once, with its verifier (REAUTH-04)
 
       Examples:
-        | story               | what happens                                       |
-        | denied_then_granted | The user denies, thinks better of it, and consents |
-        | user_revokes_access | The user revokes access                            |
+        | story                       | what happens                                       |
+        | denied_then_granted         | The user denies, thinks better of it, and consents |
+        | reconnected_while_connected | The user reconnects though all is well             |
+        | user_revokes_access         | The user revokes access                            |
 
   @REAUTH-05 @must @error
   Rule: A callback with a state that was never issued is refused
@@ -95,3 +96,48 @@ Feature: Reauthenticating
       Examples:
         | story                      | what happens                                            |
         | reconnected_then_restarted | The user reconnects, and the subject is restarted later |
+
+  @REAUTH-09 @should @warning
+  Rule: The user is brought back to where they were
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then the user is at the place where the login began (REAUTH-09)
+
+      Examples:
+        | story               | what happens                                       |
+        | denied_then_granted | The user denies, thinks better of it, and consents |
+
+  @REAUTH-10 @should @warning
+  Rule: Another company's grant is not grafted onto the connection
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then the connection does not silently go on with the other company's work (REAUTH-10)
+
+      Examples:
+        | story                    | what happens                            |
+        | another_company_consents | The user comes back for another company |
+
+  @REAUTH-11 @must @error
+  Rule: The same connection is renewed
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then there are as many connections as before (REAUTH-11)
+
+      Examples:
+        | story                       | what happens                           |
+        | reconnected_while_connected | The user reconnects though all is well |
+        | user_revokes_access         | The user revokes access                |
+
+  @REAUTH-12 @should @warning
+  Rule: The way back is short
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then at most three actions lead from the prompt to the consent page (REAUTH-12)
+
+      Examples:
+        | story               | what happens            |
+        | user_revokes_access | The user revokes access |

@@ -58,6 +58,29 @@ Feature: Recovering
         | story                  | what happens                                       |
         | work_during_the_outage | Work comes into being while the connection is dead |
 
+  @RECOVER-06 @should @warning
+  Rule: Export jobs in progress are resumed
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then the job in progress is gone on with and not reported as started again (RECOVER-06)
+
+      Examples:
+        | story           | what happens                                   |
+        | job_in_progress | Access ends while an export job is in progress |
+
+  @RECOVER-07 @must @error
+  Rule: Users are answered while the token endpoint is in trouble
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then status, page and trigger are answered in bearable time (RECOVER-07)
+
+      Examples:
+        | story                                        | what happens                                              |
+        | token_endpoint_hangs_for_users               | The token endpoint hangs while users look on              |
+        | token_endpoint_refuses_connections_for_users | The token endpoint closes connections while users look on |
+
   @RECOVER-08 @must @error
   Rule: The subject neither dies nor hangs
 
@@ -74,3 +97,15 @@ Feature: Recovering
         | token_endpoint_drops_connections | The token endpoint drops connections for a while     |
         | token_endpoint_unavailable       | The token endpoint is unavailable for a while        |
         | user_revokes_access              | The user revokes access                              |
+
+  @RECOVER-09 @must @error
+  Rule: The data that was visible stays visible
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then no record that was visible before the outage is missing (RECOVER-09)
+
+      Examples:
+        | story                  | what happens                                       |
+        | user_revokes_access    | The user revokes access                            |
+        | work_during_the_outage | Work comes into being while the connection is dead |

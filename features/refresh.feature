@@ -45,6 +45,47 @@ Feature: Refreshing
       Examples:
         | story | what happens |
 
+  @REFRESH-05 @must @error
+  Rule: Tokens are opaque, and come back byte for byte
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then the subject presents both tokens as they were given (REFRESH-05)
+
+      Examples:
+        | story                          | what happens                                |
+        | tokens_of_2000_characters      | Tokens have 2000 characters                 |
+        | tokens_that_look_like_jwts     | Access tokens look like expired JWTs        |
+        | tokens_with_unusual_characters | Tokens hold every character that is allowed |
+
+  @REFRESH-06 @must @error
+  Rule: Any legal lifetime will do
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then the subject goes on working, and does not refresh in circles (REFRESH-06)
+
+      Examples:
+        | story                       | what happens                       |
+        | lifetime_as_fraction        | The lifetime comes as a fraction   |
+        | lifetime_as_text            | The lifetime comes as a text       |
+        | lifetime_of_three_centuries | Access tokens live three centuries |
+        | lifetime_of_three_seconds   | Access tokens live three seconds   |
+        | no_lifetime                 | Answers name no lifetime           |
+
+  @REFRESH-07 @must @error
+  Rule: An answer without a refresh token leaves the old one in its place
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then the subject refreshes again with the token it had (REFRESH-07)
+
+      Examples:
+        | story                  | what happens                             |
+        | no_new_refresh_token   | A refresh gives no new refresh token     |
+        | refresh_token_is_empty | A refresh gives an empty refresh token   |
+        | refresh_token_is_null  | A refresh gives null for a refresh token |
+
   @REFRESH-08 @must @error
   Rule: The access token travels as Bearer in the Authorization header only
 
@@ -77,6 +118,17 @@ Feature: Refreshing
 
       Examples:
         | story | what happens |
+
+  @REFRESH-11 @should @warning
+  Rule: Fewer scopes are no reason for a storm
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then the subject does not repeat what it may not do (REFRESH-11)
+
+      Examples:
+        | story                   | what happens                |
+        | fewer_scopes_on_refresh | Refreshes give fewer scopes |
 
   @REFRESH-12 @should @warning
   Rule: An attempt is one request

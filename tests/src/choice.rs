@@ -39,7 +39,7 @@ fn drawn(defect: &str, story: &str) -> bool {
 }
 
 /// FNV-1a, and a last stir: its low bits alone follow the last letters.
-fn mixed(bytes: impl Iterator<Item = u8>) -> u64 {
+pub(crate) fn mixed(bytes: impl Iterator<Item = u8>) -> u64 {
     let hash = bytes.fold(SEED ^ 0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
     let hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
     hash ^ (hash >> 33)

@@ -3,6 +3,8 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::missing_panics_doc, reason = "a library for tests")]
 
 pub mod choice;
+pub mod matrix;
+pub mod runs;
 
 use std::{
     fs,

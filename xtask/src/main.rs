@@ -2,6 +2,8 @@
 //!
 //! - `cargo xtask test`: all gates and all tests, with what they need installed first; the last line is `N passed, N failed`.
 //! - `cargo xtask bench`: the mock provider beside bare hyper and its peers, measured; `--help` tells the rest.
+//! - `cargo xtask matrix`: every planted defect told every story; writes `docs/kill-matrix.md`.
+//! - `cargo xtask soak`: honest subjects judged again and again, at leisure and under load; no verdict may change.
 //! - `cargo xtask features`: writes the Examples tables of `features/` anew from `scenarios/`.
 
 mod part;
@@ -16,9 +18,15 @@ fn main() -> ExitCode {
         ["test"] => parts::test(),
         ["features"] => parts::features(),
         ["bench", ..] => parts::bench(&words[1..]),
+        ["matrix", ..] => parts::matrix(&words[1..]),
+        ["soak", ..] => parts::soak(&words[1..]),
         _ => {
             println!("cargo xtask test      fmt, clippy, all tests, rustdoc; installs what the examples and clients need");
             println!("cargo xtask bench     measures the mock provider beside bare hyper and its peers; --quick, --help");
+            println!("cargo xtask matrix    every planted defect told every story: docs/kill-matrix.md; --sample, --minutes N");
+            println!(
+                "cargo xtask soak      honest subjects judged again and again: no verdict may change; --minutes N, --runs N, --timing N"
+            );
             println!("cargo xtask features  writes the Examples tables of features/ anew from scenarios/");
             ExitCode::from(2)
         }

@@ -61,6 +61,28 @@ pub(crate) fn bench(words: &[String]) -> ExitCode {
     if succeeds(&mut cargo(run.iter().chain(words))) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
+/// `cargo xtask matrix`.
+pub(crate) fn matrix(words: &[String]) -> ExitCode {
+    acceptance("matrix", words, "")
+}
+
+/// `cargo xtask soak`, with the honest subjects made ready first.
+pub(crate) fn soak(words: &[String]) -> ExitCode {
+    let wanted = |folder: &str| folder.starts_with("tests/subjects/honest") && !words.iter().any(|word| word == "--reference");
+    let ready: Vec<Part> = FOREIGN.into_iter().filter(|(_, folder, _)| wanted(folder)).map(make_ready).collect();
+    let left_out: Vec<&str> = ready.iter().filter(|part| part.outcome != Outcome::Done).map(|part| part.name).collect();
+    acceptance("soak", words, &left_out.join(","))
+}
+
+/// A program of the acceptance crate, optimised; the program under test lies beside it.
+fn acceptance(program: &str, words: &[String], left_out: &str) -> ExitCode {
+    if !succeeds(&mut cargo(["build", "--release", "--package", "acceptance", "--bins"])) {
+        return ExitCode::FAILURE;
+    }
+    let run = ["run", "--quiet", "--release", "--package", "acceptance", "--bin", program, "--"].map(str::to_owned);
+    if succeeds(cargo(run.iter().chain(words)).env("REGRANT_LEFT_OUT", left_out)) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
 fn succeeds(command: &mut std::process::Command) -> bool {
     command.status().is_ok_and(|status| status.success())
 }

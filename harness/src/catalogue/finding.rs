@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Severity;
+
 /// The verdict on a requirement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -47,36 +49,45 @@ pub struct Finding {
     /// Undecided: the manifest line that would decide it, if one would.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub unlock: Option<String>,
+    /// What a miss does in this case, where the register says that it is less than the requirement's own severity.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub severity: Option<Severity>,
 }
 
 impl Finding {
     /// It holds.
     #[must_use]
     pub fn pass(reason: impl Into<String>, evidence: Vec<u32>) -> Self {
-        Self { verdict: Verdict::Pass, reason: reason.into(), evidence, unlock: None }
+        Self { verdict: Verdict::Pass, reason: reason.into(), evidence, unlock: None, severity: None }
     }
 
     /// It is broken.
     #[must_use]
     pub fn fail(reason: impl Into<String>, evidence: Vec<u32>) -> Self {
-        Self { verdict: Verdict::Fail, reason: reason.into(), evidence, unlock: None }
+        Self { verdict: Verdict::Fail, reason: reason.into(), evidence, unlock: None, severity: None }
     }
 
     /// Not seen well enough.
     #[must_use]
     pub fn undecided(reason: impl Into<String>) -> Self {
-        Self { verdict: Verdict::Undecided, reason: reason.into(), evidence: Vec::new(), unlock: None }
+        Self { verdict: Verdict::Undecided, reason: reason.into(), evidence: Vec::new(), unlock: None, severity: None }
     }
 
     /// Not seen, and this manifest line would show it.
     #[must_use]
     pub fn locked(reason: impl Into<String>, line: impl Into<String>) -> Self {
-        Self { verdict: Verdict::Undecided, reason: reason.into(), evidence: Vec::new(), unlock: Some(line.into()) }
+        Self { verdict: Verdict::Undecided, reason: reason.into(), evidence: Vec::new(), unlock: Some(line.into()), severity: None }
+    }
+
+    /// The register asks for this case as a warning only.
+    #[must_use]
+    pub fn as_warning(self) -> Self {
+        Self { severity: Some(Severity::Warning), ..self }
     }
 
     /// Does not apply.
     #[must_use]
     pub fn not_applicable(reason: impl Into<String>) -> Self {
-        Self { verdict: Verdict::NotApplicable, reason: reason.into(), evidence: Vec::new(), unlock: None }
+        Self { verdict: Verdict::NotApplicable, reason: reason.into(), evidence: Vec::new(), unlock: None, severity: None }
     }
 }

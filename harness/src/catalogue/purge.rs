@@ -1,5 +1,7 @@
 //! PURGE: what must be gone once the grant is finished.
 
+mod farewell;
+
 use super::{Finding, Level::*, Requirement, Scope, Severity::*, others, shared::*, stop};
 use crate::{
     evidence::{CanaryForm, Found, Place, What},
@@ -83,6 +85,20 @@ pub(super) const ALL: &[Requirement] = &[
         declarable: true,
         scope: Scope::Subject,
         check: purge_07,
+    },
+    Requirement {
+        id: "PURGE-09",
+        level: Should,
+        severity: Warning,
+        sentence: "on the user's disconnect purges its tokens and tells Pleo; a failure of that call stops neither",
+        sources: &["Pleo, How to store tokens securely: have revocation and cleanup procedures"],
+        why: "`Disconnect` deletes a row here and leaves the grant alive at Pleo; or the call to Pleo fails, its exception skips the rest, and the tokens stay.",
+        observed: "Storage before and after the user disconnected; requests that carry the tokens afterwards; and whether `DELETE /v1/installations/me` came, also where Pleo answers it with an error.",
+        undecided: "No `[disconnect]`, or no token was found in storage while it was alive (`storage.paths`, `storage.dump`).",
+        remedy: "Take the tokens out of the store first, then tell Pleo with the one in hand, and do not let its answer matter.",
+        declarable: true,
+        scope: Scope::Connection,
+        check: farewell::purge_09,
     },
 ];
 

@@ -1,8 +1,10 @@
 //! REAUTH: the way back through the user.
 
 mod code;
+mod effort;
 mod renewal;
 mod request;
+mod same;
 mod vain;
 
 use super::{Level::*, Requirement, Scope, Severity::*};
@@ -80,7 +82,7 @@ pub(super) const ALL: &[Requirement] = &[
         ],
         why: "`undefined === undefined`: after a reset the check compares two missing values and lets every callback through.",
         observed: "Callbacks with a made-up code and a made-up state, or none, are delivered before the genuine one: whether that code comes to the token endpoint.",
-        undecided: "The genuine callback of the same login was not exchanged either.",
+        undecided: "The genuine callback of the same login was not exchanged either, nor that of the next login before a restart.",
         remedy: "Refuse when nothing is stored for the state, before anything else.",
         declarable: false,
         scope: Scope::Connection,
@@ -130,6 +132,62 @@ pub(super) const ALL: &[Requirement] = &[
         declarable: false,
         scope: Scope::Connection,
         check: renewal::reauth_08,
+    },
+    Requirement {
+        id: "REAUTH-09",
+        level: Should,
+        severity: Warning,
+        sentence: "brings the user back to where they were (the source says: if possible)",
+        sources: &["Pleo, Token lifecycle: keep the user's context across the flow where possible"],
+        why: "The user was in the middle of an expense report. After the login the front page stands there, and the report must be looked for.",
+        observed: "The address at which a login ends that began from `prompt.from`.",
+        undecided: "No `prompt.from`, no way to the consent page from there, or the login did not succeed.",
+        remedy: "Remember the place with the login, under its `state`, and go back there; only to places of your own.",
+        declarable: true,
+        scope: Scope::Connection,
+        check: effort::reauth_09,
+    },
+    Requirement {
+        id: "REAUTH-10",
+        level: Should,
+        severity: Warning,
+        sentence: "does not silently graft another company's grant onto the connection",
+        sources: &["Pleo, Multi-entity and API scope: one set of credentials per company"],
+        why: "The person who reconnects works for two companies and picks the other one at Pleo. From then on the ledger of the first receives the entries of the second.",
+        observed: "Work that is done with the grant of another company after the user came back for that one, while the status and the page are what they were before.",
+        undecided: "The code was not exchanged, the subject was not asked to work twice, or its page or status changed, by which the user may have been told.",
+        remedy: "Keep the company with the connection (`companyId` of what the API gives), and refuse a login for another one, or make a connection of its own of it.",
+        declarable: true,
+        scope: Scope::Connection,
+        check: same::reauth_10,
+    },
+    Requirement {
+        id: "REAUTH-11",
+        level: Must,
+        severity: Error,
+        sentence: "renews the same connection: no second one, no orphaned settings",
+        sources: &["Pleo, How to handle token expiry or revocation, step 3: leave existing configuration untouched"],
+        why: "Each login inserts a row. The old one stays broken, with all settings attached to it, and the user sees two.",
+        observed: "The number of connections in the status before the refusal and after the reconnection.",
+        undecided: "No `status.count`, or the status was not seen as connected, disconnected and connected again.",
+        remedy: "Look for the connection that the login is for, and update it.",
+        declarable: true,
+        scope: Scope::Connection,
+        check: same::reauth_11,
+    },
+    Requirement {
+        id: "REAUTH-12",
+        level: Should,
+        severity: Warning,
+        sentence: "lets the user recover with little effort: at most three actions from the prompt to the consent page, nothing to type that it already knows",
+        sources: &["Pleo, Token lifecycle: keep friction low for the user"],
+        why: "The prompt says that an administrator may find the button under Settings, Integrations, Advanced, Pleo, Credentials.",
+        observed: "The shortest way from the page that prompts to the consent page: clicks, and empty fields on the way.",
+        undecided: "No `[prompt]`, no way was found, a script takes the user on, or something must be typed on the way.",
+        remedy: "Put a link to the login next to the words that ask for it.",
+        declarable: true,
+        scope: Scope::Connection,
+        check: effort::reauth_12,
     },
 ];
 

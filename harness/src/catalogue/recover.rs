@@ -1,5 +1,9 @@
 //! RECOVER: what becomes of the work.
 
+mod answers;
+mod held;
+mod jobs;
+
 use super::{
     Finding,
     Level::*,
@@ -89,6 +93,34 @@ pub(super) const ALL: &[Requirement] = &[
         check: recover_05,
     },
     Requirement {
+        id: "RECOVER-06",
+        level: Should,
+        severity: Warning,
+        sentence: "resumes `in_progress` export jobs without a second `started`",
+        sources: &["Pleo, How to detect and start export jobs: resume jobs in progress without a second started event"],
+        why: "The exporter looks for `pending` jobs only: what had been begun when access ended stays in progress for ever. Or it begins everything again, and Pleo answers 422.",
+        observed: "The events that are reported of a job which was in progress when the connection ended, after the reconnection.",
+        undecided: "`work.kind` is not known; or no job that had been reported as started was in progress when the connection ended.",
+        remedy: "Ask for `pending` and `in_progress` jobs, and report `started` for the former only.",
+        declarable: true,
+        scope: Scope::Connection,
+        check: jobs::recover_06,
+    },
+    Requirement {
+        id: "RECOVER-07",
+        level: Must,
+        severity: Error,
+        sentence: "answers its users while the token endpoint hangs or refuses: status, prompt and trigger within max(5 s, 10 x their median in the prologue)",
+        sources: &["Pleo, Token lifecycle: have temporary measures that avoid broken sessions"],
+        why: "The refresh is made under a lock that every page takes, without a time limit: one hung token endpoint, and nobody sees anything of the whole application.",
+        observed: "How long status, page and trigger take while a refresh waits for its answer or meets closed connections. A trigger that does the work before it answers waits for its token itself and is not judged.",
+        undecided: "No `[status]` and no `[prompt]`; or nothing was asked for while a refresh was waiting.",
+        remedy: "Refresh apart from requests of users; take no lock while the network is waited for, or one with a time limit.",
+        declarable: true,
+        scope: Scope::Connection,
+        check: answers::recover_07,
+    },
+    Requirement {
         id: "RECOVER-08",
         level: Must,
         severity: Error,
@@ -101,6 +133,20 @@ pub(super) const ALL: &[Requirement] = &[
         declarable: false,
         scope: Scope::Connection,
         check: recover_08,
+    },
+    Requirement {
+        id: "RECOVER-09",
+        level: Must,
+        severity: Error,
+        sentence: "keeps the data it held: what was visible before the outage is there during and after it",
+        sources: &["Pleo, How to handle token expiry or revocation, step 4: recover without data loss"],
+        why: "The 401 is taken for an empty list, and the rows that are not in it are deleted; or everything of the connection is deleted with its tokens.",
+        observed: "The number of records at `[data]` before the outage, during it, and after the reconnection.",
+        undecided: "No `[data]`, nothing was visible there before, or it could not be read or counted during the outage.",
+        remedy: "Delete on an answer with success only; keep what was fetched apart from the connection.",
+        declarable: true,
+        scope: Scope::Connection,
+        check: held::recover_09,
     },
 ];
 

@@ -1,6 +1,7 @@
 //! REFRESH: how tokens are swapped.
 
 mod introspection;
+mod odd;
 mod restart;
 mod style;
 mod timing;
@@ -59,6 +60,52 @@ pub(super) const ALL: &[Requirement] = &[
     },
     timing::REFRESH_04,
     Requirement {
+        id: "REFRESH-05",
+        level: Must,
+        severity: Error,
+        sentence: "treats tokens as opaque and sends them back byte for byte (access tokens of the b64token alphabet, refresh tokens of VSCHAR)",
+        sources: &["Pleo, Token overview: treat both tokens as opaque", "Pleo, Token overview: present tokens exactly as received"],
+        why: "A token was put into a form unencoded, and every plus sign became a space; another client read the `exp` of what looked like a JWT and refreshed before each call.",
+        observed: "What is presented after a refresh gave tokens with unusual characters, tokens that look like an expired JWT, or tokens of 2000 characters; and whether it refreshes for each stimulus though nothing asks for it.",
+        undecided: "No refresh gave such tokens, or the refresh token was not needed again.",
+        remedy: "Store what comes as a string of any length, encode it where it is sent and nowhere else, and never look into it.",
+        declarable: true,
+        scope: Scope::Connection,
+        check: odd::refresh_05,
+    },
+    Requirement {
+        id: "REFRESH-06",
+        level: Must,
+        severity: Error,
+        sentence: "copes with any legal lifetime: very short, very long, changed on refresh, absent (a string or a fraction: warning)",
+        sources: &[
+            "RFC 6749 section 5.1",
+            "Pleo, Centralised token refresh: watch expires_in",
+            "Pleo, How to refresh tokens: update the expiry",
+        ],
+        why: "A timer set for thirty days overflowed 31 bits and fired at once: dozens of refreshes in seconds. A missing lifetime became NaN, and the token was never or always expired.",
+        observed: "Whether API calls go on to succeed after such an answer, whether the status sends the user to consent, and whether refreshes come in a loop. For a string or a fraction a miss is a warning.",
+        undecided: "No refresh gave such an answer, or the trigger was answered fewer than twice after it.",
+        remedy: "Take expires_in as a hint: without a usable one rely on the 401, and never compute with a number that was not checked.",
+        declarable: true,
+        scope: Scope::Connection,
+        check: odd::refresh_06,
+    },
+    Requirement {
+        id: "REFRESH-07",
+        level: Must,
+        severity: Error,
+        sentence: "keeps its refresh token when an answer carries none (null or empty: warning)",
+        sources: &["RFC 6749 section 6: the client must discard the old refresh token only if a new one was issued"],
+        why: "The member that was not there overwrote the stored one with undefined. The next refresh had nothing to present, and the user was asked for a grant that was still good.",
+        observed: "The refresh after an answer without a refresh token: which token it presents, and whether it comes at all. For null or an empty string a miss is a warning.",
+        undecided: "No refresh gave such an answer, or no refresh was needed after it.",
+        remedy: "Write the refresh token only if the answer holds a non-empty one.",
+        declarable: true,
+        scope: Scope::Connection,
+        check: odd::refresh_07,
+    },
+    Requirement {
         id: "REFRESH-08",
         level: Must,
         severity: Error,
@@ -74,6 +121,23 @@ pub(super) const ALL: &[Requirement] = &[
     },
     timing::REFRESH_09,
     introspection::REFRESH_10,
+    Requirement {
+        id: "REFRESH-11",
+        level: Should,
+        severity: Warning,
+        sentence: "tolerates fewer scopes on refresh without a storm of 403s",
+        sources: &[
+            "RFC 6749 sections 3.3 and 6",
+            "Pleo, How to handle token expiry or revocation, step 1: an API request that fails with an authorisation error",
+        ],
+        why: "The administrator took one right away. The client took each 403 for a passing fault and repeated every call until the client was blocked.",
+        observed: "API calls answered with 403 between one rest and the next, against ten for each stimulus and each tick of a declared timer, while refreshes give tokens with the first scope only.",
+        undecided: "The missing scopes were needed fewer than twice (a subject with one scope misses none), or the trigger caused no API call again after the reconnection.",
+        remedy: "Compare the scope of the answer with what is needed; what is not allowed is not tried again before something changes.",
+        declarable: true,
+        scope: Scope::Connection,
+        check: odd::refresh_11,
+    },
     style::REFRESH_12,
     restart::REFRESH_13,
 ];

@@ -1,6 +1,6 @@
 //! One line of the register.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Finding;
 use crate::judge::View;
@@ -18,7 +18,7 @@ pub enum Level {
 }
 
 /// What a miss does to the exit status.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Severity {
     /// Exit 1.

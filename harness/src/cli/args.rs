@@ -20,6 +20,10 @@ pub(super) enum Command {
     Demo(Demo),
     /// Checks the integration that a manifest describes
     Check(Check),
+    /// Writes a first manifest, from flags or from a few questions
+    Init(Init),
+    /// Tries the positive controls alone, and shows which lines of the manifest would let more be decided
+    Doctor(Doctor),
     /// Serves the mock provider alone, for local development
     Serve(Serve),
     /// Judges a saved run again
@@ -207,6 +211,54 @@ pub(super) struct Judge {
     pub(super) run: PathBuf,
     #[command(flatten)]
     pub(super) judging: Judging,
+    #[command(flatten)]
+    pub(super) look: Look,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Init {
+    /// The manifest to write, or the folder it shall lie in
+    #[arg(value_name = "MANIFEST", default_value = "regrant.toml")]
+    pub(super) manifest: PathBuf,
+    /// What the subject is called; the folder's name without it
+    #[arg(long, value_name = "NAME")]
+    pub(super) name: Option<String>,
+    /// The command that starts it, such as "python3 app.py"
+    #[arg(long, value_name = "COMMAND")]
+    pub(super) run: Option<String>,
+    /// What answers once it is ready
+    #[arg(long, value_name = "URL", default_value = "{base_url}/")]
+    pub(super) ready: Option<String>,
+    /// Where a user connects it: a path, or method and address
+    #[arg(long, value_name = "[METHOD ]PATH")]
+    pub(super) connect: Option<String>,
+    /// What makes it work
+    #[arg(long, value_name = "[METHOD ]PATH")]
+    pub(super) trigger: Option<String>,
+    /// What says how its connection stands, as JSON with a member `state`
+    #[arg(long, value_name = "[METHOD ]PATH")]
+    pub(super) status: Option<String>,
+    /// A variable of its environment, such as PLEO_API={api_url}. Repeatable
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(super) env: Vec<String>,
+    /// Writes over a manifest that is there
+    #[arg(long)]
+    pub(super) force: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Doctor {
+    /// The manifest, or the folder it lies in
+    #[arg(value_name = "MANIFEST", default_value = "regrant.toml")]
+    pub(super) manifest: PathBuf,
+    /// The built-in reference subject instead
+    #[arg(long, conflicts_with_all = ["manifest", "set"])]
+    pub(super) reference: bool,
+    /// Overrides a manifest key by its dotted path, e.g. start.env.MODE=x
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(super) set: Vec<String>,
+    #[command(flatten)]
+    pub(super) telling: Telling,
     #[command(flatten)]
     pub(super) look: Look,
 }

@@ -73,10 +73,7 @@ pub(super) struct Check {
 }
 
 pub(super) fn check(typed: args::Check) -> Result<Check, CliError> {
-    let subject = match typed.reference {
-        Some(defect) => Subject::Reference { defect },
-        None => Subject::Manifest { path: manifest(&typed.manifest)?, sets: sets(&typed.set)? },
-    };
+    let subject = subject(typed.reference, &typed.manifest, &typed.set)?;
     let command = again(&subject);
     let mut options = options(&typed.telling)?;
     options.selection = Selection { only: typed.only, skip: typed.skip };
@@ -92,6 +89,14 @@ pub(super) fn check(typed: args::Check) -> Result<Check, CliError> {
         look: look(&typed.look),
         command,
     })
+}
+
+/// The built-in subject, if it is asked for; else the manifest's.
+pub(super) fn subject(reference: Option<Option<String>>, path: &Path, set: &[String]) -> Result<Subject, CliError> {
+    match reference {
+        Some(defect) => Ok(Subject::Reference { defect }),
+        None => Ok(Subject::Manifest { path: manifest(path)?, sets: sets(set)? }),
+    }
 }
 
 /// Options of a run; everything is selected.

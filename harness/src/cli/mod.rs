@@ -5,8 +5,10 @@
 mod args;
 mod check;
 mod demo;
+mod doctor;
 mod error;
 mod explain;
+mod init;
 mod judge;
 mod list;
 mod meant;
@@ -64,6 +66,8 @@ fn dispatch(command: Command) -> Result<ExitCode, CliError> {
         Command::Serve(typed) => serve::serve(&typed).map(code),
         Command::Judge(typed) => judge::judge(&typed).map(code),
         Command::Report(typed) => report::report(&typed).map(code),
+        Command::Init(typed) => init::init(&typed).map(code),
+        Command::Doctor(typed) => doctor::doctor(typed).map(code),
         Command::List(typed) => list::list(&typed).map(code),
         Command::Explain(typed) => explain::explain(&typed.id).map(code),
         Command::Schema(typed) => shell::schema(typed.of).map(code),

@@ -37,7 +37,7 @@ pub struct Defect {
     pub convicts: Vec<String>,
 }
 
-pub use run::{Cancel, NotOneRun, Part, RunError, Subject};
+pub use run::{Cancel, Control, Diagnosis, NotOneRun, Part, RunError, Subject, Trouble};
 
 /// What `regrant demo` saw.
 #[derive(Debug, Clone, PartialEq)]
@@ -121,6 +121,28 @@ pub async fn demo(options: Options, progress: UnboundedSender<Progress>, cancel:
 #[allow(clippy::unused_async, reason = "asynchronous where there is something to do")]
 pub async fn demo(_: Options, _: UnboundedSender<Progress>, _: Cancel) -> Result<Demo, RunError> {
     Err(RunError::Environment("this build has no reference subject (cargo feature `reference`)".into()))
+}
+
+/// The positive controls alone.
+///
+/// # Errors
+/// As [`RunError`] says.
+pub async fn doctor(
+    subject: Subject,
+    options: Options,
+    progress: UnboundedSender<Progress>,
+    cancel: Cancel,
+) -> Result<Diagnosis, RunError> {
+    run::doctor(subject, options, progress, cancel).await
+}
+
+/// Whether a text is a manifest.
+///
+/// # Errors
+/// What is wrong with it, and where.
+pub fn check_manifest(text: &str, path: &std::path::Path) -> Result<(), RunError> {
+    let read = crate::subject::Manifest::parse(text, &path.to_string_lossy(), std::path::Path::new("."), &[]);
+    read.map(|_| ()).map_err(|error| RunError::User(miette::Report::new_boxed(error)))
 }
 
 /// Judges what was seen.

@@ -409,6 +409,22 @@ pub enum What {
         /// It carried this code; none: an error, or nothing.
         code: Option<String>,
     },
+    /// The user consented for another company than the connection's own.
+    OtherCompany {
+        /// Part of which connect.
+        call: u32,
+        /// Which, from 1.
+        company: u32,
+    },
+    /// A login that began at `prompt.from` is over, and the user is somewhere.
+    Returned {
+        /// Part of which connect.
+        call: u32,
+        /// Where: path and names of the query, redacted.
+        to: String,
+        /// It is the place where the login began.
+        there: bool,
+    },
     /// `status` was read. A stimulus, too: reading a page may make a subject work.
     StatusRead {
         /// What it says by the manifest's patterns; none if no pattern matched.
@@ -605,6 +621,17 @@ pub enum What {
         handed_out: Vec<String>,
         /// Units that an accepted request reports as done or carries.
         delivered: Vec<String>,
+    },
+    /// The progress of an export job was reported.
+    JobReported {
+        /// In which request.
+        exchange: u64,
+        /// Which job.
+        job: String,
+        /// `started`, `completed`, `completed_with_errors` or `failed`.
+        report: String,
+        /// The provider took it.
+        accepted: bool,
     },
     /// An authorise request was decided.
     Authorize {

@@ -106,7 +106,10 @@ impl Owners {
         let kept = match what {
             What::VerbCalled { connection, .. } | What::StatusRead { connection, .. } => named(connection),
             What::PromptRead(page) => named(&page.connection),
-            What::VerbAnswered { call, .. } | What::CallbackDelivered { call, .. } => called(call),
+            What::VerbAnswered { call, .. }
+            | What::CallbackDelivered { call, .. }
+            | What::OtherCompany { call, .. }
+            | What::Returned { call, .. } => called(call),
             What::Revoked { grants, cause } => return some(is_own(grants), |grants| What::Revoked { grants, cause: *cause }),
             What::Expired { grants, refresh } => return some(is_own(grants), |grants| What::Expired { grants, refresh: *refresh }),
             What::AccessRejected { grants } => return some(is_own(grants), |grants| What::AccessRejected { grants }),
@@ -140,6 +143,7 @@ fn exchange_of(what: &What) -> Option<u64> {
         | What::Token { exchange, .. }
         | What::Api { exchange, .. }
         | What::Authorize { exchange, .. }
+        | What::JobReported { exchange, .. }
         | What::Introspected { exchange }
         | What::Undocumented { exchange }
         | What::Held { exchange, .. }

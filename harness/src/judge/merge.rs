@@ -58,13 +58,14 @@ fn judged(requirement: &Requirement, terms: &Terms, views: &[Seen<'_>]) -> Judge
             acquitted.push(view.history.story.clone());
         }
     }
-    let decisive = stories.iter().min_by_key(|s| s.finding.verdict.rank()).map(|s| s.finding.clone());
+    let weight = |finding: &Finding| finding.severity.unwrap_or(requirement.severity);
+    let decisive = stories.iter().min_by_key(|s| (s.finding.verdict.rank(), weight(&s.finding))).map(|s| s.finding.clone());
     let decisive =
         decisive.unwrap_or_else(|| declared(requirement, terms).unwrap_or_else(|| Finding::undecided("no story that decides it was told")));
     Judged {
         id: requirement.id,
         level: requirement.level,
-        severity: requirement.severity,
+        severity: weight(&decisive),
         verdict: decisive.verdict,
         reason: decisive.reason,
         unlock: decisive.unlock,
@@ -84,7 +85,7 @@ fn in_story(requirement: &Requirement, terms: &Terms, view: &View<'_>, each: &[V
     }
     let fault = view.events().find_map(|(_, what)| match what {
         What::HarnessFault { reason } => {
-            Some(Finding { verdict: Verdict::HarnessFault, reason: reason.clone(), evidence: Vec::new(), unlock: None })
+            Some(Finding { verdict: Verdict::HarnessFault, reason: reason.clone(), evidence: Vec::new(), unlock: None, severity: None })
         }
         _ => None,
     });

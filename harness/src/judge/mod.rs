@@ -65,7 +65,7 @@ impl Judged {
     /// The merged verdict as a finding of its own, which rests on no event.
     #[must_use]
     pub fn finding(&self) -> Finding {
-        Finding { verdict: self.verdict, reason: self.reason.clone(), evidence: Vec::new(), unlock: self.unlock.clone() }
+        Finding { verdict: self.verdict, reason: self.reason.clone(), evidence: Vec::new(), unlock: self.unlock.clone(), severity: None }
     }
 }
 

@@ -56,6 +56,8 @@ pub struct Terms {
     pub prompt: bool,
     /// `prompt.says` is there.
     pub prompt_says: bool,
+    /// `prompt.from` is there.
+    pub prompt_from: bool,
     /// How `connect` gets to the authorise endpoint.
     pub connect: ConnectBy,
     /// `[settings]` is there.
@@ -109,6 +111,7 @@ impl Default for Terms {
             status_broken: false,
             prompt: false,
             prompt_says: false,
+            prompt_from: false,
             connect: ConnectBy::Link,
             settings: false,
             data: false,

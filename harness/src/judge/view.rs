@@ -227,11 +227,19 @@ impl<'h> View<'h> {
         self.calls.iter().find(|c| c.verb == Verb::Connect && c.wanted == Some(Wanted::Consent) && c.called > from)
     }
 
-    /// The code exchange with which the user came back after a moment, and when its answer was written.
+    /// The code exchange with which the user came back after a moment, and when its answer was written. A login for another company is none.
     #[must_use]
     pub fn back_after(&self, from: Mark) -> Option<(&Exchange<'h>, Mark)> {
-        let exchanged = self.exchanges.iter().find(|x| x.is_code_exchange() && x.arrived > from && x.pair().is_some())?;
+        let exchanged = self
+            .exchanges
+            .iter()
+            .find(|x| x.is_code_exchange() && x.arrived > from && x.pair().is_some() && !self.is_for_another_company(x))?;
         exchanged.replied.map(|(mark, ..)| (exchanged, mark))
+    }
+
+    fn is_for_another_company(&self, x: &Exchange<'_>) -> bool {
+        let login = self.calls.iter().rfind(|call| call.verb == Verb::Connect && call.called < x.arrived);
+        login.is_some_and(|login| self.events().any(|(_, what)| matches!(what, What::OtherCompany { call, .. } if *call == login.id)))
     }
 
     /// The next thing after `from` that the provider or the user does to the connection, whatever its end.

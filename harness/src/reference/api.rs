@@ -141,6 +141,11 @@ impl Api {
             let line = json!({ "status": status.as_u16(), "path": call.path });
             log::line(level, "api_call_denied", "Pleo's API did not accept the access token for a call", line);
             let helpless = matches!(refused, Need::Forbidden(generation) if self.forbidden.load(Ordering::SeqCst) == generation);
+            if self.flaws.has(Flaw::HammersOn403) && status == StatusCode::FORBIDDEN {
+                for _ in 0..20 {
+                    drop(self.once(&call, Some(&access)).await);
+                }
+            }
             if turns == 0 || helpless {
                 return Err(CallError::Denied(status.as_u16()));
             }

@@ -170,7 +170,7 @@ flaws! {
     PurgesOn403 "purges-on-403" "takes an API 403 as the end of the grant"
         breaks ["DETECT-06"] may ["PROMPT-03" "REFRESH-11" "MARK-01" "DETECT-05"]
     StoresUnusableAnswers "stores-unusable-answers" "stores whatever a 2xx token answer holds, even when there is no token in it"
-        breaks ["DETECT-08"] may ["REFRESH-06" "RETRY-01" "RETRY-04" "PROMPT-03" "MARK-01" "REFRESH-07"]
+        breaks ["DETECT-08"] may ["REAUTH-07" "REFRESH-06" "RETRY-01" "RETRY-04" "PROMPT-03" "MARK-01" "REFRESH-07"]
     KeepsTokenHistory "keeps-token-history" "keeps every pair it ever had"
         breaks ["PURGE-08"] may ["PURGE-03" "PURGE-04" "PURGE-05" "PURGE-09" "ROTATE-07"]
     LeavesWithoutGoodbye "leaves-without-goodbye" "neither purges nor tells Pleo when the user disconnects"
@@ -230,7 +230,11 @@ flaws! {
     RefreshesEachCall "refreshes-each-call" "refreshes before every call but the first"
         breaks ["REFRESH-09"] may ["RACE-11" "DETECT-05" "LOG-06" "RETRY-02"]
     NeedsALifetime "needs-a-lifetime" "takes a token answer without a lifetime for none"
-        breaks ["REFRESH-06"] may ["PROMPT-03" "MARK-01"]
+        breaks ["REFRESH-06"] may ["PROMPT-03" "MARK-01" "REFRESH-01"]
+    BelievesJwt "believes-jwt" "reads the expiry out of access tokens that look like a JWT"
+        breaks ["REFRESH-05"] may ["PROMPT-03" "REFRESH-09" "RETRY-02"]
+    HammersOn403 "hammers-on-403" "repeats a call that Pleo forbids twenty times"
+        breaks ["REFRESH-11"] may ["LOG-06" "DETECT-05" "DETECT-06"]
     KeepsVerifier "keeps-verifier" "writes verifier and code of a login down and leaves them there"
         breaks ["SECRET-06"] may []
     AddsConnection "adds-connection" "makes a second connection of a reconnection"
@@ -243,6 +247,10 @@ flaws! {
         breaks ["PURGE-07"] may ["MARK-04" "RECOVER-02" "RECOVER-05" "PROMPT-03" "RETRY-01"]
     MarksAll "marks-all-connections" "shows every connection as unauthenticated when one grant ends"
         breaks ["MARK-04"] may ["PROMPT-03"]
+    LongWayBack "long-way-back" "hides the way back behind five pages"
+        breaks ["REAUTH-12"] may ["PROMPT-01" "REAUTH-09"]
+    KeepsUnlessHeard "keeps-unless-heard" "keeps the tokens of a user who disconnects when Pleo does not answer well"
+        breaks ["PURGE-09"] may ["MARK-01" "STOP-01" "RACE-06"]
     CachesSecret "caches-secret" "goes on with the client secret of its first start, whatever is configured later"
         breaks ["ROTATE-04" "ROTATE-06"] may ["RECOVER-01" "RECOVER-02" "REAUTH-08"]
     EncodesSecretTwice "encodes-secret-twice" "form-encodes its client secret before a library does it again"

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{
     Json, Router,
     body::Bytes,
-    extract::{Request, State as Shared},
+    extract::{Path, Request, State as Shared},
     http::StatusCode,
     middleware::{self, Next},
     response::{Html, IntoResponse, Response},
@@ -38,6 +38,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/settings", get(settings).post(set_settings))
         .route("/records", get(records))
         .route("/disconnect", post(disconnect))
+        .route("/help/{page}", get(help))
         .layer(middleware::from_fn_with_state(Arc::clone(&app), reluctant))
         .with_state(app)
 }
@@ -71,6 +72,13 @@ async fn employees(Shared(app): Shared<Arc<App>>, request: Request) -> Response 
         }
         Err(error) => failed(&error),
     }
+}
+
+/// Planted: page after page, each with a link to the next one.
+async fn help(Shared(app): Shared<Arc<App>>, Path(number): Path<u32>) -> Response {
+    let next =
+        if number < 4 { format!("/help/{}?connection={}", number + 1, app.name) } else { format!("/connect?connection={}", app.name) };
+    Html(plain(&format!("Page {number}. <a href=\"{next}\">Reconnect Pleo</a>"))).into_response()
 }
 
 async fn sync(Shared(app): Shared<Arc<App>>) -> Response {
@@ -147,6 +155,12 @@ async fn disconnect(Shared(app): Shared<Arc<App>>) -> Response {
     if app.flaws.has(Flaw::LeavesWithoutGoodbye) {
         return Json(json!({ "state": State::NotConnected.word() })).into_response();
     }
+    if app.flaws.has(Flaw::KeepsUnlessHeard)
+        && let Ok(Some(token)) = app.store.snapshot().map(|now| now.access)
+        && !app.api.farewell(&token).await
+    {
+        return (StatusCode::BAD_GATEWAY, Json(json!({ "error": "Pleo could not be told" }))).into_response();
+    }
     // The next login may be for another company.
     if let Err(error) = app.store.drop_note("company") {
         return failed(&error);
@@ -200,7 +214,9 @@ fn lost(app: &App, link: &str, why: &str) -> String {
     if app.flaws.has(Flaw::SilentPage) {
         return format!("<p><a href=\"{link}\">Pleo</a></p>");
     }
-    let way = if app.flaws.has(Flaw::NoReconnectLink) {
+    let way = if app.flaws.has(Flaw::LongWayBack) {
+        format!("<a href=\"/help/1?connection={}\">Reconnect Pleo</a>", app.name)
+    } else if app.flaws.has(Flaw::NoReconnectLink) {
         "Please reconnect Pleo.".to_owned()
     } else {
         format!("<a href=\"{link}\">Reconnect Pleo</a>")

@@ -67,6 +67,11 @@ impl<'h> Narrator<'h> {
                 let status = status.map(|status| format!(" ({status})")).unwrap_or_default();
                 format!("the {verb} is {}{status}{}", words::outcome(*outcome), tail(detail))
             }
+            What::OtherCompany { company, .. } => format!("the user consents for another company, number {company}"),
+            What::Returned { to, there: true, .. } => format!("the user is back where the login began: {to}"),
+            What::Returned { to, there: false, .. } => format!("the user set out from elsewhere and is now at {to}"),
+            What::JobReported { job, report, accepted: true, .. } => format!("export job {job} is reported as {report}"),
+            What::JobReported { job, report, accepted: false, .. } => format!("export job {job} is reported as {report}, which is refused"),
             What::CallbackDelivered { .. }
             | What::StatusRead { .. }
             | What::PromptRead(_)

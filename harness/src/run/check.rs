@@ -130,7 +130,7 @@ fn never_began(history: &History) -> bool {
 }
 
 /// `[build]`: once, in the manifest's folder, with the author's own environment and terminal.
-async fn build(manifest: &Manifest, progress: &UnboundedSender<Progress>) -> Result<(), RunError> {
+pub(super) async fn build(manifest: &Manifest, progress: &UnboundedSender<Progress>) -> Result<(), RunError> {
     let Some(build) = &manifest.build else { return Ok(()) };
     let _ = progress.send(Progress::Building);
     let shown = build.run.join(" ");
@@ -152,13 +152,14 @@ fn program(word: &str, base: &Path) -> std::path::PathBuf {
     if word.contains('/') { base.join(word) } else { word.into() }
 }
 
-struct Teller<'a> {
-    manifest: Arc<Manifest>,
-    options: &'a Options,
-    progress: &'a UnboundedSender<Progress>,
-    known: probe::Known,
+/// Who tells stories to one subject.
+pub(super) struct Teller<'a> {
+    pub(super) manifest: Arc<Manifest>,
+    pub(super) options: &'a Options,
+    pub(super) progress: &'a UnboundedSender<Progress>,
+    pub(super) known: probe::Known,
     /// Progress is told; not that of a probe which was not asked for.
-    shown: bool,
+    pub(super) shown: bool,
 }
 
 impl Teller<'_> {
@@ -175,7 +176,7 @@ impl Teller<'_> {
     }
 
     /// Tells stories, so many at once, those with most steps first. False: cancelled.
-    async fn side_by_side(&self, mut stories: Vec<Story>, jobs: usize, cancel: &mut Cancel) -> (Vec<History>, bool) {
+    pub(super) async fn side_by_side(&self, mut stories: Vec<Story>, jobs: usize, cancel: &mut Cancel) -> (Vec<History>, bool) {
         stories.sort_by_key(|s| std::cmp::Reverse(s.scenario.steps.len()));
         let mut waiting: VecDeque<Story> = stories.into();
         let mut running: JoinSet<usize> = JoinSet::new();

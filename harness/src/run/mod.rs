@@ -3,12 +3,14 @@
 mod baseline;
 mod check;
 mod demo;
+mod doctor;
 mod plan;
 mod probe;
 mod shards;
 mod stories;
 mod subject;
 mod terms;
+mod unlocks;
 
 use std::path::PathBuf;
 
@@ -16,9 +18,11 @@ pub use baseline::{baseline, baseline_schema, hold_against};
 pub use check::{Cancel, RunError, check};
 #[cfg(feature = "reference")]
 pub use demo::{Demo, demo};
+pub use doctor::{Control, Diagnosis, Trouble, doctor};
 pub use shards::{NoShard, NotOneRun, Part, Shard, merge};
 pub use stories::{Story, built_in};
 pub use subject::Subject;
+pub use unlocks::Unlock;
 
 use crate::{
     catalogue::Verdict,

@@ -171,7 +171,7 @@ impl Cast {
     pub(super) fn add_work(&self, count: usize) {
         for kind in &self.setting.units {
             for link in self.all_links() {
-                self.control().add_work_in(link, *kind, count);
+                self.control().add_work_in(self.company(link), *kind, count);
             }
         }
     }

@@ -6,8 +6,11 @@ use url::Url;
 use super::cast::Cast;
 use crate::{
     collect::brief,
-    evidence::{Outcome, Verb, Wanted, What},
-    subject::{Answered, AuthorizeUrl, Bindings, CallbackUrl, Consent, Consented, ProcId, SubjectError},
+    evidence::{self, Outcome, Wanted, What},
+    subject::{
+        Answered, AuthorizeUrl, Bindings, CallbackUrl, Consent, Consented, ProcId, SubjectError,
+        manifest::{HttpCall, Verb},
+    },
 };
 
 /// How much of an answer to a verb a history keeps, in bytes.
@@ -26,7 +29,14 @@ impl Cast {
         let link = self.link(forge.connection);
         self.last_stimulus = self.recorder.now();
         let connection = self.named(link);
-        self.recorder.record(What::VerbCalled { call, verb: Verb::Connect, source: None, wanted: Some(wanted), item: None, connection });
+        self.recorder.record(What::VerbCalled {
+            call,
+            verb: evidence::Verb::Connect,
+            source: None,
+            wanted: Some(wanted),
+            item: None,
+            connection,
+        });
         let (outcome, status, detail) = match self.log_in(call, wanted, forge).await {
             Ok((status, detail)) if status < 400 => (Outcome::Accepted, Some(status), detail),
             Ok((status, detail)) => (Outcome::Refused, Some(status), detail),
@@ -43,9 +53,20 @@ impl Cast {
         let connect = self.setting.manifest.connect.clone();
         let link = self.link(forge.connection);
         let bindings = self.bound_to(link);
-        let (url, waiting) = self.driver.begin(&connect, &bindings, self.limit()).await?;
+        let from = if forge.from_prompt { self.way_from_the_prompt(&bindings).await } else { None };
+        let (url, waiting) = match &from {
+            Some((_, url)) => (url.clone(), None),
+            None => self.driver.begin(&connect, &bindings, self.limit()).await?,
+        };
         // Each connection is another company's.
-        self.control().consent_for(forge.company.map_or(link, |company| company.saturating_sub(1) as usize));
+        let company = forge.company.map_or(link, |company| company.saturating_sub(1) as usize);
+        if wanted == Wanted::Consent {
+            self.consents_for(link, company);
+            if company != link {
+                self.recorder.record(What::OtherCompany { call, company: u32::try_from(company + 1).unwrap_or(u32::MAX) });
+            }
+        }
+        self.control().consent_for(company);
         let consented = self.at_the_provider(&url, wanted).await;
         self.control().consent_for(0);
         let consented = consented?;
@@ -69,7 +90,25 @@ impl Cast {
                 tokio::join!(self.deliver(call, &bindings, &callback, waiting), self.deliver(call, &bindings, &callback, None));
             return first.or(second);
         }
-        self.deliver(call, &bindings, &callback, waiting).await
+        let Some((from, _)) = from else { return self.deliver(call, &bindings, &callback, waiting).await };
+        let (delivered, end) = self.deliver_to_the_end(call, &bindings, &callback, waiting).await?;
+        if let Some(end) = end {
+            let there = is_there(&from, &end);
+            let to = brief(end.path(), &self.canaries, DETAIL);
+            self.recorder.record(What::Returned { call, to, there });
+        }
+        Ok(delivered)
+    }
+
+    /// The place that `prompt.from` names, and where its way to the consent page leads.
+    async fn way_from_the_prompt(&self, bindings: &Bindings) -> Option<(Url, AuthorizeUrl)> {
+        let from = self.setting.manifest.prompt.as_ref()?.from.as_ref()?;
+        let from = bindings.fill(from).ok()?;
+        let base = Url::parse(bindings.get("base_url")?).ok()?;
+        let place = base.join(&from).ok()?;
+        let call = HttpCall { method: "GET".into(), url: place.to_string(), ..HttpCall::default() };
+        let look = self.driver.look(&Verb::Http(call), bindings, self.limit()).await.ok()?;
+        Some((place, look.authorize?))
     }
 
     async fn at_the_provider(&self, url: &AuthorizeUrl, wanted: Wanted) -> Result<Consented, SubjectError> {
@@ -91,6 +130,17 @@ impl Cast {
         callback: &CallbackUrl,
         waiting: Option<ProcId>,
     ) -> Result<(i32, String), SubjectError> {
+        Ok(self.deliver_to_the_end(call, bindings, callback, waiting).await?.0)
+    }
+
+    /// The answer to a callback, and the address at which the browser is then.
+    async fn deliver_to_the_end(
+        &self,
+        call: u32,
+        bindings: &Bindings,
+        callback: &CallbackUrl,
+        waiting: Option<ProcId>,
+    ) -> Result<((i32, String), Option<Url>), SubjectError> {
         let connect = self.setting.manifest.connect.clone();
         let code = query(&callback.0, "code").and_then(|code| self.canaries.name_of(&code));
         // Recorded before it is delivered: what follows is its doing.
@@ -108,7 +158,11 @@ impl Cast {
             }
             Answered::Unasked => 200,
         };
-        Ok((status, brief(answered.text(), &self.canaries, DETAIL)))
+        let end = match &answered {
+            Answered::Http(answer) => Some(answer.url.clone()),
+            Answered::Ran(_) | Answered::Unasked => None,
+        };
+        Ok(((status, brief(answered.text(), &self.canaries, DETAIL)), end))
     }
 
     /// A callback with a made-up code and a state that the subject did not issue.
@@ -121,6 +175,12 @@ impl Cast {
         // Whatever it answers, even nothing: only an exchange would be wrong, and that is seen on the wire.
         let _ = self.driver.deliver(&connect, &CallbackUrl(url), None, &self.bindings, self.limit()).await;
     }
+}
+
+/// The same path, and all that the query said.
+fn is_there(from: &Url, end: &Url) -> bool {
+    let said: Vec<_> = end.query_pairs().collect();
+    from.path() == end.path() && from.query_pairs().all(|pair| said.contains(&pair))
 }
 
 fn query(url: &Url, name: &str) -> Option<String> {

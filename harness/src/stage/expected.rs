@@ -30,7 +30,7 @@ impl Cast {
     /// a fault stands in the way its next attempt is expected, as long as there was only one.
     pub(super) fn is_expected_to_act(&self) -> bool {
         // With several connections it is not known whose work it is.
-        if self.links.len() > 1 || self.control().held_anywhere() > 0 || !self.is_admitted() {
+        if self.links.len() > 1 || self.is_elsewhere() || self.control().held_anywhere() > 0 || !self.is_admitted() {
             return false;
         }
         let faults = self.recorder.all_since(self.patience.since, |what| matches!(what, What::Faulted { .. }).then_some(())).len();

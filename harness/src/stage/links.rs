@@ -12,11 +12,13 @@ pub(super) struct Link {
     name: Option<Connection>,
     /// The grant that the user gave last.
     grant: Option<GrantId>,
+    /// The company for which the user consented last, if it is not the connection's own: its place.
+    elsewhere: Option<usize>,
 }
 
 /// The connections that a story has: as many as it asks for, or the one.
 pub(super) fn links(declared: Option<&[Connection]>, wanted: u32) -> Vec<Link> {
-    let named = |name: &Connection| Link { name: Some(name.clone()), grant: None };
+    let named = |name: &Connection| Link { name: Some(name.clone()), ..Link::default() };
     let links: Vec<Link> = declared.unwrap_or_default().iter().take(wanted.max(1) as usize).map(named).collect();
     if links.is_empty() { vec![Link::default()] } else { links }
 }
@@ -48,6 +50,27 @@ impl Cast {
         let newest = self.control().grants().last().map(|grant| grant.id);
         if let Some(link) = self.links.get_mut(link) {
             link.grant = newest.or(link.grant);
+        }
+    }
+
+    /// The company in which work comes into being for a connection: the one that its user consented for last.
+    pub(super) fn company(&self, link: usize) -> usize {
+        self.links.get(link).and_then(|it| it.elsewhere).unwrap_or(link)
+    }
+
+    /// Whether some connection was last connected with another company's grant: what the subject does then is its own affair.
+    pub(super) fn is_elsewhere(&self) -> bool {
+        self.links.iter().any(|link| link.elsewhere.is_some())
+    }
+
+    /// The user of a company is about to consent. What was taken on for another one is not waited for any more.
+    pub(super) fn consents_for(&mut self, link: usize, company: usize) {
+        let elsewhere = Some(company).filter(|company| *company != link);
+        if self.links.get(link).is_some_and(|it| it.elsewhere != elsewhere) {
+            self.give_up();
+        }
+        if let Some(it) = self.links.get_mut(link) {
+            it.elsewhere = elsewhere;
         }
     }
 

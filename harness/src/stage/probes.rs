@@ -35,6 +35,17 @@ impl Cast {
         self.read_data().await;
     }
 
+    /// What a person can look at meanwhile, whatever is under way.
+    pub(super) async fn look(&mut self) {
+        if !self.is_up() {
+            return;
+        }
+        for link in self.all_links() {
+            self.read_status(link).await;
+            self.read_prompt(link).await;
+        }
+    }
+
     async fn read_storage(&mut self) {
         let (plan, searcher) = (self.scan.clone(), self.canaries.searcher());
         let scan = spawn_blocking(move || scan_storage(&plan, &searcher)).await;

@@ -51,6 +51,9 @@ impl Cast {
             return Ok(());
         };
         self.recorder.record(What::Awaited { what: what.clone(), came });
+        if came && wait.look {
+            self.look().await;
+        }
         match (came, wait.otherwise) {
             (true, _) => Ok(()),
             (false, Otherwise::NotRealised) => {

@@ -129,7 +129,7 @@ impl Fate {
             Self::Reset => "reset".into(),
             Self::Throttle { bytes_per_second } => format!("throttle {bytes_per_second}"),
             Self::Hang => "hang".into(),
-            Self::Reshape(_) => "reshape".into(),
+            Self::Reshape(shape) => shape.word(),
         }
     }
 }

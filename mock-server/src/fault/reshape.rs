@@ -112,6 +112,20 @@ impl Reshape {
         }
     }
 
+    /// What is odd about the response, e.g. `reshape expires_in=string refresh_token=same`.
+    pub(crate) fn word(&self) -> String {
+        let mut word = "reshape".to_owned();
+        let told = serde_json::to_value(self).unwrap_or_default();
+        for (name, value) in told.as_object().into_iter().flatten() {
+            match value {
+                Value::String(text) => word.push_str(&format!(" {name}={text}")),
+                Value::Number(number) => word.push_str(&format!(" {name}={number}")),
+                Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => word.push_str(&format!(" {name}")),
+            }
+        }
+        word
+    }
+
     /// Gives a token response its form. Its refresh token stands there as far as it is told.
     pub(crate) fn apply(&self, body: &mut Map<String, Value>) {
         let seconds = body.get("expires_in").and_then(Value::as_u64).unwrap_or_default();

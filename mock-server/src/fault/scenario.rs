@@ -158,6 +158,9 @@ pub struct Await {
     pub fresh: bool,
     /// The subject's status reads so.
     pub status: Option<Status>,
+    /// With `held` or `request`: status and prompt are read at once, whatever is under way.
+    #[serde(default)]
+    pub look: bool,
     /// A log line matches this regex since the previous step.
     pub log: Option<String>,
     /// The subject has settled; every probe is read then.
@@ -287,6 +290,8 @@ pub struct Reconnect {
     pub stateless_first: bool,
     /// The browser delivers the same callback twice, the second time at once.
     pub callback_twice: bool,
+    /// The user sets out from the place that `prompt.from` names, where that shows a way; whether they are brought back there is noted.
+    pub from_prompt: bool,
     /// The user consents in another browser window for this company, from 1; the connection's own unless told otherwise.
     pub company: Option<u32>,
     /// Which connection, from 1; the first unless told otherwise.

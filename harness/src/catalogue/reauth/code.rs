@@ -93,10 +93,29 @@ pub(super) fn reauth_05(view: &View<'_>) -> Finding {
             genuine.and_then(|g| view.exchanges.iter().find(|x| x.is_code_exchange() && x.token_name() == g.code && x.pair().is_some()));
         match exchanged {
             Some(x) => cited.push(x.arrived.n),
-            None => return Finding::undecided("the genuine callback of the same login was not exchanged with success either"),
+            None => match after_the_burnt(view, callback) {
+                Some(x) => cited.push(x.arrived.n),
+                None => {
+                    return Finding::undecided(
+                        "neither the genuine callback of the same login was exchanged with success nor that of the next one",
+                    );
+                }
+            },
         }
     }
     cited.sort_unstable();
     cited.dedup();
     Finding::pass("forged callbacks were not exchanged, the genuine ones were", cited)
+}
+
+/// A subject may take a forged callback for the end of that login, and refuse the genuine one, too. The next login, without a restart in
+/// between, shows that it would have exchanged what it believed.
+fn after_the_burnt<'v, 'h>(view: &'v View<'h>, forged: &Callback<'_>) -> Option<&'v Exchange<'h>> {
+    let refused = view.calls.iter().find(|call| call.id == forged.call && call.was_answered())?;
+    let restart = view.restart_after(forged.at).filter(|_| !view.terms.one_shot).unwrap_or(Mark::END);
+    let plain = |callback: &&Callback<'_>| {
+        !callback.forged && callback.at > refused.called && callback.call != forged.call && callback.at < restart
+    };
+    let mut later = view.callbacks.iter().filter(plain).filter(|it| !view.callbacks.iter().any(|c| c.forged && c.call == it.call));
+    later.find_map(|it| view.exchanges.iter().find(|x| x.is_code_exchange() && x.token_name() == it.code && x.pair().is_some()))
 }

@@ -291,3 +291,6 @@ fn presents_nonsense(x: &Exchange<'_>) -> bool {
     let none = x.api.as_ref().is_some_and(|api| api.presented.is_none()) || x.token.as_ref().is_some_and(|token| token.presented.is_none());
     x.carries_unknown() || none
 }
+
+#[cfg(test)]
+mod tests;

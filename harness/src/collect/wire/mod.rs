@@ -57,6 +57,8 @@ struct Open {
     presented: Option<Presentation>,
     auth: AuthStyle,
     carried: Carried,
+    /// The export job that it reports of, and what.
+    report: Option<(String, String)>,
 }
 
 impl WireCollector {
@@ -147,6 +149,7 @@ impl WireCollector {
             presented: arrived.presented.as_ref().map(presentation),
             auth: request::auth_style(arrived, &parameters),
             carried: request::carried(arrived),
+            report: request::job_report(arrived).map(|(job, report)| (self.words(&job), self.words(&report))),
             parameters,
         };
         self.open.insert(arrived.exchange, open);
@@ -228,6 +231,9 @@ impl WireCollector {
                     handed_out: handed_out.clone(),
                     delivered: delivered.clone(),
                 }];
+                if let Some((job, report)) = self.open.get(&exchange).and_then(|open| open.report.clone()) {
+                    events.push(What::JobReported { exchange, job, report, accepted: (200..300).contains(status) });
+                }
                 if !documented {
                     events.push(What::Undocumented { exchange });
                 }

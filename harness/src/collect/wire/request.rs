@@ -144,3 +144,12 @@ fn form_decode(value: &str) -> String {
     let pair = format!("={}", value.replace('&', "%26"));
     url::form_urlencoded::parse(pair.as_bytes()).map(|(_, value)| value.into_owned()).next().unwrap_or_default()
 }
+
+/// The export job whose progress a request reports, and the word for it.
+pub(super) fn job_report(arrived: &Arrived) -> Option<(String, String)> {
+    if arrived.method != "POST" || arrived.path != "/v3/export-job-events" {
+        return None;
+    }
+    let body: serde_json::Value = serde_json::from_slice(&arrived.body).ok()?;
+    Some((body.get("jobId")?.as_str()?.to_owned(), body.get("event")?.as_str()?.to_owned()))
+}

@@ -1,6 +1,9 @@
 //! Stories of odd answers: what the token endpoint and the API may say, and what a subject may make of it.
 
-use regrant_mock_server::authority::{Cause, TokenState};
+use regrant_mock_server::{
+    authority::{Cause, TokenState},
+    journal::AuthStyle,
+};
 
 use super::{Answer, Story};
 use crate::evidence::*;
@@ -9,7 +12,15 @@ const DEAD: TokenState = TokenState::Revoked(Cause::User);
 
 /// Honest stories.
 pub(super) fn honest() -> Vec<Story> {
-    vec![refused_in_other_words(), forbidden_for_a_while(), no_tokens_for_a_while()]
+    vec![
+        refused_in_other_words(),
+        forbidden_for_a_while(),
+        no_tokens_for_a_while(),
+        unusual("tokens=odd"),
+        unusual("expires_in=huge"),
+        without_refresh_token("refresh_token=absent"),
+        fewer_scopes(1),
+    ]
 }
 
 /// Stories with a fault each, and what it breaks.
@@ -26,6 +37,10 @@ pub(super) fn faulty() -> Vec<(&'static str, Story)> {
     vec![
         ("DETECT-03", end(goes_on)),
         ("STOP-07", end(again)),
+        ("REFRESH-05", end(spoils_tokens())),
+        ("REFRESH-06", end(needs_refresh().reshapes("expires_in=absent", true).gives_up().answered(Outcome::Accepted).rest())),
+        ("REFRESH-07", end(loses_refresh_token("refresh_token=absent"))),
+        ("REFRESH-11", fewer_scopes(30)),
         ("DETECT-05", loops.epilogue()),
         ("DETECT-06", purges.epilogue()),
         (
@@ -36,6 +51,20 @@ pub(super) fn faulty() -> Vec<(&'static str, Story)> {
 }
 
 impl Story {
+    /// A refresh whose answer has an odd form; with a new refresh token or without.
+    pub(crate) fn reshapes(mut self, form: &str, rotates: bool) -> Self {
+        let (_, spent) = self.newest();
+        self.pair += 1;
+        let (access, next) = self.newest();
+        let kept = if rotates { next.clone() } else { spent.clone() };
+        self.subject.keeps = vec![access.clone(), kept];
+        let answer = Answer::Tokens(access, rotates.then_some(next));
+        let story = self.token_asked();
+        let exchange = story.exchange();
+        let story = story.event(What::Faulted { rule: Some(1), exchange, fate: format!("reshape {form}"), committed: false });
+        story.token_decided("refresh_token", Some(&spent), AuthStyle::Basic, &answer).token_answered(answer)
+    }
+
     /// A call that is denied though its token is good.
     pub(crate) fn denied(self, status: u16) -> Self {
         let (access, _) = self.newest();
@@ -77,4 +106,42 @@ fn no_tokens_for_a_while() -> Story {
 fn refused_in_other_words() -> Story {
     let story = Story::connected().revoked().rejected().trigger().api(401).refused("invalid_refresh_token").gives_up();
     story.answered(Outcome::Accepted).rest().asked_in_vain(2).rest().epilogue()
+}
+
+/// Two refreshes with such an answer, all used.
+pub(crate) fn unusual(form: &str) -> Story {
+    let story = needs_refresh().reshapes(form, true).delivers().answered(Outcome::Accepted).rest().works().rest();
+    let story = story.rejected().trigger().api(401).reshapes(form, true).delivers().answered(Outcome::Accepted).rest();
+    story.works().rest().epilogue()
+}
+
+/// An answer without a refresh token; the one before is kept and used.
+pub(crate) fn without_refresh_token(form: &str) -> Story {
+    let story = needs_refresh().reshapes(form, false).delivers().answered(Outcome::Accepted).rest().works().rest();
+    let pair = Answer::Tokens("access#3".into(), Some("refresh#3".into()));
+    let story = story.rejected().trigger().api(401).token_request("refresh_token", Some("refresh#1"), AuthStyle::Basic, pair);
+    let story = story.with(|s| {
+        s.pair = 3;
+        s.subject.keeps = vec!["access#3".into(), "refresh#3".into()];
+    });
+    story.delivers().answered(Outcome::Accepted).rest().works().rest().epilogue()
+}
+
+/// An answer without a refresh token; nothing is left to refresh with.
+pub(crate) fn loses_refresh_token(form: &str) -> Story {
+    let story = needs_refresh().reshapes(form, false).delivers().answered(Outcome::Accepted).rest();
+    story.rejected().trigger().api(401).gives_up().answered(Outcome::Accepted).rest().asked_in_vain(2).rest()
+}
+
+/// Tokens with fewer scopes; so many calls are denied for each stimulus.
+pub(crate) fn fewer_scopes(calls: u32) -> Story {
+    let denied = |story: Story| (0..calls).fold(story, |story, _| story.denied(403)).log("WARN 403: a scope is missing");
+    let story = denied(needs_refresh().reshapes("scopes=1", true)).answered(Outcome::Accepted).rest();
+    denied(story.trigger()).answered(Outcome::Accepted).rest().epilogue()
+}
+
+/// It sends back something else than it was given.
+pub(crate) fn spoils_tokens() -> Story {
+    let story = needs_refresh().reshapes("tokens=odd", true);
+    story.calls_api(Some("access#2"), TokenState::Unknown, 401).nobodys_token().answered(Outcome::Accepted).rest()
 }

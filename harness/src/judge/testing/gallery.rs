@@ -41,6 +41,10 @@ pub(crate) fn honest() -> Vec<Story> {
         one_of_two_ends(),
         denied_login(),
         failed_exchange(),
+        brought_back(),
+        another_company(),
+        job_in_progress(),
+        answered_meanwhile(),
     ]
     .into_iter()
     .chain(super::answers::honest())
@@ -121,14 +125,14 @@ fn forbidden() -> Story {
     story.answered(Outcome::Accepted).rest().asked_in_vain(2).rest().epilogue()
 }
 
-/// The user disconnects, is told so, and connects anew later; nothing was refused.
+/// The user disconnects, is told so, Pleo too, and connects anew later; nothing was refused.
 fn disconnected() -> Story {
     let story = Story::connected().disconnects().with(|s| {
         s.subject.says = Some(Status::Disconnected);
         s.subject.keeps.clear();
         s.subject.page = ("Connect to Pleo".into(), Says::No, true);
     });
-    story.answered(Outcome::Accepted).rest().declines(2).rest().comes_back()
+    story.bids_farewell(204).answered(Outcome::Accepted).rest().declines(2).rest().comes_back()
 }
 
 /// The user denies while all is well, later while all is lost, and consents at last.
@@ -148,6 +152,48 @@ fn failed_exchange() -> Story {
     let story = story.token_request("authorization_code", Some("code#2"), AuthStyle::Basic, Answer::Refused("invalid_grant".into()));
     let story = story.answered(Outcome::Refused).with(|s| s.grant = 1).rest();
     story.works().rest().restarted().works().works().rest()
+}
+
+/// The user sets out from a page, and comes back there; there is one connection all the time.
+fn brought_back() -> Story {
+    let story = Story::connected().dies().asked_in_vain(2).rest().sets_out().authorizes().exchanges();
+    let call = story.call();
+    let story = story.event(What::Returned { call, to: "/report".into(), there: true }).arrives().works().rest().works().rest();
+    story.terms(|t| t.prompt_from = true).with(|s| {
+        for event in &mut s.history.events {
+            match &mut event.what {
+                What::StatusRead { count, .. } => *count = Some(1),
+                What::PromptRead(page) if page.leads_to_authorize => (page.actions, page.fields) = (Some(1), Some(0)),
+                _ => {}
+            }
+        }
+    })
+}
+
+/// The user comes back for another company first; the subject finds out and asks again.
+fn another_company() -> Story {
+    let story = Story::connected().dies().asked_in_vain(2).rest().sets_out();
+    let call = story.call();
+    let story = story.event(What::OtherCompany { call, company: 2 }).authorizes().exchanges().arrives();
+    let story = story.trigger().api(200).gives_up().answered(Outcome::Accepted).rest();
+    story.asked_in_vain(2).rest().comes_back()
+}
+
+/// A job was reported as started when the grant ended; it is completed later.
+fn job_in_progress() -> Story {
+    let story = Story::connected().adds_work(1).trigger().tells_of("job-1", "started", true).revoked().api(401).refused("invalid_grant");
+    let story = story.gives_up().answered(Outcome::Accepted).rest().asked_in_vain(2).rest();
+    story.connects().works().tells_of("job-1", "completed", true).rest().works().rest()
+}
+
+/// A refresh hangs, and everybody is answered all the same.
+fn answered_meanwhile() -> Story {
+    let story = Story::connected().rejected().trigger().answered(Outcome::Accepted).api(401).token_asked();
+    let exchange = story.exchange();
+    let story = story.event(What::Faulted { exchange, fate: "hang".into(), committed: false, rule: Some(1) }).looks().asked_in_vain(1);
+    let story = story.token_decided("refresh_token", Some("refresh#1"), AuthStyle::Basic, &Answer::Dropped);
+    let story = story.event(What::Aborted { exchange, by_subject: true }).event(What::RuleEnded { rule: 1 }).rest();
+    story.trigger().refreshes().delivers().answered(Outcome::Accepted).rest().works().rest()
 }
 
 /// Two connections; the second one's grant ends and the subject does what is right, while the first one works on.
@@ -224,6 +270,7 @@ pub(crate) fn faulty() -> Vec<(&'static str, Story)> {
         ("MARK-04", both_suffer(Story::gives_up)),
         ("PURGE-07", both_suffer(Story::gives_up)),
         ("RECOVER-08", dead().crashed(1).rest()),
+        ("PURGE-09", Story::connected().disconnects().bids_farewell(500).answered(Outcome::Refused).rest()),
         ("REAUTH-06", denied_login().with(forgets_at_the_denial)),
         ("REAUTH-04", dead().sets_out().authorizes().exchanges().exchanges().arrives().rest()),
     ]

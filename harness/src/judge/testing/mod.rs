@@ -10,7 +10,7 @@ use regrant_mock_server::{
     journal::{AuthStyle, Endpoint},
 };
 
-mod answers;
+pub(crate) mod answers;
 pub(crate) mod gallery;
 mod wire;
 

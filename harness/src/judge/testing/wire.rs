@@ -69,6 +69,24 @@ impl Story {
         )
     }
 
+    /// The progress of an export job is reported.
+    pub(crate) fn tells_of(mut self, job: &str, report: &str, accepted: bool) -> Self {
+        self.exchange += 1;
+        let (exchange, (access, _)) = (self.exchange, self.newest());
+        let reported = What::JobReported { exchange, job: job.into(), report: report.into(), accepted };
+        let status = if accepted { 202 } else { 422 };
+        let story = self.requested(Endpoint::Api, "POST", "/v3/export-job-events", false).event(reported);
+        story.api_end(Some(&access), TokenState::Active, status, Vec::new())
+    }
+
+    /// Pleo is told that the user has disconnected, and answers with this status.
+    pub(crate) fn bids_farewell(mut self, status: u16) -> Self {
+        self.exchange += 1;
+        let (access, _) = self.newest();
+        let story = self.requested(Endpoint::Api, "DELETE", "/v1/installations/me", false);
+        story.api_end(Some(&access), TokenState::Active, status, Vec::new())
+    }
+
     fn api_end(self, token: Option<&str>, state: TokenState, status: u16, delivered: Vec<String>) -> Self {
         let (exchange, presented) = (self.exchange, token.map(|token| self.presented(token, state)));
         let carried = if token.is_some() { Carried::Bearer } else { Carried::Nothing };

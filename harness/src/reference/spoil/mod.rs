@@ -142,6 +142,10 @@ pub(crate) fn outcome(flaws: Flaws, outcome: Outcome) -> Outcome {
         Outcome::Granted(Granted { lasts: None, .. }) if flaws.has(Flaw::NeedsALifetime) => {
             Outcome::Passing { what: "unusable token answer".into(), retry_after: None, repeat: false, lost: false }
         }
+        Outcome::Granted(Granted { access, refresh, lasts: _ }) if flaws.has(Flaw::BelievesJwt) && access.matches('.').count() == 2 => {
+            // Long over, says what looks like a claim: due at once.
+            Outcome::Granted(Granted { access, refresh, lasts: Some(Duration::from_millis(1)) })
+        }
         Outcome::Granted(Granted { access, refresh, lasts }) if flaws.has(Flaw::CleansTokens) => {
             Outcome::Granted(Granted { access: cleaned(&access), refresh: refresh.as_deref().map(cleaned), lasts })
         }

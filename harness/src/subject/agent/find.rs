@@ -15,10 +15,10 @@ use super::{
 const FIRST: usize = 5;
 /// How many from a page that one of them leads to.
 const FURTHER: usize = 2;
-/// How deep; a person gives up sooner.
-const DEPTH: u32 = 3;
+/// How deep: a person gives up sooner, but it can be said how far it is.
+const DEPTH: u32 = 5;
 /// How many requests in all.
-const REQUESTS: u32 = 12;
+const REQUESTS: u32 = 16;
 
 /// Words on the way to Pleo.
 const TOWARDS: &str = r"re-?connect|connect|authori[sz]|re-?auth|oauth|sign[ _-]?in|log[ _-]?in|pleo|restore|renew|(^|[^a-z])(re-?)?link";

@@ -69,6 +69,9 @@ fn wait_fault(scenario: &Scenario, index: usize, wait: &Await) -> Option<Fault> 
     if wait.count.is_some() && wait.held.is_none() {
         return Some(fault(at(), "count goes with held only", "leave it out"));
     }
+    if wait.look && wait.held.is_none() && wait.request.is_none() {
+        return Some(fault(at(), "look goes with held or request only", "leave it out: whoever waits for settled looks anyway"));
+    }
     if wait.fresh && wait.request.is_none() {
         return Some(fault(at(), "fresh goes with request only", "leave it out"));
     }

@@ -204,7 +204,9 @@ class Pleo:
             self.books.note("client_refused", client_fingerprint())
             log.error("refresh failed: invalid_client; the client's credentials were refused")
             raise Ending(CONFIGURATION, "Pleo refuses the client's credentials")
-        if 400 <= status < 500 and status not in (408, 429) and error:
+        # Some servers refuse with the status of a success.
+        refused = status == 200 or (400 <= status < 500 and status not in (408, 429))
+        if refused and error:
             log.error("refresh failed: %s", error)
             self.books.forget(str(error))
             log.error("the authorisation was revoked or has expired; tokens were deleted")

@@ -1,0 +1,85 @@
+//! The same connection, and the same company, on hand-written histories.
+
+use regrant_mock_server::{authority::TokenState, fault::scenario::Status, journal::AuthStyle};
+
+use crate::{
+    evidence::What,
+    judge::{WorkKind, testing::*},
+};
+
+/// The status names so many connections, before the last reconnection and after it.
+fn counted(story: Story, before: u64, after: u64) -> Story {
+    story.with(|s| {
+        let back = s.history.events.iter().rposition(|e| matches!(e.what, What::CallbackDelivered { .. })).unwrap_or_default();
+        for (place, event) in s.history.events.iter_mut().enumerate() {
+            if let What::StatusRead { count, .. } = &mut event.what {
+                *count = Some(if place < back { before } else { after });
+            }
+        }
+    })
+}
+
+#[test]
+fn a_reconnection_that_adds_no_connection_passes_and_one_that_does_fails() {
+    let story = Story::honest();
+    counted(story.clone(), 1, 1).passes("REAUTH-11");
+    counted(story.clone(), 1, 2).fails("REAUTH-11", "there were 1 connections before the refusal, and there are 2");
+    counted(story.clone(), 2, 1).undecided("REAUTH-11", "fewer");
+    let unlock = story.undecided("REAUTH-11", "was not read").unlock;
+    assert!(unlock.is_some_and(|line| line.starts_with("status.count")));
+    counted(Story::connected().dies().rest(), 1, 1).undecided("REAUTH-11", "did not reconnect");
+    let mute = Story::honest().with(|s| {
+        s.history.events.iter_mut().for_each(|e| {
+            if let What::StatusRead { state, .. } = &mut e.what {
+                *state = None
+            }
+        })
+    });
+    counted(mute, 1, 2).undecided("REAUTH-11", "was not seen to say connected");
+}
+
+/// The user comes back for another company; the subject reads what it is given.
+fn for_another_company() -> Story {
+    let story = Story::connected().dies().asked_in_vain(2).rest().sets_out();
+    let call = story.call();
+    story.event(What::OtherCompany { call, company: 2 }).authorizes().exchanges().arrives().rest()
+}
+
+fn notices(story: Story) -> Story {
+    story.with(|s| s.subject.says = Some(Status::Disconnected)).rest()
+}
+
+#[test]
+fn a_subject_that_notices_another_company_passes() {
+    notices(for_another_company()).adds_work(1).asked_in_vain(2).rest().comes_back().passes("REAUTH-10");
+    for_another_company().asked_in_vain(2).rest().undecided("REAUTH-10", "does not say that anything is wrong");
+    for_another_company().adds_work(1).works().rest().undecided("REAUTH-10", "delivered once");
+    Story::honest().undecided("REAUTH-10", "no login for another company");
+    let refused = Story::connected().dies().rest().sets_out();
+    let call = refused.call();
+    let refused = refused.event(What::OtherCompany { call, company: 2 }).authorizes();
+    let answer = Answer::Refused("invalid_grant".into());
+    refused
+        .token_request("authorization_code", Some("code#2"), AuthStyle::Basic, answer)
+        .rest()
+        .undecided("REAUTH-10", "was not exchanged");
+}
+
+#[test]
+fn work_that_goes_on_for_another_company_fails_unless_the_user_may_have_been_told() {
+    let grafts = |story: Story| story.adds_work(1).works().adds_work(1).works().rest();
+    grafts(for_another_company()).fails("REAUTH-10", "as if nothing were different");
+    let tells = for_another_company().with(|s| s.subject.page.0 = "Connected with Globex".into());
+    grafts(tells).undecided("REAUTH-10", "its page is not what it was");
+    grafts(notices(for_another_company())).undecided("REAUTH-10", "the status says that the connection does not work");
+    grafts(for_another_company()).terms(|t| t.prompt = false).undecided("REAUTH-10", "where a user would be told");
+    grafts(for_another_company()).terms(|t| t.work = None).undecided("REAUTH-10", "what a unit of work is");
+}
+
+#[test]
+fn reading_is_how_a_subject_finds_out() {
+    let reads = for_another_company().terms(|t| t.work = Some(WorkKind::Read));
+    let story = reads.trigger().calls_api(Some("access#2"), TokenState::Active, 200);
+    let story = notices(story.answered(crate::evidence::Outcome::Accepted)).asked_in_vain(2).rest();
+    story.is_not_accused(&["REAUTH-10"]);
+}

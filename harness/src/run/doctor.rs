@@ -1,0 +1,235 @@
+//! `regrant doctor`: the positive controls alone, told once, and which lines of the manifest would let more be decided.
+
+use std::sync::Arc;
+
+use regrant_mock_server::fault::scenario::{Scenario, Status};
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::{
+    Cancel, Options, Progress, RunError, Story, Subject,
+    check::{Teller, build},
+    probe,
+    unlocks::{UNLOCKS, Unlock},
+};
+use crate::{
+    catalogue,
+    evidence::{History, Phase, What},
+    subject::Manifest,
+};
+
+/// The story: what every story begins and ends with.
+const CONTROLS: &str =
+    "title = \"The positive controls\"\nabout = \"Start, connect, work, restart, reconnect, work.\"\ntests = [\"STOP-01\"]\n";
+
+/// How one control went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Control {
+    /// As it must.
+    Works(String),
+    /// Not as it must: nothing that rests on it can be decided.
+    Fails(String),
+    /// The manifest does not say how it is done.
+    Unsaid,
+}
+
+/// What a doctor saw.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Diagnosis {
+    /// The subject's name.
+    pub subject: String,
+    /// Controls by name, in the order looked at. The first three are what every verdict rests on.
+    pub controls: Vec<(&'static str, Control)>,
+    /// Lines of the manifest that are not there, with the requirements known to need them.
+    pub missing: Vec<(&'static Unlock, Vec<&'static str>)>,
+    /// Requirements that need nothing more of the manifest.
+    pub ready: Vec<&'static str>,
+    /// Requirements that the manifest declares away.
+    pub declared: Vec<String>,
+    /// The surroundings or the harness failed.
+    pub trouble: Option<Trouble>,
+    /// Cut short by the user.
+    pub cancelled: bool,
+}
+
+/// Whose failure it was that was not the subject's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trouble {
+    /// The surroundings', with a reason.
+    Environment(String),
+    /// The harness's, with a reason.
+    Harness(String),
+}
+
+/// Tells the positive controls.
+///
+/// # Errors
+/// As [`RunError`] says.
+pub async fn doctor(
+    subject: Subject,
+    options: Options,
+    progress: UnboundedSender<Progress>,
+    mut cancel: Cancel,
+) -> Result<Diagnosis, RunError> {
+    let manifest = Arc::new(subject.manifest(&options.regrant)?);
+    let mut scenario = Scenario::parse(CONTROLS).map_err(|e| RunError::Harness(format!("the positive controls: {e}")))?;
+    // A story must be told for something; this one is not judged.
+    scenario.tests.clear();
+    build(&manifest, &progress).await?;
+    let _ = progress.send(Progress::Planned { stories: 1 });
+    let known = probe::unknown(&manifest);
+    let teller = Teller { manifest: Arc::clone(&manifest), options: &options, progress: &progress, known, shown: true };
+    let story = Story { name: "positive_controls".into(), scenario };
+    let (histories, finished) = teller.side_by_side(vec![story], 1, &mut cancel).await;
+    let empty = History { story: String::new(), events: Vec::new() };
+    let history = histories.first().unwrap_or(&empty);
+    Ok(diagnosis(&manifest, history, !finished))
+}
+
+fn diagnosis(manifest: &Manifest, history: &History, cancelled: bool) -> Diagnosis {
+    let missing: Vec<(&'static Unlock, Vec<&'static str>)> = UNLOCKS
+        .iter()
+        .filter(|unlock| (unlock.missing)(manifest))
+        .map(|unlock| (unlock, catalogue::all().filter(|r| unlock.is_needed_by(r)).map(|r| r.id).collect()))
+        .collect();
+    let declared: Vec<String> = manifest.not_applicable.keys().cloned().collect();
+    let locked = |id: &str| missing.iter().any(|(_, ids)| ids.contains(&id)) || declared.iter().any(|other| other == id);
+    Diagnosis {
+        subject: manifest.name.clone(),
+        controls: controls(manifest, history),
+        ready: catalogue::all().map(|r| r.id).filter(|id| !locked(id)).collect(),
+        missing,
+        declared,
+        trouble: trouble(history),
+        cancelled,
+    }
+}
+
+fn trouble(history: &History) -> Option<Trouble> {
+    history.events.iter().find_map(|event| match &event.what {
+        What::EnvironmentFault { reason } => Some(Trouble::Environment(reason.clone())),
+        What::HarnessFault { reason } => Some(Trouble::Harness(reason.clone())),
+        _ => None,
+    })
+}
+
+fn controls(manifest: &Manifest, history: &History) -> Vec<(&'static str, Control)> {
+    let prologue: Vec<&What> = history
+        .events
+        .iter()
+        .map(|event| &event.what)
+        .take_while(|what| !matches!(what, What::PhaseBegan { phase: Phase::Story | Phase::Epilogue }))
+        .collect();
+    let began = prologue.len() < history.events.len();
+    let missed = history.events.iter().find_map(|event| match &event.what {
+        What::NotRealised { reason } | What::EnvironmentFault { reason } | What::HarnessFault { reason } => Some(reason.clone()),
+        _ => None,
+    });
+    let missed = || missed.clone().unwrap_or_else(|| "it was not seen".into());
+    let saw = |pick: fn(&What) -> bool| prologue.iter().any(|what| pick(what));
+    let ready = saw(|what| matches!(what, What::VerbCalled { verb: crate::evidence::Verb::Connect, .. }));
+    let connected = saw(|what| matches!(what, What::Token { result: crate::evidence::TokenResult::Issued { .. }, .. }));
+    let worked = began || saw(|what| matches!(what, What::Api { status: 200..=299, .. }));
+    let or_missed = |holds: bool, words: &str| if holds { Control::Works(words.to_owned()) } else { Control::Fails(missed()) };
+    let mut controls = vec![
+        ("start", or_missed(ready, "it starts and becomes ready")),
+        ("connect", or_missed(connected, "the user connects, and the subject exchanges the code for tokens")),
+        ("trigger", or_missed(worked, "asked to work, it calls the API with the new token")),
+    ];
+    if began {
+        controls.extend(probes(manifest, &prologue));
+        controls.push(("reconnect", again(history)));
+    }
+    controls
+}
+
+fn probes(manifest: &Manifest, seen: &[&What]) -> Vec<(&'static str, Control)> {
+    let unless = |said: bool, control: Control| if said { control } else { Control::Unsaid };
+    let read = |said: bool, answered: Option<bool>, words: &str| {
+        let answered = match answered {
+            Some(true) => Control::Works(words.to_owned()),
+            Some(false) => Control::Fails("it was not answered with success while connected".into()),
+            None => Control::Fails("it was not read".into()),
+        };
+        unless(said, answered)
+    };
+    let last = |pick: fn(&What) -> Option<bool>| seen.iter().rev().find_map(|what| pick(what));
+    vec![
+        ("status", unless(manifest.status.is_some(), status(seen))),
+        (
+            "prompt",
+            read(
+                manifest.prompt.is_some(),
+                last(|what| if let What::PromptRead(page) = what { Some(page.status < 400) } else { None }),
+                "it is read",
+            ),
+        ),
+        (
+            "settings",
+            read(
+                manifest.settings.is_some(),
+                last(|what| if let What::SettingsRead { digest } = what { Some(digest.is_some()) } else { None }),
+                "they are read",
+            ),
+        ),
+        (
+            "data",
+            read(
+                manifest.data.is_some(),
+                last(|what| if let What::DataRead { count } = what { Some(count.is_some()) } else { None }),
+                "it is read",
+            ),
+        ),
+        ("storage", storage(seen)),
+        ("logs", logs(seen)),
+    ]
+}
+
+fn status(seen: &[&What]) -> Control {
+    let last = seen.iter().rev().find_map(|what| if let What::StatusRead { state, raw, .. } = what { Some((state, raw)) } else { None });
+    match last {
+        Some((Some(Status::Connected), _)) => Control::Works("it reads connected once the user has connected".into()),
+        Some((_, raw)) => Control::Fails(format!("connected, but no pattern of `status.connected` matches: {raw}")),
+        None => Control::Fails("it was not read".into()),
+    }
+}
+
+fn storage(seen: &[&What]) -> Control {
+    let found =
+        seen.iter().filter_map(|what| if let What::StorageScanned { found, places, .. } = what { Some((found, places)) } else { None });
+    match found.last() {
+        Some((found, _)) if !found.is_empty() => Control::Works(format!("tokens are found where they are kept ({} times)", found.len())),
+        Some((_, places)) => {
+            Control::Fails(format!("no token was found in {places} places: a store that is encrypted or elsewhere needs `storage.dump`"))
+        }
+        None => Control::Fails("it was not searched".into()),
+    }
+}
+
+fn logs(seen: &[&What]) -> Control {
+    match seen.iter().filter(|what| matches!(what, What::Log { .. })).count() {
+        0 => Control::Fails("not one line was seen on stdout, stderr or in `logs.files`".into()),
+        lines => Control::Works(format!("{lines} lines were seen")),
+    }
+}
+
+/// After a restart and a reconnection work must cause a call again.
+fn again(history: &History) -> Control {
+    let epilogue =
+        history.events.iter().map(|event| &event.what).skip_while(|what| !matches!(what, What::PhaseBegan { phase: Phase::Epilogue }));
+    let reconnected = epilogue.skip_while(|what| !matches!(what, What::VerbCalled { verb: crate::evidence::Verb::Connect, .. }));
+    if reconnected.into_iter().any(|what| matches!(what, What::Api { status: 200..=299, .. })) {
+        Control::Works("after a restart and a reconnection it works again".into())
+    } else {
+        Control::Fails("after a restart and a reconnection it made no successful API call".into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_positive_controls_are_a_story() {
+        assert!(Scenario::parse(CONTROLS).is_ok_and(|scenario| scenario.prologue && scenario.steps.is_empty()));
+    }
+}

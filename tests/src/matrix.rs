@@ -1,0 +1,150 @@
+//! The page `docs/kill-matrix.md`: which defect is convicted of what, and who kills each requirement.
+
+use std::{collections::BTreeMap, fmt::Write, path::PathBuf};
+
+use regrant::{
+    catalogue,
+    reference::{Defect, defects},
+    run::built_in,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::choice;
+
+/// A subject's row: the upright one has no name.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Row {
+    /// [`fingerprint`] of what it was told under.
+    pub hash: String,
+    /// The whole product, or only what its conviction needs and a tenth of the rest.
+    pub whole: bool,
+    /// Requirements of which it was convicted, with reasons.
+    pub convicted: BTreeMap<String, String>,
+    /// Requirements that stayed undecided.
+    pub undecided: Vec<String>,
+}
+
+/// Where the page lies.
+#[must_use]
+pub fn page_path() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/kill-matrix.md")
+}
+
+/// Of what decides who is told what, and what is expected of whom: the register's lines, what happens in the stories and what they decide, and the
+/// defects. Prose, titles and code are left out: a page is not out of date because a sentence was mended, and the tests hold the code every day.
+#[must_use]
+pub fn fingerprint() -> String {
+    let mut said = String::new();
+    for requirement in catalogue::all() {
+        let _ = writeln!(said, "{} {:?} {:?} {:?}", requirement.id, requirement.level, requirement.severity, requirement.scope);
+    }
+    for story in built_in() {
+        let mut scenario = story.scenario.clone();
+        scenario.title.clear();
+        scenario.about.clear();
+        scenario.tags.clear();
+        let _ = writeln!(said, "{} {scenario:?}", story.name);
+    }
+    for Defect { name, breaks, may, .. } in defects() {
+        let _ = writeln!(said, "{name} {breaks:?} {may:?}");
+    }
+    format!("{:016x}", choice::mixed(said.bytes()))
+}
+
+/// The hash that a page carries.
+#[must_use]
+pub fn hash_of(page: &str) -> Option<&str> {
+    page.lines().find_map(|line| line.strip_prefix("<!-- hash: ")?.strip_suffix(" -->"))
+}
+
+/// The page, of the rows of all subjects by name.
+#[must_use]
+pub fn page(rows: &BTreeMap<String, Row>) -> String {
+    let mut out = String::from("# The kill matrix\n\n");
+    let _ = writeln!(out, "<!-- hash: {} -->\n<!-- Made by `cargo xtask matrix`; do not edit. -->\n", fingerprint());
+    let whole = rows.values().all(|row| row.whole);
+    let stories = built_in().len();
+    let scope = if whole {
+        format!("Every defect of the reference subject was told each of the {stories} stories.")
+    } else {
+        format!(
+            "This page is a **snapshot of a sample**: a defect was told those of the {stories} stories that decide what it breaks or may break, and a tenth of the others. `cargo xtask matrix` tells all of them."
+        )
+    };
+    let _ = writeln!(
+        out,
+        "What regrant's own verdicts rest on: small defects are planted in a subject that is otherwise right, and each must be convicted of what it breaks.\n{scope}\n"
+    );
+    upright(&mut out, rows.get(""));
+    out.push_str("## Defects\n\n| defect | what it does | must be convicted of | was, beyond that |\n| --- | --- | --- | --- |\n");
+    for defect in planted() {
+        let broken = choice::broken(defect);
+        let row = rows.get(defect.name);
+        let was = |id: &str| row.is_some_and(|row| row.convicted.contains_key(id));
+        let shown: Vec<String> = broken.iter().map(|id| if was(id) { (*id).to_owned() } else { format!("**{id} (was not)**") }).collect();
+        let beyond: Vec<String> = row.map_or_else(Vec::new, |row| {
+            let others = row.convicted.keys().filter(|id| !broken.contains(&id.as_str()));
+            others.map(|id| if defect.may.contains(&id.as_str()) { id.clone() } else { format!("**{id} (must not)**") }).collect()
+        });
+        let _ = writeln!(out, "| {} | {} | {} | {} |", defect.name, defect.about.replace('|', "\\|"), shown.join(" "), beyond.join(" "));
+    }
+    out.push_str(
+        "\n## Requirements\n\n| requirement | defects convicted of it on purpose | and as a consequence |\n| --- | --- | ---: |\n",
+    );
+    for requirement in catalogue::all() {
+        let convicted: Vec<&Defect> =
+            planted().filter(|defect| rows.get(defect.name).is_some_and(|row| row.convicted.contains_key(requirement.id))).collect();
+        let (killers, others): (Vec<&Defect>, Vec<&Defect>) =
+            convicted.into_iter().partition(|defect| defect.breaks.contains(&requirement.id));
+        let killers: Vec<&str> = killers.into_iter().map(|defect| defect.name).collect();
+        let killers = if killers.is_empty() { "**none**".to_owned() } else { killers.join(", ") };
+        let _ = writeln!(out, "| {} | {killers} | {} |", requirement.id, others.len());
+    }
+    out
+}
+
+/// Defects that break something in this register.
+pub fn planted() -> impl Iterator<Item = &'static Defect> {
+    defects().iter().filter(|defect| !choice::broken(defect).is_empty())
+}
+
+fn upright(out: &mut String, row: Option<&Row>) {
+    let _ = match row {
+        Some(row) if row.convicted.is_empty() && row.undecided.is_empty() => {
+            writeln!(out, "The upright subject passes all {} requirements, or they do not apply to it.\n", catalogue::all().count())
+        }
+        Some(row) => {
+            let convicted: Vec<&str> = row.convicted.keys().map(String::as_str).collect();
+            writeln!(out, "**The upright subject is not clean**: convicted of {convicted:?}, undecided {:?}.\n", row.undecided)
+        }
+        None => writeln!(out, "The upright subject was not judged.\n"),
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_is_of_this_register_these_stories_and_these_defects() {
+        // Where no page was made yet, none can be out of date.
+        let Ok(page) = std::fs::read_to_string(page_path()) else { return };
+        assert_eq!(hash_of(&page), Some(fingerprint().as_str()), "docs/kill-matrix.md is out of date: cargo xtask matrix (or --sample)");
+    }
+
+    #[test]
+    fn a_page_shows_what_was_convicted_and_what_should_have_been() {
+        let mut rows: BTreeMap<String, Row> = BTreeMap::new();
+        rows.insert(String::new(), Row { whole: true, ..Row::default() });
+        let convicted =
+            [("STOP-01", "3 calls"), ("PURGE-01", "presented"), ("LOG-01", "nothing")].map(|(id, why)| (id.to_owned(), why.to_owned()));
+        rows.insert("keeps-calling".into(), Row { whole: true, convicted: convicted.into(), ..Row::default() });
+        let shown = page(&rows);
+        assert_eq!(hash_of(&shown), Some(fingerprint().as_str()));
+        let line = shown.lines().find(|line| line.starts_with("| keeps-calling |")).expect("its line");
+        assert!(line.ends_with("| STOP-01 | **LOG-01 (must not)** PURGE-01 |"), "{line}");
+        assert!(shown.contains("| STOP-02 | **none** | 0 |") && shown.contains("DETECT-01 (was not)"), "{shown}");
+        rows.insert("silent".into(), Row::default());
+        assert!(page(&rows).contains("snapshot of a sample"));
+    }
+}
