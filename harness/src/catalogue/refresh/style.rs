@@ -27,7 +27,7 @@ fn refresh_12(view: &View<'_>) -> Finding {
     };
     let mut own: Vec<_> = view.exchanges.iter().filter(own).collect();
     own.sort_by_key(|x| (x.began, x.arrived));
-    if let Some(pair) = own.windows(2).find(|pair| is_twin(pair[0], pair[1])) {
+    if let Some(pair) = own.windows(2).find(|pair| is_twin(pair[0], pair[1]) && !asked_between(view, pair[0], pair[1])) {
         let reason = "a token request that got no tokens was repeated at once with another client authentication";
         return Finding::fail(reason, vec![pair[0].arrived.n, pair[1].arrived.n]);
     }
@@ -40,6 +40,11 @@ fn refresh_12(view: &View<'_>) -> Finding {
         "a refused refresh was not repeated with another client authentication",
         view.unrealised().unwrap_or("no refresh was refused in this story"),
     )
+}
+
+/// What was asked for, or configured, meanwhile is an attempt of its own.
+fn asked_between(view: &View<'_>, first: &Exchange<'_>, second: &Exchange<'_>) -> bool {
+    view.stimulus_before(second.began).is_some_and(|stimulus| stimulus > first.arrived)
 }
 
 /// The second is the first once more, but for how the client authenticates itself.
