@@ -32,6 +32,20 @@ Feature: Prompting the user
       Then the user is not asked to reauthenticate (PROMPT-03)
 
       Examples:
-        | story                            | what happens                                     |
-        | token_endpoint_drops_connections | The token endpoint drops connections for a while |
-        | token_endpoint_unavailable       | The token endpoint is unavailable for a while    |
+        | story                             | what happens                                               |
+        | proxy_answers_with_html           | A proxy answers in place of the token endpoint for a while |
+        | token_endpoint_drops_connections  | The token endpoint drops connections for a while           |
+        | token_endpoint_resets_connections | The token endpoint resets connections for a while          |
+        | token_endpoint_unavailable        | The token endpoint is unavailable for a while              |
+        | too_many_refreshes                | Too many refreshes, says the token endpoint for a while    |
+
+  @PROMPT-04 @should @warning
+  Rule: The user is told once per outage
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then the user is told once in each outage (PROMPT-04)
+
+      Examples:
+        | story             | what happens                             |
+        | access_lost_twice | Access is lost, restored, and lost again |

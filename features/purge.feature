@@ -46,6 +46,17 @@ Feature: Invalidating what is stored
         | story               | what happens            |
         | user_revokes_access | The user revokes access |
 
+  @PURGE-05 @should @warning
+  Rule: Nothing is left between the rows
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then no residue of a token can be read in journals and free pages (PURGE-05)
+
+      Examples:
+        | story               | what happens            |
+        | user_revokes_access | The user revokes access |
+
   @PURGE-07 @must @error
   Rule: Only the affected connection's tokens are purged; everything else stays
 
@@ -56,6 +67,17 @@ Feature: Invalidating what is stored
       Examples:
         | story                 | what happens                                    |
         | one_of_two_is_revoked | The user of one of two companies revokes access |
+
+  @PURGE-08 @must @error
+  Rule: Superseded tokens are discarded after each good refresh
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then the tokens that a refresh replaced are in no live place any more (PURGE-08)
+
+      Examples:
+        | story           | what happens           |
+        | refreshed_twice | Two refreshes in a row |
 
   @PURGE-09 @should @warning
   Rule: A user who disconnects leaves no tokens behind, and Pleo is told

@@ -23,3 +23,59 @@ Feature: Races
       Examples:
         | story                           | what happens                        |
         | parallel_work_needs_one_refresh | Much work at once needs one refresh |
+
+  @RACE-04 @must @error
+  Rule: The loser's refusal leaves the winner's tokens alone
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then the winner's tokens stay in use (RACE-04)
+
+      Examples:
+        | story                  | what happens                                               |
+        | a_second_refresh_loses | Much work at once, and whoever refreshes second is refused |
+
+  @RACE-05 @must @error
+  Rule: A late refusal does not undo a reconnection
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then the new connection works on, also after a restart (RACE-05)
+
+      Examples:
+        | story                        | what happens                                     |
+        | refusal_after_a_reconnection | A refusal arrives after the user has reconnected |
+
+  @RACE-06 @must @error
+  Rule: A late success undoes neither a reconnection nor a disconnection
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then what the user did last is what counts (RACE-06)
+
+      Examples:
+        | story                         | what happens                                                       |
+        | success_after_a_disconnection | A refresh succeeds after the user has disconnected                 |
+        | success_after_a_reconnection  | A refresh of the old grant succeeds after the user has reconnected |
+
+  @RACE-08 @must @error
+  Rule: A revocation while a refresh is in flight ends the connection
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then the connection ends within two refreshes (RACE-08)
+
+      Examples:
+        | story                                | what happens                                         |
+        | revoked_while_a_refresh_is_in_flight | The user revokes access while a refresh is in flight |
+
+  @RACE-10 @must @error
+  Rule: Two logins at once leave one connection
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then one pair is stored, and a restart uses it (RACE-10)
+
+      Examples:
+        | story              | what happens                                          |
+        | two_logins_at_once | A callback arrives twice, and then two logins at once |

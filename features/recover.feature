@@ -89,14 +89,17 @@ Feature: Recovering
       Then the subject is alive, and answers (RECOVER-08)
 
       Examples:
-        | story                            | what happens                                         |
-        | exchange_answers_without_tokens  | A new login fails: 200, and no tokens in the answer  |
-        | exchange_is_dropped              | A new login fails: the connection is closed          |
-        | exchange_is_refused              | A new login fails: Pleo refuses the code             |
-        | exchange_meets_an_outage         | A new login fails: the token endpoint is unavailable |
-        | token_endpoint_drops_connections | The token endpoint drops connections for a while     |
-        | token_endpoint_unavailable       | The token endpoint is unavailable for a while        |
-        | user_revokes_access              | The user revokes access                              |
+        | story                             | what happens                                               |
+        | exchange_answers_without_tokens   | A new login fails: 200, and no tokens in the answer        |
+        | exchange_is_dropped               | A new login fails: the connection is closed                |
+        | exchange_is_refused               | A new login fails: Pleo refuses the code                   |
+        | exchange_meets_an_outage          | A new login fails: the token endpoint is unavailable       |
+        | proxy_answers_with_html           | A proxy answers in place of the token endpoint for a while |
+        | token_endpoint_drops_connections  | The token endpoint drops connections for a while           |
+        | token_endpoint_resets_connections | The token endpoint resets connections for a while          |
+        | token_endpoint_unavailable        | The token endpoint is unavailable for a while              |
+        | too_many_refreshes                | Too many refreshes, says the token endpoint for a while    |
+        | user_revokes_access               | The user revokes access                                    |
 
   @RECOVER-09 @must @error
   Rule: The data that was visible stays visible

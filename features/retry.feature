@@ -10,9 +10,12 @@ Feature: Transient faults
       Then the subject keeps its tokens and shows the connection as it was (RETRY-01)
 
       Examples:
-        | story                            | what happens                                     |
-        | token_endpoint_drops_connections | The token endpoint drops connections for a while |
-        | token_endpoint_unavailable       | The token endpoint is unavailable for a while    |
+        | story                             | what happens                                               |
+        | proxy_answers_with_html           | A proxy answers in place of the token endpoint for a while |
+        | token_endpoint_drops_connections  | The token endpoint drops connections for a while           |
+        | token_endpoint_resets_connections | The token endpoint resets connections for a while          |
+        | token_endpoint_unavailable        | The token endpoint is unavailable for a while              |
+        | too_many_refreshes                | Too many refreshes, says the token endpoint for a while    |
 
   @RETRY-02 @must @error
   Rule: Attempts are bounded
@@ -22,9 +25,12 @@ Feature: Transient faults
       Then the subject makes few attempts, further and further apart (RETRY-02)
 
       Examples:
-        | story                            | what happens                                     |
-        | token_endpoint_drops_connections | The token endpoint drops connections for a while |
-        | token_endpoint_unavailable       | The token endpoint is unavailable for a while    |
+        | story                             | what happens                                               |
+        | proxy_answers_with_html           | A proxy answers in place of the token endpoint for a while |
+        | token_endpoint_drops_connections  | The token endpoint drops connections for a while           |
+        | token_endpoint_resets_connections | The token endpoint resets connections for a while          |
+        | token_endpoint_unavailable        | The token endpoint is unavailable for a while              |
+        | too_many_refreshes                | Too many refreshes, says the token endpoint for a while    |
 
   @RETRY-03 @should @warning
   Rule: Retry-After is honoured
@@ -34,7 +40,8 @@ Feature: Transient faults
       Then the subject comes back no earlier than it was asked to (RETRY-03)
 
       Examples:
-        | story | what happens |
+        | story                            | what happens                                               |
+        | token_endpoint_asks_for_patience | The token endpoint asks to be left alone for three seconds |
 
   @RETRY-04 @must @error
   Rule: The subject recovers when the provider is back
@@ -44,9 +51,12 @@ Feature: Transient faults
       Then the subject works again without a restart and without a new consent (RETRY-04)
 
       Examples:
-        | story                            | what happens                                     |
-        | token_endpoint_drops_connections | The token endpoint drops connections for a while |
-        | token_endpoint_unavailable       | The token endpoint is unavailable for a while    |
+        | story                             | what happens                                               |
+        | proxy_answers_with_html           | A proxy answers in place of the token endpoint for a while |
+        | token_endpoint_drops_connections  | The token endpoint drops connections for a while           |
+        | token_endpoint_resets_connections | The token endpoint resets connections for a while          |
+        | token_endpoint_unavailable        | The token endpoint is unavailable for a while              |
+        | too_many_refreshes                | Too many refreshes, says the token endpoint for a while    |
 
   @RETRY-05 @should @warning
   Rule: A hung token endpoint is given a time limit
@@ -56,7 +66,8 @@ Feature: Transient faults
       Then the subject gives up waiting in time (RETRY-05)
 
       Examples:
-        | story | what happens |
+        | story                | what happens                     |
+        | token_endpoint_hangs | The token endpoint never answers |
 
   @RETRY-06 @should @warning
   Rule: A redirect of the token endpoint leads nobody astray
@@ -66,7 +77,9 @@ Feature: Transient faults
       Then the subject carries no secret to another origin and takes no tokens from there (RETRY-06)
 
       Examples:
-        | story | what happens |
+        | story                                  | what happens                                                 |
+        | token_endpoint_redirects               | The token endpoint redirects to another origin, as to a page |
+        | token_endpoint_redirects_with_its_body | The token endpoint redirects to another origin, body and all |
 
   @RETRY-07 @must @error
   Rule: A lost reply ends in a clean state

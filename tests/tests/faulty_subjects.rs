@@ -8,6 +8,8 @@
 
 #[path = "faulty/bookkeeper.rs"]
 mod bookkeeper;
+#[path = "faulty/roster.rs"]
+mod roster;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -28,7 +30,7 @@ type Row = (&'static str, &'static str, &'static [&'static str]);
 const AT_ONCE: usize = 5;
 const JOBS: &str = "3";
 
-const SUBJECTS: [(&str, &[Row], &str); 1] = [("bookkeeper", bookkeeper::ALL, "faults.py")];
+const SUBJECTS: [(&str, &[Row], &str); 2] = [("bookkeeper", bookkeeper::ALL, "faults.py"), ("roster", roster::ALL, "faults.js")];
 
 /// A subject with a defect; none: upright.
 type Run = (&'static str, Option<Defect>);

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// Programs in other languages: name, folder, and the command that gets ready what they need, or shows that it is there.
-const FOREIGN: [(&str, &str, &[&str]); 18] = [
+const FOREIGN: [(&str, &str, &[&str]); 20] = [
     ("python-authlib", "examples/python-authlib", &["python3", "ensure_venv.py"]),
     ("node-openid-client", "examples/node-openid-client", &["node", "ensure_modules.mjs"]),
     ("tombstone", "tests/subjects/honest/tombstone", &["go", "build", "-o", "bin/tombstone", "."]),
@@ -19,6 +19,8 @@ const FOREIGN: [(&str, &str, &[&str]); 18] = [
     ("one-shot", "tests/subjects/honest/one-shot", &["python3", "-m", "venv", "--without-pip", ".venv"]),
     ("json-api-only", "tests/subjects/honest/json-api-only", &["node", "--version"]),
     ("crash-only", "tests/subjects/honest/crash-only", &["node", "--version"]),
+    ("bookkeeper", "tests/subjects/faulty/bookkeeper", &["python3", "--version"]),
+    ("roster", "tests/subjects/faulty/roster", &["node", "--version"]),
     ("clients-python", "tests/clients", &["sh", "ensure.sh", "python"]),
     ("clients-node", "tests/clients", &["sh", "ensure.sh", "node"]),
     ("clients-go", "tests/clients", &["sh", "ensure.sh", "go"]),

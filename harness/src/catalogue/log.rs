@@ -1,5 +1,11 @@
 //! LOG: what a person can find out afterwards.
 
+mod alarm;
+mod attempts;
+mod bounds;
+mod form;
+mod grade;
+mod windows;
 pub(super) mod words;
 
 use regex::Regex;
@@ -57,6 +63,65 @@ pub(super) const ALL: &[Requirement] = &[
         declarable: false,
         scope: Scope::Connection,
         check: |view| logged(view, &REAUTHENTICATION),
+    },
+    Requirement {
+        id: "LOG-04",
+        level: Should,
+        severity: Warning,
+        sentence: "logs consistently: the same event form for two outages of one story, naming the cause",
+        sources: &["Pleo, Handling Refresh Token Expiry or Revocation: consistent logging and error handling (best practice)"],
+        why: "The first outage was logged as an event, the second only as a stack trace of the job that met it: the alert that was built on the first never rang again.",
+        observed: "What is logged of two ends of the grant in one story: whether a line of the one has a counterpart among the lines of the other, and whether the cause is named in both.",
+        undecided: "The grant did not end twice; or neither outage was recognised in the log; or both were, in words that differ.",
+        remedy: "Log the end of a connection in one place, through which every path leads.",
+        declarable: true,
+        scope: Scope::Connection,
+        check: form::log_04,
+    },
+    Requirement {
+        id: "LOG-05",
+        level: Should,
+        severity: Warning,
+        sentence: "logs each refresh attempt and its outcome with a time",
+        sources: &["Pleo, How to refresh tokens: log each refresh attempt with a timestamp, and whether it succeeded or failed"],
+        why: "Tokens had been rotated by somebody; nobody could tell by which process, or when, since only failures were logged.",
+        observed: "Log lines around each refresh, other than those that are written while work is done without one: whether they tell how it ended, and when.",
+        undecided: "No work was done without a refresh, to compare with; the lines were not understood; or the output carries no time and may get one from whoever collects it.",
+        remedy: "Log one line when a refresh has ended: that it succeeded or why it failed, which connection, how long the new token lives.",
+        declarable: true,
+        scope: Scope::Connection,
+        check: attempts::log_05,
+    },
+    Requirement {
+        id: "LOG-06",
+        level: Should,
+        severity: Warning,
+        sentence: "logs within bounds: at most 50 lines per stimulus and 10 per idle second more than in the prologue",
+        sources: &["Pleo, Handling Refresh Token Expiry or Revocation: consistent logging and error handling (best practice)"],
+        why: "A dead connection was logged by every job of every minute, gigabytes of it, until the disk was full.",
+        observed: "Log entries between two rests, against what was asked of the subject in that time; a stack trace is one entry.",
+        undecided: "No log line was seen after a token was used, or the prologue did not come to rest.",
+        remedy: "Log the change of state once; count what is held, and log the count.",
+        declarable: true,
+        scope: Scope::Subject,
+        check: bounds::log_06,
+    },
+    Requirement {
+        id: "LOG-07",
+        level: Should,
+        severity: Warning,
+        sentence: "makes refused refreshes stand out for monitoring: level warn or above, a metric or a notice, and different from a transient failure",
+        sources: &[
+            "Pleo, Handling Refresh Token Expiry or Revocation: monitor refresh failures",
+            "Pleo, Race condition prevention: track refresh attempts and failures",
+        ],
+        why: "Refused refreshes were logged at the level of a cache miss: a revoked customer was noticed when the customer called.",
+        observed: "The level of what is logged after a refused refresh, apart from lines that are also written when all is well or for a passing fault. Levels are read as the common loggers write them, by name or by number.",
+        undecided: "No log line was ever seen, or no level was recognised in the new lines.",
+        remedy: "Log a refused refresh as a warning or an error, with an event name of its own.",
+        declarable: true,
+        scope: Scope::Connection,
+        check: alarm::log_07,
     },
 ];
 
@@ -165,9 +230,8 @@ fn judge_lines(view: &View<'_>, event: &Event, declared: Option<&Regex>, lines: 
     let until = if event.through_reconnection { back } else { death.until };
     let within = lines.iter().filter(|(mark, _)| *mark > death.asked && *mark < until);
     let habits = habits(view, lines, death);
-    let led = view.events().find(|(mark, what)| *mark > death.asked && matches!(what, What::Authorize { .. })).map(|(mark, _)| mark);
     let novel: Vec<Line<'_>> = within
-        .map(|&(mark, text)| Line { mark, text, returning: mark > death.until, led: led.is_some_and(|led| mark > led) })
+        .map(|&(mark, text)| Line { mark, text, returning: mark > death.until, led: mark > settled })
         .filter(|line| line.returning || !habits.contains(&words::shape(line.text)))
         .collect();
     let shown = match declared {
@@ -208,5 +272,9 @@ fn habits(view: &View<'_>, lines: &[(Mark, &str)], death: &Death) -> std::collec
     lines.iter().take_while(|(mark, _)| *mark < end).map(|(_, text)| words::shape(text)).collect()
 }
 
+#[cfg(test)]
+mod late_tests;
+#[cfg(test)]
+mod loggers;
 #[cfg(test)]
 mod tests;

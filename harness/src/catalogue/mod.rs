@@ -20,6 +20,7 @@ mod retry;
 mod rotate;
 mod secret;
 mod stop;
+mod storage;
 mod work;
 
 pub use finding::{Finding, Verdict};

@@ -1,5 +1,7 @@
 //! PROMPT: what the user is shown. A prompt is what differs from the page of a connected subject.
 
+mod notices;
+
 use super::{Finding, Level::*, Requirement, Scope, Severity::*, shared::*};
 use crate::{
     evidence::{PageSeen, Says, What},
@@ -55,6 +57,20 @@ pub(super) const ALL: &[Requirement] = &[
         declarable: true,
         scope: Scope::Connection,
         check: prompt_03,
+    },
+    Requirement {
+        id: "PROMPT-04",
+        level: Should,
+        severity: Warning,
+        sentence: "tells the user once per outage, not on every run, and not never",
+        sources: &["Pleo, How to handle token expiry or revocation, step 4: make it explicit to users (best practice)"],
+        why: "A mail for every run of the nightly job: after a week the user had a filter for them. Or none at all: nobody knew until the year's end.",
+        observed: "Lines of log that `prompt.log` names, from the refusal until the user sets out to reconnect, against the work that was asked for meanwhile. A new process may tell it again.",
+        undecided: "The work was asked for fewer than twice after the refusal, or there were too many log lines to look at all of them. Webhooks and mails are not served: a subject that tells the user that way stays undecided.",
+        remedy: "Send the notice in the step that changes the connection's state, not in the job that meets the closed door.",
+        declarable: true,
+        scope: Scope::Connection,
+        check: notices::prompt_04,
     },
 ];
 

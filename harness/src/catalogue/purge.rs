@@ -1,12 +1,10 @@
 //! PURGE: what must be gone once the grant is finished.
 
 mod farewell;
+mod superseded;
 
-use super::{Finding, Level::*, Requirement, Scope, Severity::*, others, shared::*, stop};
-use crate::{
-    evidence::{CanaryForm, Found, Place, What},
-    judge::{Death, Ended, Mark, View, control},
-};
+use super::{Finding, Level::*, Requirement, Scope, Severity::*, others, shared::*, stop, storage::*};
+use crate::judge::{Death, Ended, Mark, View, control};
 
 /// The group.
 pub(super) const ALL: &[Requirement] = &[
@@ -70,6 +68,20 @@ pub(super) const ALL: &[Requirement] = &[
         check: |view| gone(view, |death| death.access.clone()),
     },
     Requirement {
+        id: "PURGE-05",
+        level: Should,
+        severity: Warning,
+        sentence: "leaves no residue in raw bytes: journal and free pages, backups, temporary files",
+        sources: &["Pleo, Handling Refresh Token Expiry or Revocation: ensure no copies remain in storage or memory"],
+        why: "The row was gone and the token was not: it stood in the write-ahead log and in free pages of the same file, and every backup of the file took it along.",
+        observed: "The raw bytes of database files and their journals, apart from live rows, once the refusal was settled: searched for every token that the connection ever had. Whole files with a copy are PURGE-03's.",
+        undecided: "No token was found in storage while it was alive: the store is elsewhere, or it is encrypted and no dump shows what it holds.",
+        remedy: "SQLite: secure_delete = ON and no write-ahead log, or a checkpoint that truncates it. Else encrypt what is stored: then what is left over says nothing.",
+        declarable: true,
+        scope: Scope::Connection,
+        check: superseded::purge_05,
+    },
+    Requirement {
         id: "PURGE-07",
         level: Must,
         severity: Error,
@@ -85,6 +97,24 @@ pub(super) const ALL: &[Requirement] = &[
         declarable: true,
         scope: Scope::Subject,
         check: purge_07,
+    },
+    Requirement {
+        id: "PURGE-08",
+        level: Must,
+        severity: Error,
+        sentence: "discards superseded tokens after each good refresh, in live rows and files",
+        sources: &[
+            "Pleo, Centralised token refresh: discard all earlier tokens at once",
+            "Pleo, Race condition prevention: old tokens must not live on after a refresh",
+            "RFC 6749 section 6: the client MUST discard the old refresh token",
+        ],
+        why: "A table with one row per refresh, or a copy \"just in case\": a restore or a fallback then presents a superseded token, and Pleo ends the whole family for it.",
+        observed: "Storage is searched for the tokens that a refresh replaced, once an API call has succeeded with the new one and the subject has settled; they must have been found there while they were alive.",
+        undecided: "The tokens were not found while they were alive: the store is elsewhere or encrypted. Show its content with storage.dump.",
+        remedy: "Overwrite the pair in place, in one transaction. Keep no history of tokens; an audit trail needs times and token ids, not tokens.",
+        declarable: true,
+        scope: Scope::Connection,
+        check: superseded::purge_08,
     },
     Requirement {
         id: "PURGE-09",
@@ -195,42 +225,6 @@ fn gone(view: &View<'_>, token: impl Fn(&Death) -> Option<String>) -> Finding {
         }
         Finding::pass(format!("{token} was in storage while it lived and is gone"), vec![before.mark.n, death.refused.n, after.mark.n])
     })
-}
-
-struct Scan<'h> {
-    mark: Mark,
-    found: &'h [Found],
-    unread: &'h [String],
-}
-
-fn scans<'h>(view: &View<'h>) -> Vec<Scan<'h>> {
-    let scans = view.events().filter_map(|(mark, what)| match what {
-        What::StorageScanned { found, unread, .. } => Some(Scan { mark, found, unread }),
-        _ => None,
-    });
-    scans.collect()
-}
-
-/// A whole copy in a live place. Free pages and journals are another requirement; part of a token is no copy.
-fn is_copy(found: &Found, token: &str) -> bool {
-    let live = match found.place {
-        Place::File(_) | Place::Row(_) | Place::Dump(_) => true,
-        Place::Residue(_) | Place::Log(_) | Place::Page(_) | Place::Url | Place::Referer => false,
-    };
-    live && found.canary == token && found.form != CanaryForm::Prefix
-}
-
-fn place(place: &Place) -> String {
-    match place {
-        Place::File(path) => format!("the file {path}"),
-        Place::Row(row) => format!("the database, {row}"),
-        Place::Dump(command) => format!("the output of `{command}`"),
-        Place::Residue(path) => format!("free space of {path}"),
-        Place::Log(_) => "a log".into(),
-        Place::Page(page) => format!("the page {page}"),
-        Place::Url => "a URL".into(),
-        Place::Referer => "a Referer".into(),
-    }
 }
 
 #[cfg(test)]

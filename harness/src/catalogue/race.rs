@@ -1,5 +1,11 @@
 //! RACE: what happens at the same time.
 
+mod doubled;
+mod lasting;
+mod late;
+mod loser;
+mod revoked;
+
 use super::{Finding, Level::*, Requirement, Scope, Severity::*, shared::*, work};
 use crate::{
     evidence::{Outcome, What},
@@ -35,6 +41,82 @@ pub(super) const ALL: &[Requirement] = &[
         declarable: true,
         scope: Scope::Connection,
         check: race_03,
+    },
+    Requirement {
+        id: "RACE-04",
+        level: Must,
+        severity: Error,
+        sentence: "does not let the loser's refusal destroy the winner's tokens",
+        sources: &["Pleo, Race condition prevention", "Pleo, Centralised token refresh: only one refresh request at a time"],
+        why: "Two workers refresh; the slower one is refused, deletes \"the\" tokens and asks the user to reconnect, though the faster one has just stored good ones.",
+        observed: "The replies to all refreshes of a moment are held and let go in their order, the refusals last, under a rotation that lets the family live. Then: the status, and whether the work goes on with the winner's tokens, also after a restart.",
+        undecided: "No refresh was held while at least three triggers were delivered; or the loser's refusal was never read; or the subject was asked fewer than twice afterwards.",
+        remedy: "Take a refusal as speaking of the token that was sent: if the store holds another one by then, adopt that and change nothing.",
+        declarable: true,
+        scope: Scope::Connection,
+        check: loser::race_04,
+    },
+    Requirement {
+        id: "RACE-05",
+        level: Must,
+        severity: Error,
+        sentence: "does not let a late refusal undo a reconnection",
+        sources: &[
+            "Pleo, How to refresh tokens: a refusal speaks of the refresh token that was sent",
+            "Pleo, How to handle token expiry or revocation, step 4: a clear recovery path",
+        ],
+        why: "A refresh of the dead token hangs while the user reconnects; its refusal arrives afterwards and wipes the new login.",
+        observed: "A refusal is held, the user reconnects, the refusal is let go. Then: the status, and whether the work goes on with the new tokens, also after a restart.",
+        undecided: "No refusal was held, the user's reconnection did not succeed on the wire, or the subject was asked fewer than twice afterwards.",
+        remedy: "Write an end only over the token that was refused: compare the stored one, or a generation, in the same transaction.",
+        declarable: true,
+        scope: Scope::Connection,
+        check: late::race_05,
+    },
+    Requirement {
+        id: "RACE-06",
+        level: Must,
+        severity: Error,
+        sentence: "does not let a late success undo a reconnection or a disconnection",
+        sources: &[
+            "Pleo, How to refresh tokens: store both new tokens",
+            "Pleo, How to handle token expiry or revocation, step 4: a clear recovery path",
+        ],
+        why: "A refresh of the old grant hangs while the user reconnects with another account, or disconnects; its tokens arrive afterwards and are stored over the new login, or bring the connection back.",
+        observed: "A refresh that has succeeded is held, the user reconnects (in another story: disconnects), the answer is let go. Then: whose tokens are sent, the status, and whether anything is sent at all after a disconnection.",
+        undecided: "No refresh was held; the user could not reconnect or disconnect meanwhile (`[disconnect]`); or the subject was asked fewer than twice afterwards.",
+        remedy: "Store a refreshed pair only in place of the one that it was made from; throw it away otherwise.",
+        declarable: true,
+        scope: Scope::Connection,
+        check: late::race_06,
+    },
+    Requirement {
+        id: "RACE-08",
+        level: Must,
+        severity: Error,
+        sentence: "copes with a revocation while a refresh is in flight: ends the connection within two refreshes",
+        sources: &["Pleo, How to handle token expiry or revocation: access can end at any time"],
+        why: "The refresh succeeded, so the tokens must be good: the 401 that follows is repeated for ever, or swallowed.",
+        observed: "A refresh has succeeded and its answer is held; the grant is revoked; the answer is let go. From the first call that is refused with the new token: how many refreshes follow, whether calls go on, and the status.",
+        undecided: "No such refresh was held, its tokens were never used, or nothing shows that the subject was still alive when it was silent.",
+        remedy: "Treat a 401 on a fresh token like any other: one refresh, and if that is refused, the end.",
+        declarable: true,
+        scope: Scope::Connection,
+        check: revoked::race_08,
+    },
+    Requirement {
+        id: "RACE-10",
+        level: Must,
+        severity: Error,
+        sentence: "copes with two reconnections at once and with a callback delivered twice: one pair is stored, a restart uses it, the code is exchanged once",
+        sources: &["Pleo, Step-by-step: a code can be exchanged once", "RFC 6749 4.1.2: a code must not be used more than once"],
+        why: "An impatient user, or a browser that repeats a request: the code is exchanged twice and the provider revokes what it gave, or two logins leave one pair in memory and another one in the store.",
+        observed: "The same callback delivered twice at once, then two logins of one browser that come back at once. Then: how often each code was exchanged, the status, and whose tokens are sent before and after a restart.",
+        undecided: "The two logins could not be begun, neither was exchanged with success, or the subject was asked fewer than twice afterwards.",
+        remedy: "Use up a state when its callback arrives, before the exchange; store a pair as one, in one transaction.",
+        declarable: true,
+        scope: Scope::Connection,
+        check: doubled::race_10,
     },
 ];
 
@@ -150,9 +232,9 @@ fn race_03(view: &View<'_>) -> Finding {
 fn silenced(view: &View<'_>, from: Mark, until: Mark) -> Option<Vec<u32>> {
     let asked: Vec<Mark> = view.triggers(from, until).filter(|c| c.outcome() == Some(Outcome::Accepted)).map(|c| c.called).collect();
     let (first, last) = (asked.first()?, asked.last()?);
-    let at_rest = view.rests.iter().any(|rest| rest.quiet && rest.mark > *last && rest.mark < until);
-    let idle = view.api_calls(*first, until).next().is_none();
-    (asked.len() >= 2 && at_rest && idle).then(|| asked.iter().map(|mark| mark.n).collect())
+    let rest = view.rests.iter().find(|rest| rest.quiet && rest.mark > *last && rest.mark < until)?;
+    let idle = view.api_calls(*first, rest.mark).next().is_none();
+    (asked.len() >= 2 && idle).then(|| asked.iter().map(|mark| mark.n).collect())
 }
 
 /// Accepted units that were open while the refresh was held, and were never delivered; none are known where the kind of work is not.

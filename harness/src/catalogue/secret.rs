@@ -1,4 +1,8 @@
-//! SECRET: where tokens and secrets must not be.
+//! SECRET: where tokens and secrets must not be: in logs and addresses (here), on pages (`shown`), at rest (`at_rest`, `logins`).
+
+mod at_rest;
+mod logins;
+mod shown;
 
 use super::{Finding, Level::*, Requirement, Scope, Severity::*, shared::*};
 use crate::{
@@ -35,6 +39,93 @@ pub(super) const ALL: &[Requirement] = &[
         declarable: true,
         scope: Scope::Connection,
         check: secret_02,
+    },
+    Requirement {
+        id: "SECRET-03",
+        level: Must,
+        severity: Error,
+        sentence: "shows no token and no client secret on its pages or in its errors",
+        sources: &[
+            "Pleo, Secure token storage: no tokens in error messages",
+            "Pleo, How to register an OAuth client: the secret never reaches a frontend",
+        ],
+        why: "A status endpoint that returned the stored record, refresh token included; an error page that printed the failed request with its headers.",
+        observed: "What the subject answers is searched for access and refresh tokens and the client secret in all common encodings: status, prompt, settings and data, and its answers to triggers and callbacks.",
+        undecided: "No page was answered with success after a token was used: [prompt] or [status] shows one.",
+        remedy: "Build answers from the fields that are meant to be seen; never serialise the stored record or the failed request.",
+        declarable: true,
+        scope: Scope::Connection,
+        check: shown::secret_03,
+    },
+    Requirement {
+        id: "SECRET-04",
+        level: Should,
+        severity: Warning,
+        sentence: "keeps no token in clear text at rest",
+        sources: &["Pleo, Secure token storage: encrypted database or vault, tokens encrypted at rest"],
+        why: "A backup, a support bundle, a volume snapshot: whoever got hold of the file had the customers' access.",
+        observed: "Files and database rows are searched for access and refresh tokens; encoded is not encrypted. What a dump command prints does not count: it may decrypt.",
+        undecided: "No token was found, but nothing under the probes changed in two refreshes either: the store lies elsewhere.",
+        remedy: "Encrypt tokens with a key that does not lie beside them: from the environment, a secret manager or the platform's key store.",
+        declarable: true,
+        scope: Scope::Connection,
+        check: at_rest::secret_04,
+    },
+    Requirement {
+        id: "SECRET-05",
+        level: Should,
+        severity: Warning,
+        sentence: "keeps token files closed to other users",
+        sources: &["Pleo, Secure token storage: restrict access to token storage"],
+        why: "A token file with mode 0644 on a machine that others have an account on.",
+        observed: "The mode of every file that holds a token, and of the folders above it; of encrypted stores, the mode of whatever changes when a pair is replaced. The group is left to the owner.",
+        undecided: "No file was seen to hold a token, or to change with one.",
+        remedy: "Set the umask to 077, or create the file with mode 0600 before anything is written to it.",
+        declarable: true,
+        scope: Scope::Connection,
+        check: at_rest::secret_05,
+    },
+    Requirement {
+        id: "SECRET-06",
+        level: Should,
+        severity: Advice,
+        sentence: "clears verifier, state and code once they are used",
+        sources: &["RFC 7636 section 7.1", "RFC 6819 section 5.3.5"],
+        why: "Every login left a row behind with verifier and code in it; the table was never cleared, and went into each backup.",
+        observed: "Storage is searched for the state while the user is at the consent page, and for state, verifier and code once the login was completed and the subject has settled.",
+        undecided: "The state was not found in storage while the login was pending: it is kept in memory, in the browser, hashed or encrypted.",
+        remedy: "Delete the pending login in the step that takes it up.",
+        declarable: true,
+        scope: Scope::Connection,
+        check: logins::secret_06,
+    },
+    Requirement {
+        id: "SECRET-07",
+        level: Should,
+        severity: Advice,
+        sentence: "keeps authorization codes out of its logs and of the Referer",
+        sources: &["RFC 6749 section 10.5", "RFC 9700 section 4.2.4"],
+        why: "The default access logs of many frameworks write the callback with its query, and log shippers send it on within seconds.",
+        observed: "Every log line and every Referer is searched for the codes that were delivered.",
+        undecided: "No code was exchanged, or no log line was seen after that.",
+        remedy: "Leave the query of the callback out of the access log; answer the callback with a redirect, and with Referrer-Policy: no-referrer.",
+        declarable: true,
+        scope: Scope::Connection,
+        check: shown::secret_07,
+    },
+    Requirement {
+        id: "SECRET-08",
+        level: Must,
+        severity: Error,
+        sentence: "keeps no token in a plain text file",
+        sources: &["Pleo, Secure token storage: never in local storage, session storage or plain text files"],
+        why: "tokens.json beside the code: committed, copied into an image, served by the static file handler.",
+        observed: "Files that read as text are searched for access and refresh tokens as they are, or with the escapes of the format. Databases are SECRET-04's, declared logs SECRET-01's.",
+        undecided: "No store was seen at all: nothing under the probes holds a token or changed in two refreshes.",
+        remedy: "Keep tokens in an encrypted database or a vault; for a small program, one encrypted file with the key in the environment will do.",
+        declarable: true,
+        scope: Scope::Connection,
+        check: at_rest::secret_08,
     },
 ];
 

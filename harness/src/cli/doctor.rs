@@ -11,7 +11,7 @@ use super::{
 };
 use crate::report::{ExitStatus, Paint};
 
-pub(super) fn doctor(typed: args::Doctor) -> Result<ExitStatus, CliError> {
+pub(super) fn doctor(typed: &args::Doctor) -> Result<ExitStatus, CliError> {
     let look = meant::look(&typed.look);
     let options = meant::options(&typed.telling)?;
     let subject = meant::subject(typed.reference.then_some(None), &typed.manifest, &typed.set)?;
@@ -46,7 +46,7 @@ fn text(diagnosis: &Diagnosis, paint: Paint, status: ExitStatus) -> String {
     match status {
         ExitStatus::Clean => requirements(&mut out, diagnosis, paint),
         ExitStatus::Undecided => {
-            out.push_str("\nUntil this works nothing can be decided: `pass` needs to see the subject work first, and again afterwards.\n")
+            out.push_str("\nUntil this works nothing can be decided: `pass` needs to see the subject work first, and again afterwards.\n");
         }
         ExitStatus::Environment => out.push_str("\nThe surroundings failed: no story can be told.\n"),
         ExitStatus::Cancelled | ExitStatus::Usage | ExitStatus::Failed | ExitStatus::HarnessFault => {}

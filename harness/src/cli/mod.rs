@@ -67,7 +67,7 @@ fn dispatch(command: Command) -> Result<ExitCode, CliError> {
         Command::Judge(typed) => judge::judge(&typed).map(code),
         Command::Report(typed) => report::report(&typed).map(code),
         Command::Init(typed) => init::init(&typed).map(code),
-        Command::Doctor(typed) => doctor::doctor(typed).map(code),
+        Command::Doctor(typed) => doctor::doctor(&typed).map(code),
         Command::List(typed) => list::list(&typed).map(code),
         Command::Explain(typed) => explain::explain(&typed.id).map(code),
         Command::Schema(typed) => shell::schema(typed.of).map(code),

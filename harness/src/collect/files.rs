@@ -19,9 +19,13 @@ use super::{
 };
 use crate::{
     canary::{Hit, Searcher},
-    evidence::{Found, Place},
+    evidence::{FileSeen, Found, Place},
 };
 
+/// So many files are told one by one.
+const TOLD: usize = 200;
+/// By so much of a file it is told whether it is text.
+const HEAD: u64 = 64 << 10;
 /// More bytes in one search are left unread.
 const BYTES: u64 = 256 << 20;
 
@@ -71,6 +75,8 @@ pub struct Scan {
     pub unread: Vec<String>,
     /// Files with canaries that other users may read, with their modes.
     pub open_to_others: Vec<(Place, String)>,
+    /// What the files were like, at most 200 of them.
+    pub files: Vec<FileSeen>,
 }
 
 /// Searches all storage. Blocks; a file that vanishes meanwhile is no error.
@@ -195,9 +201,7 @@ impl<'a> Scanner<'a> {
         match hits {
             Ok(mut hits) => {
                 self.scan.places += 1;
-                if !hits.is_empty() {
-                    self.note_mode(path);
-                }
+                self.note(path, !hits.is_empty());
                 hits.extend(self.searcher.find(self.relative(path).as_bytes()));
                 Some(hits)
             }
@@ -208,15 +212,25 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// A folder that others may not enter keeps them from everything in it.
-    fn note_mode(&mut self, path: &Path) {
+    fn note(&mut self, path: &Path, has_canaries: bool) {
+        let told = self.told(path);
+        let open = self.is_open(path);
+        if open && has_canaries {
+            let mode = fs::metadata(path).map_or(0, |meta| meta.permissions().mode() & 0o7777);
+            self.scan.open_to_others.push((Place::File(told.clone()), format!("{mode:04o}")));
+        }
+        if self.scan.files.len() < TOLD
+            && let Ok(digest) = self::open(path).and_then(page::digest_of)
+        {
+            self.scan.files.push(FileSeen { path: told, digest, text: is_text(path), open });
+        }
+    }
+
+    /// A folder that others may not enter keeps them from everything in it. The group is left out: whom it holds is the owner's choice.
+    fn is_open(&self, path: &Path) -> bool {
         let others = |path: &Path, bits: u32| fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & bits != 0);
         let folders = path.ancestors().skip(1).take_while(|folder| folder.starts_with(&self.sandbox) && **folder != *self.sandbox);
-        if others(path, 0o044) && folders.into_iter().all(|folder| others(folder, 0o011)) {
-            let mode = fs::metadata(path).map_or(0, |meta| meta.permissions().mode() & 0o7777);
-            let place = Place::File(self.told(path));
-            self.scan.open_to_others.push((place, format!("{mode:04o}")));
-        }
+        others(path, 0o004) && folders.into_iter().all(|folder| others(folder, 0o001))
     }
 
     fn allowed(&mut self, path: &Path) -> bool {
@@ -264,6 +278,15 @@ impl<'a> Scanner<'a> {
         let inside = path.strip_prefix(&self.plan.sandbox_root).or_else(|_| path.strip_prefix(&self.sandbox));
         inside.unwrap_or(path).to_string_lossy().into_owned()
     }
+}
+
+/// Whether a file's beginning reads as text.
+fn is_text(path: &Path) -> bool {
+    let mut head = Vec::new();
+    let read = open(path).and_then(|file| file.take(HEAD).read_to_end(&mut head));
+    // A character may be cut at the end.
+    let utf8 = || std::str::from_utf8(&head).map_or_else(|error| error.error_len().is_none(), |_| true);
+    read.is_ok() && !head.contains(&0) && utf8()
 }
 
 /// The path of a log file before it was rotated: `app.log` for `app.log.1`, `app.log.2.gz`, `app.log-20240131`, `app.log.2024-01-31`.
@@ -376,6 +399,31 @@ mod tests {
         File::create(dir.path().join("state/Big")).expect("a file").set_len(BYTES + 1).expect("a sparse file");
         let scan = scan_storage(&plan(&dir), &searcher());
         assert_eq!(scan.unread, ["5 more files: more than 2000 are not searched", "state/Big: more than 256 MiB in one search"]);
+    }
+
+    #[test]
+    fn files_are_told_with_what_they_are_like_and_whom_they_are_open_to() {
+        let dir = sandbox(&[("state/tokens.json", TOKEN), ("state/closed/blob", "a\0b"), ("state/group.txt", TOKEN)]);
+        let set = |name: &str, mode: u32| {
+            fs::set_permissions(dir.path().join(name), fs::Permissions::from_mode(mode)).expect("its own file");
+        };
+        for (name, mode) in [
+            ("state", 0o755),
+            ("state/tokens.json", 0o644),
+            ("state/closed", 0o700),
+            ("state/closed/blob", 0o644),
+            ("state/group.txt", 0o640),
+        ] {
+            set(name, mode);
+        }
+        let scan = scan_storage(&plan(&dir), &searcher());
+        let told: Vec<_> = scan.files.iter().map(|f| (f.path.as_str(), f.text, f.open)).collect();
+        assert_eq!(told, [("state/closed/blob", false, false), ("state/group.txt", true, false), ("state/tokens.json", true, true)]);
+        assert_eq!(scan.open_to_others, [(Place::File("state/tokens.json".into()), "0644".into())]);
+        fs::write(dir.path().join("state/tokens.json"), "changed").expect("written");
+        let again = scan_storage(&plan(&dir), &searcher());
+        let changed = |i: usize| again.files[i].digest != scan.files[i].digest;
+        assert!(!changed(0) && !changed(1) && changed(2));
     }
 
     #[test]

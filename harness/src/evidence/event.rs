@@ -186,6 +186,21 @@ pub enum Place {
     Referer,
 }
 
+/// A file of the storage.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct FileSeen {
+    /// Its path in the sandbox.
+    pub path: String,
+    /// Digest of its content.
+    pub digest: String,
+    /// It reads as text.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub text: bool,
+    /// Other users of the machine may read it.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub open: bool,
+}
+
 /// In what form a canary was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -461,6 +476,9 @@ pub enum What {
         /// Files with canaries that other users of the machine may read: each with its mode, such as `0644`.
         #[serde(skip_serializing_if = "Vec::is_empty", default)]
         open_to_others: Vec<(Place, String)>,
+        /// What the files looked at were like, to see what changed from one search to the next. At most 200.
+        #[serde(skip_serializing_if = "Vec::is_empty", default)]
+        files: Vec<FileSeen>,
     },
     /// The user was told by another way than a page: a webhook, a mail.
     Notified {

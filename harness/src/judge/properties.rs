@@ -227,6 +227,7 @@ fn any_what([kind, a, b, c, d, e, f, g, h, i]: [u8; 10]) -> What {
         15 => What::SettingsRead { digest: (a % 3 != 0).then(|| format!("{}", b % 2)) },
         16 => What::StorageScanned {
             open_to_others: Vec::new(),
+            files: Vec::new(),
             places: 1,
             found: (0..c % 3).map(|_| canary()).collect(),
             unread: strings(e),

@@ -54,6 +54,12 @@ pub struct Terms {
     pub status_broken: bool,
     /// `[prompt]` is there.
     pub prompt: bool,
+    /// `prompt.log`: the line of log that tells somebody that access must be restored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prompt_log: Option<String>,
+    /// The user is told by a webhook or a mail, which nobody receives.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub prompt_unserved: bool,
     /// `prompt.says` is there.
     pub prompt_says: bool,
     /// `prompt.from` is there.
@@ -110,6 +116,8 @@ impl Default for Terms {
             status_disconnected: false,
             status_broken: false,
             prompt: false,
+            prompt_log: None,
+            prompt_unserved: false,
             prompt_says: false,
             prompt_from: false,
             connect: ConnectBy::Link,

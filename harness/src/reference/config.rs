@@ -18,6 +18,8 @@ pub(crate) struct Config {
     pub(crate) redirect_uri: String,
     pub(crate) port: u16,
     pub(crate) state_dir: PathBuf,
+    /// What tokens at rest are sealed with.
+    pub(crate) store_key: String,
     pub(crate) scopes: Vec<String>,
     /// The names of the connections, the first one's being that of a request which names none.
     pub(crate) connections: Vec<String>,
@@ -45,6 +47,7 @@ impl Config {
             redirect_uri: required("REDIRECT_URI")?,
             port: port()?,
             state_dir: required("STATE_DIR")?.into(),
+            store_key: required("STORE_KEY")?,
             scopes: optional("SCOPES").as_deref().unwrap_or(DEFAULT_SCOPES).split_whitespace().map(str::to_owned).collect(),
             connections: optional("CONNECTIONS").as_deref().unwrap_or("pleo").split_whitespace().map(str::to_owned).collect(),
             extra_roots: optional("SSL_CERT_FILE").map(Into::into),

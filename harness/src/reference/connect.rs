@@ -54,7 +54,9 @@ pub(crate) async fn callback(
         log::line(Level::Info, "request", "GET /callback", json!({ "query": raw }));
     }
     let session = session(&headers).unwrap_or_default();
-    let begun = query.get("state").and_then(|state| app.logins.finish(&session, state));
+    let begun = query.get("state").and_then(|state| {
+        if app.flaws.has(Flaw::KeepsStates) { app.logins.look(&session, state) } else { app.logins.finish(&session, state) }
+    });
     let begun = begun.or_else(|| app.flaws.has(Flaw::IgnoresState).then(|| app.logins.any()));
     let Some(begun) = begun else {
         app.notices.login_failed("unknown state");
@@ -73,7 +75,10 @@ pub(crate) async fn callback(
     };
     if app.flaws.has(Flaw::KeepsVerifier) {
         let verifier = begun.verifier.as_ref().map(|verifier| verifier.secret().as_str());
-        drop(app.store.set_note("login", &json!({ "verifier": verifier, "code": code, "state": query.get("state") }).to_string()));
+        drop(
+            app.store
+                .set_sealed_note("kept_login", &json!({ "verifier": verifier, "code": code, "state": query.get("state") }).to_string()),
+        );
     }
     exchange(&app, begun, code).await
 }

@@ -57,7 +57,7 @@ flaws! {
     GivesUpOnApi401 "gives-up-on-api-401" "takes an API 401 as the end of the grant without trying a refresh"
         breaks ["DETECT-04"] may ["PROMPT-03" "RACE-01" "RACE-03" "RACE-11" "DETECT-05" "REFRESH-01" "REFRESH-02" "REFRESH-03" "REFRESH-13" "RECOVER-02" "RECOVER-03" "RETRY-01" "RETRY-04" "LOG-01" "LOG-05" "LOG-07" "REFRESH-05" "REFRESH-06" "REFRESH-07" "ROTATE-03" "ROTATE-04"]
     LeavesConnected "leaves-connected-after-refused-refresh-on-401" "drops the work, not the connection, when a refresh that an API 401 or 403 caused is refused"
-        breaks ["DETECT-07"] may ["DETECT-01" "DETECT-02" "DETECT-03" "STOP-01" "STOP-02" "STOP-03" "STOP-04" "STOP-07" "MARK-01" "MARK-02" "PROMPT-01" "PROMPT-02" "PURGE-01" "PURGE-02" "PURGE-03" "PURGE-04" "PURGE-05" "LOG-02" "LOG-03" "RACE-07" "RACE-08" "ROTATE-07" "RETRY-07" "REAUTH-09"]
+        breaks ["DETECT-07" "RACE-08"] may ["DETECT-01" "DETECT-02" "DETECT-03" "STOP-01" "STOP-02" "STOP-03" "STOP-04" "STOP-07" "MARK-01" "MARK-02" "PROMPT-01" "PROMPT-02" "PURGE-01" "PURGE-02" "PURGE-03" "PURGE-04" "PURGE-05" "LOG-02" "LOG-03" "RACE-07" "ROTATE-07" "RETRY-07" "REAUTH-09"]
     KeepsCalling "keeps-calling" "goes on calling the API with the dead access token after the refusal"
         breaks ["STOP-01"] may ["PURGE-01" "STOP-03" "LOG-06" "ROTATE-07"]
     RetriesRefused "retries-refused" "presents the refused refresh token again at each trigger"
@@ -75,7 +75,7 @@ flaws! {
     KeepsAccessRow "keeps-access-row" "leaves the dead access token in its row"
         breaks ["PURGE-04"] may ["PURGE-05" "ROTATE-07"]
     KeepsBackupFile "keeps-backup-file" "leaves a copy of the tokens in a backup file"
-        breaks ["PURGE-03" "PURGE-04"] may ["PURGE-05" "PURGE-08" "PURGE-09" "SECRET-04" "ROTATE-07"]
+        breaks ["PURGE-03" "PURGE-04" "SECRET-08"] may ["PURGE-05" "PURGE-08" "PURGE-09" "SECRET-04" "ROTATE-07"]
     AlwaysConnected "always-connected" "says connected in its status, whatever happened"
         breaks ["MARK-01"] may ["MARK-02" "MARK-03" "PURGE-09" "ROTATE-02" "ROTATE-07" "DETECT-01" "DETECT-02" "DETECT-03" "DETECT-07" "RETRY-07" "RACE-04" "RACE-06" "RACE-07" "RACE-08" "REAUTH-06"]
     MarkInMemory "mark-in-memory" "forgets with a restart that the connection is unauthenticated"
@@ -129,9 +129,9 @@ flaws! {
     LogsNoReason "logs-no-reason" "logs that a refresh failed, never why"
         breaks ["LOG-01"] may ["LOG-04" "LOG-07" "ROTATE-07" "LOG-02"]
     NoDetectionLine "no-detection-line" "logs the failed request, but neither what it means nor the call for reauthentication"
-        breaks ["LOG-02" "LOG-03"] may ["LOG-04"]
+        breaks ["LOG-02" "LOG-03"] may ["LOG-04" "PROMPT-04"]
     NoReauthLine "no-reauth-line" "does not log that reauthentication was called for"
-        breaks ["LOG-03"] may ["LOG-04"]
+        breaks ["LOG-03"] may ["LOG-04" "PROMPT-04"]
     PurgesOn503 "purges-on-503" "takes a passing fault of the token endpoint as the end of the grant"
         breaks ["RETRY-01"] may ["PROMPT-03" "RETRY-02" "RETRY-03" "RETRY-04" "RETRY-05" "RETRY-06" "RETRY-07" "MARK-01" "DETECT-08" "REFRESH-06" "RACE-03" "RECOVER-01" "RECOVER-02" "REFRESH-07"]
     HammersOn503 "hammers-on-503" "repeats a refresh 25 times without a pause when the token endpoint is unavailable"
@@ -215,12 +215,12 @@ flaws! {
         breaks ["ROTATE-03"] may ["LOG-01"]
     ShowsToken "shows-token" "shows the access token on its page"
         breaks ["SECRET-03"] may ["PROMPT-03"]
-    WorldReadable "world-readable" "lets every user of the machine read its store"
-        breaks ["SECRET-05"] may []
+    WorldReadable "world-readable" "keeps its tokens in the clear in a file that every user of the machine may read"
+        breaks ["SECRET-05"] may ["SECRET-04"]
     OpensAnotherWay "opens-another-way" "asks for tokens with its own credentials once the user's grant is over"
         breaks ["STOP-06"] may ["ROTATE-01"]
-    LeavesResidue "leaves-residue" "does not overwrite what it deletes"
-        breaks ["PURGE-05"] may []
+    LeavesResidue "leaves-residue" "keeps its tokens in the clear and does not overwrite what it deletes"
+        breaks ["PURGE-05"] may ["SECRET-04"]
     LogsNoAttempts "logs-no-attempts" "logs no refresh that it begins and none that succeeds"
         breaks ["LOG-05"] may []
     Chatters "chatters" "logs a hundred lines whenever work is held"
@@ -247,6 +247,12 @@ flaws! {
         breaks ["PURGE-07"] may ["MARK-04" "RECOVER-02" "RECOVER-05" "PROMPT-03" "RETRY-01"]
     MarksAll "marks-all-connections" "shows every connection as unauthenticated when one grant ends"
         breaks ["MARK-04"] may ["PROMPT-03"]
+    ClearTextStore "clear-text-store" "keeps its tokens in the clear in its database"
+        breaks ["SECRET-04"] may []
+    LogsOnce "logs-once" "logs the end of a grant only the first time"
+        breaks ["LOG-04"] may ["LOG-01" "LOG-02" "LOG-03" "LOG-07" "PROMPT-04"]
+    Nags "nags" "calls for reauthentication with each piece of work that it holds"
+        breaks ["PROMPT-04"] may []
     LongWayBack "long-way-back" "hides the way back behind five pages"
         breaks ["REAUTH-12"] may ["PROMPT-01" "REAUTH-09"]
     KeepsUnlessHeard "keeps-unless-heard" "keeps the tokens of a user who disconnects when Pleo does not answer well"
@@ -257,6 +263,10 @@ flaws! {
         breaks ["ROTATE-05"] may []
     DropsExpiredAtStart "drops-expired-at-start" "forgets at its start a pair whose access token has expired"
         breaks ["REFRESH-13"] may ["PROMPT-03" "REFRESH-04" "RECOVER-01" "RECOVER-02"]
+    LoserPurges "loser-purges" "lets every caller refresh for itself, and discards whatever is stored when one of them is refused"
+        breaks ["RACE-04"] may ["RACE-01" "RACE-03" "RACE-05" "RACE-11" "PROMPT-03" "STOP-02" "DETECT-05" "REFRESH-07" "REFRESH-09" "RETRY-02" "LOG-04" "RECOVER-01" "RECOVER-02" "ROTATE-04" "MARK-01" "MARK-03" "REAUTH-08"]
+    KeepsStates "keeps-states" "does not use up the state of a login: each delivery of its callback is exchanged"
+        breaks ["RACE-10"] may ["REAUTH-04" "REAUTH-05" "REAUTH-06" "REAUTH-07" "REAUTH-08" "MARK-01" "MARK-03" "RECOVER-01" "RECOVER-02"]
     NewSecretNewLogin "new-secret-new-login" "discards its tokens when it starts with another client secret"
         breaks ["ROTATE-06"] may ["MARK-01" "PROMPT-03"]
 }

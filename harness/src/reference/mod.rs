@@ -1,6 +1,6 @@
 //! The reference subject: an integration with Pleo that does everything right, unless a planted defect is switched on.
 //!
-//! It is a program of its own (`regrant subject [--defect NAME]… | --null NAME`), knows nothing of the harness, and takes all it
+//! It is a program of its own (`regrant subject [--defect NAME]… | --null NAME | --dump`), knows nothing of the harness, and takes all it
 //! needs from its environment ([`MANIFEST`] says what). Requests come in through `pages`, accepted work waits in `store` until `work`
 //! does it through `api`, and `tokens` is the one place where access tokens come from.
 
@@ -8,6 +8,7 @@ mod answer;
 mod api;
 mod config;
 mod connect;
+mod dump;
 mod export;
 mod flaw;
 mod log;
@@ -43,7 +44,7 @@ use log::Level;
 use logins::Logins;
 use notices::Notices;
 use oauth::Pleo;
-use store::{Store, StoreError};
+use store::{Seal, Store, StoreError};
 use tokens::Tokens;
 use work::Queue;
 
@@ -94,7 +95,7 @@ enum StartError {
 /// Runs the subject until it is asked to stop; `args` are the words after `subject`.
 pub fn main(args: impl Iterator<Item = String>) -> ExitCode {
     let Some(mode) = parse(args) else {
-        complain("usage: regrant subject [--defect NAME]... | --null NAME");
+        complain("usage: regrant subject [--defect NAME]... | --null NAME | --dump");
         return ExitCode::from(2);
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
@@ -113,12 +114,15 @@ pub fn main(args: impl Iterator<Item = String>) -> ExitCode {
 enum Mode {
     Subject(Flaws),
     Null(String),
+    /// Show what is kept, to an operator with the key.
+    Dump,
 }
 
 fn parse(mut args: impl Iterator<Item = String>) -> Option<Mode> {
     let mut flaws = Flaws::default();
     while let Some(word) = args.next() {
         match (word.as_str(), args.next()) {
+            ("--dump", None) => return Some(Mode::Dump),
             ("--defect", Some(name)) if flaws.plant(&name) => {}
             ("--null", Some(name)) if NULLS.iter().any(|(known, _)| *known == name) => return Some(Mode::Null(name)),
             _ => return None,
@@ -130,6 +134,13 @@ fn parse(mut args: impl Iterator<Item = String>) -> Option<Mode> {
 async fn run(mode: Mode) -> ExitCode {
     match mode {
         Mode::Null(name) => null::run(&name).await.unwrap_or(ExitCode::from(2)),
+        Mode::Dump => match dump::show() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                complain(&error.to_string());
+                ExitCode::FAILURE
+            }
+        },
         Mode::Subject(flaws) => match serve(flaws).await {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
@@ -165,7 +176,9 @@ async fn serve(flaws: Flaws) -> Result<(), StartError> {
 
 impl App {
     fn new(name: &str, config: &Config, flaws: Flaws) -> Result<Self, StartError> {
-        let store = Arc::new(Store::open(&config.state_dir)?);
+        let sealed = ![Flaw::ClearTextStore, Flaw::LeavesResidue, Flaw::WorldReadable].into_iter().any(|flaw| flaws.has(flaw));
+        let seal = if sealed { Seal::new(&config.store_key) } else { Seal::none() };
+        let store = Arc::new(Store::open(&config.state_dir, seal)?);
         if flaws.has(Flaw::WorldReadable) {
             use std::os::unix::fs::PermissionsExt;
             drop(std::fs::set_permissions(config.state_dir.join("app.db"), std::fs::Permissions::from_mode(0o644)));
@@ -183,10 +196,10 @@ impl App {
         Ok(Self {
             name: name.to_owned(),
             api: Api::new(config, Arc::clone(&tokens), http, flaws),
+            logins: Logins::new(Arc::clone(&store)),
             store,
             pleo,
             tokens,
-            logins: Logins::default(),
             queue,
             notices: Notices::new(flaws),
             exporting: tokio::sync::Mutex::new(()),

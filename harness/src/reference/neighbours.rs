@@ -3,7 +3,7 @@
 //! A request names its connection (`?connection=globex`); one that names none is for the first. A callback belongs to the connection
 //! whose login it ends.
 
-use std::{collections::HashMap, fs, sync::Arc};
+use std::{collections::HashMap, fs, path::PathBuf, sync::Arc};
 
 use axum::{Router, extract::Request, response::Response};
 use tower::ServiceExt;
@@ -19,13 +19,19 @@ use super::{
 /// All connections, the first one's store in the folder itself, each other one's in a folder of its name.
 pub(super) fn apps(config: &Config, flaws: Flaws) -> Result<Vec<Arc<App>>, StartError> {
     let mut apps = Vec::new();
-    for (index, name) in config.connections.iter().enumerate() {
-        let state_dir = if index == 0 { config.state_dir.clone() } else { config.state_dir.join(name) };
+    for (name, state_dir) in folders(config) {
         fs::create_dir_all(&state_dir).map_err(StartError::Folder)?;
-        apps.push(Arc::new(App::new(name, &Config { state_dir, ..config.clone() }, flaws)?));
+        apps.push(Arc::new(App::new(&name, &Config { state_dir, ..config.clone() }, flaws)?));
     }
     infect(&apps, flaws);
     Ok(apps)
+}
+
+/// Each connection's folder.
+pub(super) fn folders(config: &Config) -> Vec<(String, PathBuf)> {
+    let folder =
+        |(index, name): (usize, &String)| (name.clone(), if index == 0 { config.state_dir.clone() } else { config.state_dir.join(name) });
+    config.connections.iter().enumerate().map(folder).collect()
 }
 
 /// One router for all.

@@ -1,6 +1,9 @@
 //! What is logged of tokens: each refresh and its outcome, the end of a grant, the call for reauthentication.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
 
 use serde_json::{Value, json};
 
@@ -8,6 +11,9 @@ use super::{
     flaw::{Flaw, Flaws},
     log::{self, Level},
 };
+
+/// Planted: how many ends there were.
+static ENDS: AtomicU32 = AtomicU32::new(0);
 
 /// Speaks of tokens without naming one.
 #[derive(Clone, Copy)]
@@ -35,6 +41,9 @@ impl Notices {
     }
 
     pub(crate) fn refused(self, code: &str, status: u16) {
+        if self.flaws.has(Flaw::LogsOnce) && ENDS.load(Ordering::Relaxed) > 0 {
+            return;
+        }
         let code = log::code(code);
         if self.flaws.has(Flaw::Whispers) {
             self.failure(Level::Info, "token_refresh_unavailable", code, json!({ "status": status }));
@@ -68,6 +77,9 @@ impl Notices {
 
     /// The grant was found to be over, and the user has to restore it.
     pub(crate) fn ended(self, cause: &str) {
+        if self.flaws.has(Flaw::LogsOnce) && ENDS.fetch_add(1, Ordering::Relaxed) > 0 {
+            return;
+        }
         let cause = log::code(cause);
         let more = if self.flaws.has(Flaw::LogsNoReason) { Value::Null } else { json!({ "cause": cause }) };
         let (grave, remarkable) = if self.flaws.has(Flaw::Whispers) { (Level::Info, Level::Info) } else { (Level::Error, Level::Warn) };
@@ -81,6 +93,13 @@ impl Notices {
         }
         if self.speaks_of_reauthentication() {
             log::line(remarkable, "reauthentication_required", "reauthentication required: the user is asked to reconnect", more);
+        }
+    }
+
+    /// Planted: says again what was said.
+    pub(crate) fn held(self, wants_user: bool) {
+        if wants_user && self.flaws.has(Flaw::Nags) {
+            log::line(Level::Warn, "reauthentication_required", "reauthentication required: the user is asked to reconnect", Value::Null);
         }
     }
 

@@ -188,7 +188,7 @@ impl Tokens {
                 Standing::Closed(why) => return Err(why),
                 Standing::Usable(_) | Standing::Stale(_) => {}
             }
-            if self.flaws.has(Flaw::NoSingleFlight) {
+            if self.flaws.has(Flaw::NoSingleFlight) || self.flaws.has(Flaw::LoserPurges) {
                 return self.refreshed(need, stimulus).await;
             }
             if self.flaws.has(Flaw::WaitersFail) && self.gate.try_lock().is_err() {
@@ -406,7 +406,8 @@ impl Tokens {
     }
 
     fn end(&self, sent: &Snapshot, cause: &str) -> Result<(), Unavailable> {
-        let ended = self.change(sent, |now| self.memory.end(self.flaws, now, now.without_tokens(State::NeedsReauth, cause)))?;
+        let whose = if self.flaws.has(Flaw::LoserPurges) { self.store.snapshot()? } else { sent.clone() };
+        let ended = self.change(&whose, |now| self.memory.end(self.flaws, now, now.without_tokens(State::NeedsReauth, cause)))?;
         if ended {
             self.ends.send_modify(|count| *count += 1);
             self.notices.ended(cause);

@@ -188,6 +188,7 @@ async fn held(app: &App, error: &CallError, items: &[Item]) {
             Level::Error
         }
     };
+    app.notices.held(matches!(error, CallError::Unavailable(Unavailable::NotConnected)));
     for poll in 0..if app.flaws.has(Flaw::Chatters) { 100 } else { 0 } {
         log::line(Level::Info, "worker_idle", "nothing to do yet", json!({ "poll": poll }));
     }

@@ -233,7 +233,7 @@ fn probe(what: &What) -> String {
             Some(count) => format!("data is read: {count} records"),
             None => "data could not be read".into(),
         },
-        What::StorageScanned { places, found, unread, open_to_others } => {
+        What::StorageScanned { places, found, unread, open_to_others, files: _ } => {
             let what = if found.is_empty() {
                 "no secret found".into()
             } else {
@@ -355,6 +355,7 @@ mod tests {
             What::DataRead { count: Some(3) },
             What::StorageScanned {
                 open_to_others: Vec::new(),
+                files: Vec::new(),
                 places: 12,
                 found: vec![found.clone()],
                 unread: vec!["lock.db: locked".into()],

@@ -194,13 +194,12 @@ fn status(seen: &[&What]) -> Control {
 }
 
 fn storage(seen: &[&What]) -> Control {
-    let found =
-        seen.iter().filter_map(|what| if let What::StorageScanned { found, places, .. } = what { Some((found, places)) } else { None });
-    match found.last() {
-        Some((found, _)) if !found.is_empty() => Control::Works(format!("tokens are found where they are kept ({} times)", found.len())),
-        Some((_, places)) => {
+    let scanned = |what: &What| if let What::StorageScanned { found, places, .. } = what { Some((found.len(), *places)) } else { None };
+    match seen.iter().copied().rev().find_map(scanned) {
+        Some((0, places)) => {
             Control::Fails(format!("no token was found in {places} places: a store that is encrypted or elsewhere needs `storage.dump`"))
         }
+        Some((found, _)) => Control::Works(format!("tokens are found where they are kept ({found} times)")),
         None => Control::Fails("it was not searched".into()),
     }
 }

@@ -69,11 +69,13 @@ const SHIPPED: &[(&str, &str)] = shipped![
     "lost_reply_within_a_grace_period",
     "token_answer_is_cut_off",
     "restarted_while_disconnected",
+    "access_lost_twice",
     "revoked_in_mid_work",
     "work_during_the_outage",
     "reconnected_then_restarted",
     "callback_is_forged",
     "five_logins",
+    "login_takes_its_time",
     "user_denies_consent",
     "user_abandons_consent",
     "denied_then_granted",
@@ -111,6 +113,12 @@ const SHIPPED: &[(&str, &str)] = shipped![
     "killed_after_refresh",
     "one_of_two_is_revoked",
     "parallel_work_needs_one_refresh",
+    "a_second_refresh_loses",
+    "refusal_after_a_reconnection",
+    "success_after_a_reconnection",
+    "success_after_a_disconnection",
+    "revoked_while_a_refresh_is_in_flight",
+    "two_logins_at_once",
 ];
 
 /// The stories that ship inside the program.

@@ -53,6 +53,7 @@ fn reference(regrant: &Path, defect: Option<&str>) -> Result<Manifest, RunError>
     let words = [Some(program.as_ref()), Some("subject"), flag, defect].into_iter().flatten();
     let run: Vec<String> = words.map(|word| format!("{word:?}")).collect();
     let text = crate::reference::MANIFEST.replace("[\"{regrant}\", \"subject\"]", &format!("[{}]", run.join(", ")));
+    let text = text.replace("\"{regrant}\"", &format!("{program:?}"));
     let here = std::env::current_dir().map_err(|e| RunError::Environment(format!("the current folder is gone: {e}")))?;
     Manifest::parse(&text, "regrant.toml", &here, &[]).map_err(|e| RunError::Harness(format!("the reference subject's manifest: {e}")))
 }

@@ -29,6 +29,8 @@ impl Cast {
     pub(super) async fn act(&mut self, act: &Act) -> Result<(), StageError> {
         self.revive().await?;
         match act {
+            Act::Reconnect(how) if how.two_tabs => self.connect_in_two_tabs(*how).await,
+            Act::Reconnect(how) if how.detached => self.connect_detached(*how).await,
             Act::Reconnect(how) => {
                 self.connect(Wanted::Consent, *how).await;
             }

@@ -1,15 +1,18 @@
 //! The user connects the subject with Pleo: consents, denies, walks away; and callbacks that nobody should believe.
 
+use std::{sync::atomic::Ordering, time::Duration};
+
 use regrant_mock_server::{ConsentMode, fault::scenario::Reconnect};
 use url::Url;
 
-use super::cast::Cast;
+use super::{cast::Cast, probes::look_for_canaries, recorder::Recorder};
 use crate::{
+    canary::CanarySet,
     collect::brief,
     evidence::{self, Outcome, Wanted, What},
     subject::{
-        Answered, AuthorizeUrl, Bindings, CallbackUrl, Consent, Consented, ProcId, SubjectError,
-        manifest::{HttpCall, Verb},
+        Answered, AuthorizeUrl, Bindings, CallbackUrl, Consent, Consented, Driver, ProcId, SubjectError,
+        manifest::{Connect, HttpCall, Verb},
     },
 };
 
@@ -25,18 +28,8 @@ impl Cast {
     }
 
     async fn connect_once(&mut self, wanted: Wanted, forge: Reconnect) -> Outcome {
-        let call = self.recorder.next_call();
         let link = self.link(forge.connection);
-        self.last_stimulus = self.recorder.now();
-        let connection = self.named(link);
-        self.recorder.record(What::VerbCalled {
-            call,
-            verb: evidence::Verb::Connect,
-            source: None,
-            wanted: Some(wanted),
-            item: None,
-            connection,
-        });
+        let call = self.called_connect(wanted, link);
         let (outcome, status, detail) = match self.log_in(call, wanted, forge).await {
             Ok((status, detail)) if status < 400 => (Outcome::Accepted, Some(status), detail),
             Ok((status, detail)) => (Outcome::Refused, Some(status), detail),
@@ -47,6 +40,79 @@ impl Cast {
             self.note_grant(link);
         }
         outcome
+    }
+
+    fn called_connect(&mut self, wanted: Wanted, link: usize) -> u32 {
+        let call = self.recorder.next_call();
+        self.last_stimulus = self.recorder.now();
+        let connection = self.named(link);
+        self.recorder.record(What::VerbCalled {
+            call,
+            verb: evidence::Verb::Connect,
+            source: None,
+            wanted: Some(wanted),
+            item: None,
+            connection,
+        });
+        call
+    }
+
+    /// The user goes on with other things before the answer to the callback has come.
+    pub(super) async fn connect_detached(&mut self, how: Reconnect) {
+        let link = self.link(how.connection);
+        let call = self.called_connect(Wanted::Consent, link);
+        match self.consented(how).await {
+            Ok(login) => {
+                self.note_grant(link);
+                let delivery = Delivery { call, ..self.delivery(login) };
+                let open = std::sync::Arc::clone(&self.open_triggers);
+                open.fetch_add(1, Ordering::AcqRel);
+                self.detached.push(tokio::spawn(async move {
+                    delivery.answer().await;
+                    open.fetch_sub(1, Ordering::AcqRel);
+                }));
+            }
+            Err(error) => self.recorder.record_answer(call, &Err(error), &self.canaries),
+        }
+    }
+
+    /// Two logins of one browser: both are begun and consented to before the first comes back, and both come back at once.
+    pub(super) async fn connect_in_two_tabs(&mut self, how: Reconnect) {
+        let link = self.link(how.connection);
+        let mut tabs = Vec::new();
+        for _ in 0..2 {
+            let call = self.called_connect(Wanted::Consent, link);
+            match self.consented(how).await {
+                Ok(login) => tabs.push(Delivery { call, ..self.delivery(login) }),
+                Err(error) => self.recorder.record_answer(call, &Err(error), &self.canaries),
+            }
+        }
+        futures::future::join_all(tabs.into_iter().map(Delivery::answer)).await;
+        self.note_grant(link);
+    }
+
+    /// A login up to the callback, which is not delivered yet.
+    async fn consented(&mut self, how: Reconnect) -> Result<Login, SubjectError> {
+        let connect = self.setting.manifest.connect.clone();
+        let link = self.link(how.connection);
+        let bindings = self.bound_to(link);
+        let (url, waiting) = self.driver.begin(&connect, &bindings, self.limit()).await?;
+        self.control().consent_for(how.company.map_or(link, |company| company.saturating_sub(1) as usize));
+        let consented = self.at_the_provider(&url, Wanted::Consent).await;
+        self.control().consent_for(0);
+        Ok(Login { consented: consented?, bindings, waiting })
+    }
+
+    fn delivery(&self, login: Login) -> Delivery {
+        Delivery {
+            call: 0,
+            login,
+            driver: self.driver.clone(),
+            connect: self.setting.manifest.connect.clone(),
+            recorder: self.recorder.clone(),
+            canaries: self.canaries.clone(),
+            limit: self.limit(),
+        }
     }
 
     async fn log_in(&mut self, call: u32, wanted: Wanted, forge: Reconnect) -> Result<(i32, String), SubjectError> {
@@ -77,6 +143,11 @@ impl Cast {
                 return Ok((i32::from(page.status.max(400)), "the provider showed a page instead of sending the user back".into()));
             }
         };
+        if forge.lingers {
+            // The user takes their time: what the subject keeps of a login meanwhile can be looked at.
+            self.settle().await;
+            self.read_storage().await;
+        }
         if forge.forged_first {
             let state = format!("forged-{:032x}", rand::random::<u128>());
             self.deliver_forged(call, &callback, Some(&state)).await;
@@ -141,11 +212,67 @@ impl Cast {
         callback: &CallbackUrl,
         waiting: Option<ProcId>,
     ) -> Result<((i32, String), Option<Url>), SubjectError> {
+        let login = Login { consented: Consented::Callback(callback.clone()), bindings: bindings.clone(), waiting };
+        Delivery { call, ..self.delivery(login) }.deliver().await
+    }
+
+    /// A callback with a made-up code and a state that the subject did not issue.
+    async fn deliver_forged(&self, call: u32, genuine: &CallbackUrl, state: Option<&str>) {
+        let code = format!("forged-{:032x}", rand::random::<u128>());
+        let mut url = genuine.0.clone();
+        url.query_pairs_mut().clear().append_pair("code", &code).extend_pairs(state.map(|s| ("state", s)));
+        self.recorder.record(What::CallbackDelivered { call, forged: true, status: None, code: None });
         let connect = self.setting.manifest.connect.clone();
+        // Whatever it answers, even nothing: only an exchange would be wrong, and that is seen on the wire.
+        let answered = self.driver.deliver(&connect, &CallbackUrl(url), None, &self.bindings, self.limit()).await;
+        if let Ok(Answered::Http(answer)) = answered {
+            self.look_for_canaries("connect", &answer.body);
+        }
+    }
+}
+
+/// A login that was consented to.
+struct Login {
+    consented: Consented,
+    bindings: Bindings,
+    waiting: Option<ProcId>,
+}
+
+/// A callback, ready to be delivered; owns what it needs, so that it can go on unattended.
+struct Delivery {
+    call: u32,
+    login: Login,
+    driver: Driver,
+    connect: Connect,
+    recorder: Recorder,
+    canaries: CanarySet,
+    limit: Duration,
+}
+
+impl Delivery {
+    /// Delivers it and records the answer.
+    async fn answer(self) {
+        let answered = self.deliver().await.map(|(answer, _)| answer);
+        self.recorder.record_answer(self.call, &answered, &self.canaries);
+    }
+
+    /// The answer, and the address at which the browser is then.
+    async fn deliver(&self) -> Result<((i32, String), Option<Url>), SubjectError> {
+        let callback = match &self.login.consented {
+            Consented::Callback(callback) => callback,
+            Consented::Page(page) => {
+                let answer = (i32::from(page.status.max(400)), "the provider showed a page instead of sending the user back".into());
+                return Ok((answer, None));
+            }
+        };
         let code = query(&callback.0, "code").and_then(|code| self.canaries.name_of(&code));
         // Recorded before it is delivered: what follows is its doing.
-        self.recorder.record(What::CallbackDelivered { call, forged: false, status: None, code });
-        let answered = self.driver.deliver(&connect, callback, waiting, bindings, self.limit()).await?;
+        self.recorder.record(What::CallbackDelivered { call: self.call, forged: false, status: None, code });
+        let Login { bindings, waiting, .. } = &self.login;
+        let answered = self.driver.deliver(&self.connect, callback, *waiting, bindings, self.limit).await?;
+        if let Answered::Http(answer) = &answered {
+            look_for_canaries(&self.recorder, &self.canaries, "connect", &answer.body);
+        }
         // A program that ends with 0 has succeeded; a page has its status.
         let status = match &answered {
             Answered::Http(answer) => i32::from(answer.status),
@@ -164,16 +291,17 @@ impl Cast {
         };
         Ok(((status, brief(answered.text(), &self.canaries, DETAIL)), end))
     }
+}
 
-    /// A callback with a made-up code and a state that the subject did not issue.
-    async fn deliver_forged(&self, call: u32, genuine: &CallbackUrl, state: Option<&str>) {
-        let code = format!("forged-{:032x}", rand::random::<u128>());
-        let mut url = genuine.0.clone();
-        url.query_pairs_mut().clear().append_pair("code", &code).extend_pairs(state.map(|s| ("state", s)));
-        self.recorder.record(What::CallbackDelivered { call, forged: true, status: None, code: None });
-        let connect = self.setting.manifest.connect.clone();
-        // Whatever it answers, even nothing: only an exchange would be wrong, and that is seen on the wire.
-        let _ = self.driver.deliver(&connect, &CallbackUrl(url), None, &self.bindings, self.limit()).await;
+impl Recorder {
+    /// What became of a login.
+    fn record_answer(&self, call: u32, answered: &Result<(i32, String), SubjectError>, canaries: &CanarySet) {
+        let (outcome, status, detail) = match answered {
+            Ok((status, detail)) if *status < 400 => (Outcome::Accepted, Some(*status), detail.clone()),
+            Ok((status, detail)) => (Outcome::Refused, Some(*status), detail.clone()),
+            Err(error) => (unanswered(error), None, canaries.redact(&error.to_string())),
+        };
+        self.record(What::VerbAnswered { call, outcome, status, detail });
     }
 }
 

@@ -30,7 +30,7 @@ impl Cast {
     /// a fault stands in the way its next attempt is expected, as long as there was only one.
     pub(super) fn is_expected_to_act(&self) -> bool {
         // With several connections it is not known whose work it is.
-        if self.links.len() > 1 || self.is_elsewhere() || self.control().held_anywhere() > 0 || !self.is_admitted() {
+        if self.links.len() > 1 || self.is_elsewhere() || self.control().held_anywhere() > 0 || !self.is_admitted() || self.has_left() {
             return false;
         }
         let faults = self.recorder.all_since(self.patience.since, |what| matches!(what, What::Faulted { .. }).then_some(())).len();
@@ -51,6 +51,16 @@ impl Cast {
             _ => None,
         };
         self.recorder.last(word).is_some_and(|(_, admitted)| admitted)
+    }
+
+    /// The user has disconnected, and has not come back since.
+    fn has_left(&self) -> bool {
+        let word = |what: &What| match what {
+            What::VerbCalled { verb: Verb::Disconnect, .. } => Some(true),
+            What::VerbCalled { verb: Verb::Connect, .. } => Some(false),
+            _ => None,
+        };
+        self.recorder.last(word).is_some_and(|(_, left)| left)
     }
 
     /// What the subject still has to do, and is still waited for.

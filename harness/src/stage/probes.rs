@@ -5,8 +5,9 @@ use std::{sync::atomic::Ordering, time::Duration};
 use regrant_mock_server::fault::scenario::Status;
 use tokio::task::spawn_blocking;
 
-use super::cast::Cast;
+use super::{cast::Cast, recorder::Recorder};
 use crate::{
+    canary::CanarySet,
     collect::{brief, count_records, digest, page, page_seen, scan_storage, scan_text},
     evidence::{Outcome, PageSeen, Place, Verb, What, micros},
     subject::{Answered, Follow, SubjectError, manifest::PromptChannel},
@@ -46,7 +47,7 @@ impl Cast {
         }
     }
 
-    async fn read_storage(&mut self) {
+    pub(super) async fn read_storage(&mut self) {
         let (plan, searcher) = (self.scan.clone(), self.canaries.searcher());
         let scan = spawn_blocking(move || scan_storage(&plan, &searcher)).await;
         let Ok(mut scan) = scan else {
@@ -70,6 +71,7 @@ impl Cast {
             found: scan.found,
             unread: scan.unread,
             open_to_others: scan.open_to_others,
+            files: scan.files,
         });
     }
 
@@ -123,6 +125,7 @@ impl Cast {
     async fn read_settings(&mut self) {
         let Some(verb) = self.setting.manifest.settings.clone() else { return };
         let answered = self.driver.perform("settings", &verb, &self.bindings, Follow::Pages, self.limit()).await;
+        self.look_for_canaries("settings", answered.as_ref().map_or("", Answered::text));
         let digest = good(answered.as_ref()).map(|text| digest(self.without_changes(text).as_bytes()));
         self.recorder.record(What::SettingsRead { digest });
     }
@@ -139,17 +142,23 @@ impl Cast {
     async fn read_data(&mut self) {
         let Some(verb) = self.setting.manifest.data.clone() else { return };
         let answered = self.driver.perform("data", &verb, &self.bindings, Follow::Pages, self.limit()).await;
+        self.look_for_canaries("data", answered.as_ref().map_or("", Answered::text));
         let count = good(answered.as_ref()).and_then(|text| count_records(text.as_bytes()));
         self.recorder.record(What::DataRead { count });
     }
 
-    fn look_for_canaries(&self, what: &str, text: &str) {
-        let found = scan_text(&Place::Page(what.to_owned()), text.as_bytes(), &self.canaries.searcher());
-        if !found.is_empty() {
-            let at = self.recorder.now();
-            let draft = self.recorder.record_at(at, What::Awaited { what: format!("the answer of `{what}`"), came: true });
-            self.recorder.found_in(at, found, draft);
-        }
+    pub(super) fn look_for_canaries(&self, what: &str, text: &str) {
+        look_for_canaries(&self.recorder, &self.canaries, what, text);
+    }
+}
+
+/// Searches an answer of the subject; what is found is told with an event of its own.
+pub(super) fn look_for_canaries(recorder: &Recorder, canaries: &CanarySet, what: &str, text: &str) {
+    let found = scan_text(&Place::Page(what.to_owned()), text.as_bytes(), &canaries.searcher());
+    if !found.is_empty() {
+        let at = recorder.now();
+        let draft = recorder.record_at(at, What::Awaited { what: format!("the answer of `{what}`"), came: true });
+        recorder.found_in(at, found, draft);
     }
 }
 

@@ -11,12 +11,12 @@ use std::{
 use futures::future::join_all;
 use regrant_mock_server::fault::scenario;
 
-use super::{cast::Cast, connect::DETAIL, recorder::Recorder};
+use super::{cast::Cast, connect::DETAIL, probes::look_for_canaries, recorder::Recorder};
 use crate::{
     canary::CanarySet,
     collect::brief,
     evidence::{Connection, Outcome, Verb, What},
-    subject::{self, Bindings, Driver, manifest::Trigger},
+    subject::{self, Answered, Bindings, Driver, manifest::Trigger},
 };
 
 /// One trigger, ready to be pulled; owns what it needs, so that it can go on unattended.
@@ -153,6 +153,9 @@ impl Pull {
                     subject::Outcome::Refused => Outcome::Refused,
                     subject::Outcome::Neither => Outcome::NoAnswer,
                 };
+                if let Answered::Http(answer) = answered {
+                    look_for_canaries(&self.recorder, &self.canaries, &self.trigger.name, &answer.body);
+                }
                 (outcome, Some(answered.status()), brief(answered.text(), &self.canaries, DETAIL))
             }
             Err(error) => (Outcome::NoAnswer, None, self.canaries.redact(&error.to_string())),

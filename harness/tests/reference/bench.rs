@@ -320,6 +320,7 @@ fn spawn(provider: &Provider, dir: &tempfile::TempDir, port: u16, defects: &[&st
         .env("REDIRECT_URI", format!("http://127.0.0.1:{port}/callback"))
         .env("PORT", port.to_string())
         .env("STATE_DIR", dir.path().join("state"))
+        .env("STORE_KEY", "a key for this test")
         .stdout(Stdio::piped())
         .kill_on_drop(true)
         .spawn()

@@ -288,8 +288,14 @@ pub struct Reconnect {
     pub forged_first: bool,
     /// Before the genuine callback one without any `state` is delivered.
     pub stateless_first: bool,
+    /// The user takes their time at the consent page; the subject comes to rest meanwhile, and its storage is searched.
+    pub lingers: bool,
     /// The browser delivers the same callback twice, the second time at once.
     pub callback_twice: bool,
+    /// The user does it in two tabs: consents in both, then both callbacks are delivered at once.
+    pub two_tabs: bool,
+    /// Go on without waiting for the answer to the callback.
+    pub detached: bool,
     /// The user sets out from the place that `prompt.from` names, where that shows a way; whether they are brought back there is noted.
     pub from_prompt: bool,
     /// The user consents in another browser window for this company, from 1; the connection's own unless told otherwise.

@@ -35,16 +35,16 @@ fn line(text: &str) -> Line<'_> {
     Line { mark: Mark { at: 2, n: 2 }, text, returning: true, led: true }
 }
 
-fn fails_with_reason(text: &str) -> bool {
+pub(super) fn fails_with_reason(text: &str) -> bool {
     super::failure(&[line(text)], &death()).is_some()
 }
 
-fn detects(text: &str) -> bool {
+pub(super) fn detects(text: &str) -> bool {
     let own = line(text).own_words(&death());
     ENDED.is_match(&own) || AGAIN.is_match(&own)
 }
 
-fn asks_again(text: &str) -> bool {
+pub(super) fn asks_again(text: &str) -> bool {
     (REAUTHENTICATION.shown)(&[line(text)], &death()).is_some()
 }
 

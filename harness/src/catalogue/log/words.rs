@@ -12,11 +12,16 @@ pub(super) struct Line<'l> {
     pub(super) text: &'l str,
     /// Written while the user was coming back, or after.
     pub(super) returning: bool,
-    /// Written after somebody was sent to the authorise endpoint, if only to see whether the way is there.
+    /// Written after the subject had come to rest: somebody may have been sent to the authorise endpoint, if only to see whether the way is there.
     pub(super) led: bool,
 }
 
-impl Line<'_> {
+impl<'l> Line<'l> {
+    /// A line of which nothing more is known.
+    pub(super) fn plain(mark: Mark, text: &'l str) -> Self {
+        Self { mark, text, returning: false, led: false }
+    }
+
     /// It carries the code of the refusal: failure and reason in one.
     pub(super) fn names(&self, code: &str) -> bool {
         self.text.to_ascii_lowercase().split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|word| word == code)
@@ -82,14 +87,14 @@ pub(in crate::catalogue) fn shape(text: &str) -> String {
 }
 
 #[allow(clippy::expect_used, reason = "fixed patterns, each compiled by a test")]
-fn words(pattern: &str) -> Regex {
+pub(super) fn words(pattern: &str) -> Regex {
     Regex::new(&format!("(?is){pattern}")).expect("a fixed pattern")
 }
 
 /// How grave a line is, as loggers write it.
-static LEVEL: LazyLock<Regex> = LazyLock::new(|| {
+pub(super) static LEVEL: LazyLock<Regex> = LazyLock::new(|| {
     words(
-        r#"("?\b(level|lvl|severity|loglevel|levelname)"?\s*[:=]\s*"?\w+"?)|(?-i:\b(ERROR|ERR|WARN|WARNING|CRITICAL|FATAL)\b)|(^\s*\[?(error|warn|warning|critical|fatal)\]?:?\s)"#,
+        r#"("?\b(level|lvl|severity|loglevel|levelname)"?\s*[:=]\s*"?\w+"?)|(?-i:\b(ERROR|ERR|WARN|WARNING|CRITICAL|FATAL)\b)|(^\s*\[?(error|warn|warning|critical|fatal)\]?:?\s)|(\[(error|warn|warning|critical|fatal)\s*\])"#,
     )
 });
 /// The codes of a definitive refusal: the provider's words.
@@ -102,16 +107,18 @@ static EVERYDAY: LazyLock<Regex> = LazyLock::new(|| {
         r"(expired access[ _-]?tokens?)|",
         r"(\btokens? (has |is |was )?(expired|stale)\W{1,3}((now|will|going to|trying to|need to) )?(refresh|renew|request))|",
         r"((refreshing|renewing|replacing) (the |an )?expired tokens?)|",
+        r"((connection (to|with) )?(the )?\b(database|db|redis|broker|queue|socket|websocket|sql|postgres\w*|mysql|kafka|amqp|rabbitmq|mongo\w*)\b",
+        r".{0,40}\b(lost|closed|gone|reset|dropped)\b(.{0,20}re-?connect\w*)?)|",
         r"(re-?connect\w* to (the )?(database|db|server|redis|broker|queue|socket))",
     ))
 });
 /// A call of the API.
 static CALL: LazyLock<Regex> = LazyLock::new(|| words(r"(\bapi\b|/v[0-9])"));
 /// What failed.
-static THING: LazyLock<Regex> =
+pub(super) static THING: LazyLock<Regex> =
     LazyLock::new(|| words(r"(refresh|\btokens?\b|\bgrant\b|oauth|\bauth\b|authori[sz]ation|authenticat|credential|renew)"));
 /// That it failed.
-static WRONG: LazyLock<Regex> = LazyLock::new(|| {
+pub(super) static WRONG: LazyLock<Regex> = LazyLock::new(|| {
     words(r"(fail|error|refus|reject|denied|\binvalid|unable|could ?n[o']t|cannot|can't|not accepted|unsuccessful|exception|\b40[013]\b)")
 });
 /// Why.
@@ -144,7 +151,7 @@ pub(super) static STARTED: LazyLock<Regex> = LazyLock::new(|| {
     ))
 });
 /// A line of a stack trace, or of an object printed over several lines.
-static FRAME: LazyLock<Regex> = LazyLock::new(|| {
+pub(super) static FRAME: LazyLock<Regex> = LazyLock::new(|| {
     words(concat!(
         r"^(\t|    |\s*at \S+ ?\(|\s*at \S+:\d+|\s*File .*, line \d+|Traceback \(most|Caused by:|",
         r"\s*\.\.\. \d+ more|goroutine \d+|\s*[\^~]+$)",

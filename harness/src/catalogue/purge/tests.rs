@@ -21,7 +21,7 @@ fn keeping(kept: &[Found]) -> Story {
     let story = story
         .settled()
         .mark("offence")
-        .event(What::StorageScanned { open_to_others: Vec::new(), places: 9, found, unread: Vec::new() })
+        .event(What::StorageScanned { open_to_others: Vec::new(), files: Vec::new(), places: 9, found, unread: Vec::new() })
         .looks();
     story.asked_in_vain(2).rest().epilogue()
 }
@@ -118,6 +118,7 @@ fn a_search_that_came_too_late_or_saw_less_decides_nothing() {
     let blind = Story::connected().revoked().rejected().trigger().api(401).refused("invalid_grant").gives_up().answered(Outcome::Accepted);
     let blind = blind.settled().event(What::StorageScanned {
         open_to_others: Vec::new(),
+        files: Vec::new(),
         places: 8,
         found: Vec::new(),
         unread: vec!["app.db: locked".into()],

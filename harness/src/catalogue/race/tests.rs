@@ -221,3 +221,5 @@ fn an_old_token_used_by_a_waiter_first_is_not_the_end_of_it() {
     let story = released(story, exchange).calls_api(Some("access#1"), TokenState::Superseded, 401).delivers().rest();
     story.works().works().rest().epilogue().passes("RACE-03");
 }
+
+mod overtaken;

@@ -5,7 +5,7 @@ use regrant_mock_server::fault::scenario::Status;
 use super::super::{Finding, shared::*, work};
 use crate::{
     evidence::{PageSeen, Verb, What},
-    judge::{Call, Death, Ended, Exchange, Mark, View, control},
+    judge::{Call, Death, Ended, Exchange, Mark, View, WorkKind, control},
 };
 
 /// How many connections a status names, and what it says.
@@ -68,6 +68,19 @@ fn other_companies<'v, 'h>(view: &'v View<'h>) -> impl Iterator<Item = (Mark, u3
 }
 
 pub(super) fn reauth_10(view: &View<'_>) -> Finding {
+    // A program for one company only, or one that never reads a `companyId`, cannot know better.
+    match (view.terms.connections, view.terms.work) {
+        (None | Some(0 | 1), _) => {
+            return Finding::locked(
+                "it is not known that the subject keeps several companies apart",
+                "features.connections = [\"acme\", \"globex\"]",
+            );
+        }
+        (Some(_), Some(WorkKind::Push)) => {
+            return Finding::undecided("work.kind = \"push\": the subject need not have read the company of anything");
+        }
+        (Some(_), Some(WorkKind::Export | WorkKind::Read) | None) => {}
+    }
     let calls = other_companies(view).filter_map(|(_, id)| view.calls.iter().find(|call| call.id == id));
     let findings = calls.map(|call| not_grafted(view, call)).collect();
     worst(findings).unwrap_or_else(|| unrealised(view, "no login for another company came about in this story"))

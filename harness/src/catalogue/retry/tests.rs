@@ -68,12 +68,20 @@ fn a_token_that_was_replaced_or_could_not_be_looked_for_is_not_purged() {
     encrypted.passes("RETRY-01");
     let locked = Story::connected().rejected().trigger().faulted(Answer::Unavailable).answered(Outcome::Accepted).settled();
     let locked = locked
-        .event(What::StorageScanned { open_to_others: Vec::new(), places: 1, found: Vec::new(), unread: vec!["app.db: locked".into()] })
+        .event(What::StorageScanned {
+            open_to_others: Vec::new(),
+            files: Vec::new(),
+            places: 1,
+            found: Vec::new(),
+            unread: vec!["app.db: locked".into()],
+        })
         .looks();
     back(meets(locked, &Answer::Unavailable)).passes("RETRY-01");
     let moved = Story::connected().rejected().trigger().faulted(Answer::Unavailable).answered(Outcome::Accepted).settled();
     let elsewhere = vec![found("refresh#1", Place::File("queue/refresh.json".into()))];
-    let moved = moved.event(What::StorageScanned { open_to_others: Vec::new(), places: 9, found: elsewhere, unread: Vec::new() }).looks();
+    let moved = moved
+        .event(What::StorageScanned { open_to_others: Vec::new(), files: Vec::new(), places: 9, found: elsewhere, unread: Vec::new() })
+        .looks();
     back(meets(moved, &Answer::Unavailable)).passes("RETRY-01");
 }
 

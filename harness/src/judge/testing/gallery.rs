@@ -8,7 +8,10 @@ use regrant_mock_server::{
     journal::AuthStyle,
 };
 
-use super::{Answer, Story, found};
+use super::{
+    Answer, Story, found,
+    late::{dead_on_arrival, doubled, held_pair, reconnected_first, works_now_and_after_a_restart},
+};
 use crate::{evidence::*, judge::NewSecret};
 
 const DEAD: TokenState = TokenState::Revoked(Cause::User);
@@ -28,6 +31,10 @@ pub(crate) fn honest() -> Vec<Story> {
         dead_with_the_old_secret(),
         overlapping_secrets(),
         odd_secret(),
+        works_now_and_after_a_restart(reconnected_first(&Answer::Refused("invalid_grant".into()))),
+        works_now_and_after_a_restart(reconnected_first(&held_pair())),
+        dead_on_arrival().refused("invalid_grant").gives_up().rest().asked_in_vain(2).rest().epilogue(),
+        works_now_and_after_a_restart(doubled()),
         refused_as_invalid_token(),
         by_the_clock(),
         without_rotation(),
@@ -39,6 +46,8 @@ pub(crate) fn honest() -> Vec<Story> {
         forbidden(),
         disconnected(),
         one_of_two_ends(),
+        lingering(),
+        lost_twice(),
         denied_login(),
         failed_exchange(),
         brought_back(),
@@ -50,6 +59,22 @@ pub(crate) fn honest() -> Vec<Story> {
     .chain(super::answers::honest())
     .chain(trouble::honest())
     .collect()
+}
+
+/// Access is lost, restored, and lost again; an operator's log tells of each.
+fn lost_twice() -> Story {
+    let outage = |story: Story| story.dies().asked_in_vain(2).rest().restarted().asked_in_vain(2).rest();
+    let story = outage(outage(Story::connected()).comes_back()).comes_back().stopped();
+    story.terms(|t| t.prompt_log = Some("reauthentication required".into()))
+}
+
+/// The user takes their time at the consent page, and storage is searched meanwhile.
+fn lingering() -> Story {
+    let mut story = Story::connected().sets_out().authorizes();
+    let callback = story.history.events.pop().expect("the callback");
+    let kept = story.subject.keeps.clone();
+    let story = story.with(|s| s.subject.keeps.push("state#2".into())).settled().scan().with(|s| s.subject.keeps = kept);
+    story.event(callback.what).exchanges().arrives().rest().works().rest().epilogue()
 }
 
 /// It refreshes by the clock only.
@@ -64,6 +89,7 @@ fn without_rotation() -> Story {
     let story = Story::connected().rejected().trigger().api(401);
     let kept = Answer::Tokens("access#2".into(), None);
     let story = story.token_request("refresh_token", Some("refresh#1"), AuthStyle::Basic, kept);
+    let story = story.log("2026-01-01T10:00:00Z INFO the access token was refreshed");
     let story = story.with(|s| s.subject.keeps = vec!["access#2".into(), "refresh#1".into()]);
     let story = story.calls_api(Some("access#2"), TokenState::Active, 200).answered(Outcome::Accepted).rest();
     let story =
@@ -270,6 +296,7 @@ pub(crate) fn faulty() -> Vec<(&'static str, Story)> {
         ("MARK-04", both_suffer(Story::gives_up)),
         ("PURGE-07", both_suffer(Story::gives_up)),
         ("RECOVER-08", dead().crashed(1).rest()),
+        ("PURGE-08", superseded_stays()),
         ("PURGE-09", Story::connected().disconnects().bids_farewell(500).answered(Outcome::Refused).rest()),
         ("REAUTH-06", denied_login().with(forgets_at_the_denial)),
         ("REAUTH-04", dead().sets_out().authorizes().exchanges().exchanges().arrives().rest()),
@@ -293,6 +320,12 @@ fn forgets_at_the_denial(story: &mut Story) {
     }
 }
 
+/// The refreshed pair is stored beside the one before.
+fn superseded_stays() -> Story {
+    let story = Story::connected().rejected().trigger().api(401).refreshes().delivers();
+    story.with(|s| s.subject.keeps.push("refresh#1".into())).answered(Outcome::Accepted).rest().works().rest()
+}
+
 fn busy() -> Story {
     let story = Story::connected().adds_work(1).dies().adds_work(2).asked_in_vain(2).rest().restarted().asked_in_vain(1).rest();
     story.comes_back()
@@ -314,9 +347,11 @@ fn held_refresh() -> Story {
     let story = story.token_decided("refresh_token", Some("refresh#1"), AuthStyle::Basic, &pair);
     let story = story.event(What::Held { exchange, gate: "refresh".into() });
     let story = (0..4).fold(story, |story, _| story.trigger().answered(Outcome::Accepted));
-    let story = story.with(|s| s.pair = 2).event(What::Released { exchange, dropped: false });
+    let story = story.with(|s| (s.pair, s.subject.keeps) = (2, vec!["access#2".into(), "refresh#2".into()]));
+    let story = story.event(What::Released { exchange, dropped: false });
     let reply = Reply::Tokens { access: "access#2".into(), refresh: Some("refresh#2".into()), expires_in: Some(900) };
     let story = story.event(What::Replied { exchange, status: 200, reply }).event(What::Read { exchange });
+    let story = story.log("2026-01-01T10:00:00Z INFO the access token was refreshed");
     story.delivers().rest().adds_work(1).works().works().rest().epilogue()
 }
 

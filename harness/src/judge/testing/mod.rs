@@ -12,6 +12,7 @@ use regrant_mock_server::{
 
 pub(crate) mod answers;
 pub(crate) mod gallery;
+pub(crate) mod late;
 mod wire;
 
 pub(crate) use wire::Answer;
@@ -31,6 +32,8 @@ pub(crate) struct Subject {
     pub(crate) page: (String, Says, bool),
     /// Canaries in its storage.
     pub(crate) keeps: Vec<String>,
+    /// They are encrypted in its file; a dump shows them.
+    pub(crate) seals: bool,
     /// Digest of its settings.
     pub(crate) settings: String,
 }
@@ -82,6 +85,7 @@ impl Story {
             says: Some(Status::Disconnected),
             page: ("Welcome".into(), Says::No, true),
             keeps: Vec::new(),
+            seals: true,
             settings: "digest-of-settings".into(),
         };
         Self {
@@ -205,8 +209,11 @@ impl Story {
 
     pub(crate) fn scan(self) -> Self {
         let others = self.others.values().flat_map(|(.., subject)| &subject.keeps);
-        let found = self.subject.keeps.iter().chain(others).map(|canary| found(canary, Place::Row("app.db tokens.value".into()))).collect();
-        self.event(What::StorageScanned { open_to_others: Vec::new(), places: 9, found, unread: Vec::new() })
+        let kept: Vec<&String> = self.subject.keeps.iter().chain(others).collect();
+        let place = if self.subject.seals { Place::Dump("show tokens".into()) } else { Place::Row("app.db tokens.value".into()) };
+        let found = kept.iter().map(|canary| found(canary, place.clone())).collect();
+        let files = vec![FileSeen { path: "app.db".into(), digest: format!("{kept:?}"), text: false, open: false }];
+        self.event(What::StorageScanned { open_to_others: Vec::new(), files, places: 9, found, unread: Vec::new() })
     }
 
     /// Status, prompt, settings and data are read.

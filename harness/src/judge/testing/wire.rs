@@ -135,7 +135,9 @@ impl Story {
         let (_, spent) = self.newest();
         self.pair += 1;
         let (access, refresh) = self.newest();
-        self.stores_pair().token_request("refresh_token", Some(&spent), AuthStyle::Basic, Answer::Tokens(access, Some(refresh)))
+        self.stores_pair()
+            .token_request("refresh_token", Some(&spent), AuthStyle::Basic, Answer::Tokens(access, Some(refresh)))
+            .log("2026-01-01T10:00:00Z INFO the access token was refreshed")
     }
 
     /// A refresh that is met by a fault before anything is decided.

@@ -181,7 +181,7 @@ impl Memory {
             drop(file.and_then(|mut file| file.write_all(pair.as_bytes())));
         }
         if flaws.has(Flaw::KeepsTokenHistory) {
-            drop(store.set_note(&format!("pair_{}", now.generation), &pair));
+            drop(store.set_sealed_note(&format!("pair_{}", now.generation), &pair));
         }
     }
 
@@ -216,7 +216,7 @@ impl Memory {
             [(Flaw::AccessTokenSurvives, "spare_access", &sent.access), (Flaw::RefreshTokenSurvives, "spare_refresh", &sent.refresh)]
         {
             if let (true, Some(token)) = (flaws.has(flaw), token) {
-                drop(store.set_note(name, token));
+                drop(store.set_sealed_note(name, token));
             }
         }
         if flaws.has(Flaw::StickyMark) {

@@ -4,7 +4,7 @@ use std::sync::PoisonError;
 
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::{Store, StoreError};
+use super::{Seal, Store, StoreError};
 
 /// How the connection stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,7 +137,7 @@ impl Store {
         if let Some(snapshot) = shadow.as_ref() {
             return Ok(snapshot.clone());
         }
-        Ok(read(&db)?)
+        Ok(read(&db, &self.seal)?)
     }
 
     /// Changes the connection in one transaction; `change` sees it as it stands then, and `None` leaves it so.
@@ -147,17 +147,17 @@ impl Store {
         let transaction = db.transaction()?;
         let current = match shadow.as_ref() {
             Some(snapshot) => snapshot.clone(),
-            None => read(&transaction)?,
+            None => read(&transaction, &self.seal)?,
         };
         let Some((next, disk)) = change(&current) else { return Ok(None) };
         match disk {
             Disk::Same => {
-                write(&transaction, &next)?;
+                write(&transaction, &self.seal, &next)?;
                 *shadow = None;
             }
             Disk::Stays => *shadow = Some(next.clone()),
             Disk::Other(other) => {
-                write(&transaction, &other)?;
+                write(&transaction, &self.seal, &other)?;
                 *shadow = Some(next.clone());
             }
         }
@@ -171,13 +171,14 @@ impl Store {
     }
 }
 
-fn read(db: &rusqlite::Connection) -> rusqlite::Result<Snapshot> {
+fn read(db: &rusqlite::Connection, seal: &Seal) -> rusqlite::Result<Snapshot> {
     let columns =
         "SELECT state, cause, generation, access, refresh, expires_at, lasts, refused_client, client FROM connection WHERE id = 1";
-    Ok(db.query_row(columns, [], from_row).optional()?.unwrap_or_else(Snapshot::blank))
+    Ok(db.query_row(columns, [], |row| from_row(row, seal)).optional()?.unwrap_or_else(Snapshot::blank))
 }
 
-fn from_row(row: &Row<'_>) -> rusqlite::Result<Snapshot> {
+fn from_row(row: &Row<'_>, seal: &Seal) -> rusqlite::Result<Snapshot> {
+    let opened = |column| row.get(column).map(|text: Option<String>| text.and_then(|text| seal.open(&text)));
     let life = match (row.get("expires_at")?, row.get("lasts")?) {
         (Some(ends), Some(lasts)) => Some(Life { ends, lasts }),
         (None, _) | (_, None) => None,
@@ -186,24 +187,22 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Snapshot> {
         state: State::of(&row.get::<_, String>("state")?),
         cause: row.get("cause")?,
         generation: row.get::<_, i64>("generation")?.unsigned_abs(),
-        access: row.get("access")?,
-        refresh: row.get("refresh")?,
+        access: opened("access")?,
+        refresh: opened("refresh")?,
         life,
         refused_client: row.get("refused_client")?,
         client: row.get("client")?,
     })
 }
 
-fn write(db: &rusqlite::Connection, next: &Snapshot) -> rusqlite::Result<()> {
+fn write(db: &rusqlite::Connection, seal: &Seal, next: &Snapshot) -> rusqlite::Result<()> {
     let values =
         "INSERT OR REPLACE INTO connection (id, state, cause, generation, access, refresh, expires_at, lasts, refused_client, client)
         VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
     let generation = i64::try_from(next.generation).unwrap_or(i64::MAX);
+    let [access, refresh] = [&next.access, &next.refresh].map(|token| token.as_ref().map(|token| seal.close(token)));
     let (ends, lasts) = (next.life.map(|life| life.ends), next.life.map(|life| life.lasts));
-    db.execute(
-        values,
-        params![next.state.word(), next.cause, generation, next.access, next.refresh, ends, lasts, next.refused_client, next.client],
-    )?;
+    db.execute(values, params![next.state.word(), next.cause, generation, access, refresh, ends, lasts, next.refused_client, next.client])?;
     Ok(())
 }
 
@@ -234,10 +233,10 @@ mod tests {
     #[test]
     fn a_pair_survives_reopening_and_a_discarded_one_leaves_no_byte_behind() {
         let dir = tempfile::tempdir().expect("a directory");
-        let store = Store::open(dir.path()).expect("opens");
+        let store = Store::open(dir.path(), Seal::none()).expect("opens");
         store.transit(|now| Some((pair(now, "access-aaaaaaaa", "refresh-bbbbbbbb"), Disk::Same))).expect("writes");
         drop(store);
-        let store = Store::open(dir.path()).expect("opens again");
+        let store = Store::open(dir.path(), Seal::none()).expect("opens again");
         let kept = store.snapshot().expect("reads");
         assert_eq!((kept.state, kept.access.as_deref(), kept.generation), (State::Connected, Some("access-aaaaaaaa"), 1));
 
@@ -250,7 +249,7 @@ mod tests {
     fn the_file_is_closed_to_other_users() {
         use std::os::unix::fs::PermissionsExt;
         let dir = tempfile::tempdir().expect("a directory");
-        drop(Store::open(dir.path()).expect("opens"));
+        drop(Store::open(dir.path(), Seal::none()).expect("opens"));
         let mode = std::fs::metadata(dir.path().join("app.db")).expect("is there").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
     }
@@ -265,10 +264,10 @@ mod tests {
     #[test]
     fn what_stays_in_memory_is_gone_after_reopening() {
         let dir = tempfile::tempdir().expect("a directory");
-        let store = Store::open(dir.path()).expect("opens");
+        let store = Store::open(dir.path(), Seal::none()).expect("opens");
         store.transit(|now| Some((pair(now, "a", "r"), Disk::Stays))).expect("is kept");
         assert_eq!(store.snapshot().expect("reads").state, State::Connected);
         drop(store);
-        assert_eq!(Store::open(dir.path()).expect("opens again").snapshot().expect("reads").state, State::NotConnected);
+        assert_eq!(Store::open(dir.path(), Seal::none()).expect("opens again").snapshot().expect("reads").state, State::NotConnected);
     }
 }

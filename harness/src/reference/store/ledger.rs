@@ -92,7 +92,7 @@ mod tests {
     #[test]
     fn an_entry_is_booked_once_and_not_offered_again_after_its_report() {
         let dir = tempfile::tempdir().expect("a directory");
-        let store = Store::open(dir.path()).expect("opens");
+        let store = Store::open(dir.path(), super::super::Seal::none()).expect("opens");
         let first = store.book("e1", "j1").expect("books").expect("is due");
         assert_eq!(store.book("e1", "j1").expect("books"), Some(first.clone()));
         assert_ne!(store.book("e2", "j1").expect("books").expect("is due").external, first.external);
@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn a_record_that_comes_again_is_renewed_not_doubled() {
         let dir = tempfile::tempdir().expect("a directory");
-        let store = Store::open(dir.path()).expect("opens");
+        let store = Store::open(dir.path(), super::super::Seal::none()).expect("opens");
         store.keep("employee", &[serde_json::json!({"id": "1", "code": "a"})]).expect("keeps");
         store.keep("employee", &[serde_json::json!({"id": "1", "code": "b"})]).expect("keeps");
         assert_eq!(store.records().expect("lists"), [serde_json::json!({"id": "1", "code": "b", "kind": "employee"})]);

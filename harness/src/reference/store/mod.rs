@@ -1,11 +1,12 @@
 //! What must survive a restart, in one SQLite file that only its owner can read.
 //!
 //! Deleted content is overwritten (`secure_delete`) and the rollback journal is truncated at every commit, so that no copy of
-//! a discarded token stays behind.
+//! a discarded token stays behind. Tokens are sealed besides.
 
 mod connection;
 mod ledger;
 mod queue;
+mod seal;
 
 use std::{
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
@@ -18,6 +19,7 @@ use rusqlite::Connection;
 pub(crate) use connection::{Disk, Life, Snapshot, State};
 pub(crate) use ledger::Entry;
 pub(crate) use queue::Item;
+pub(crate) use seal::Seal;
 
 const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS connection (id INTEGER PRIMARY KEY CHECK (id = 1), state TEXT NOT NULL, cause TEXT, generation INTEGER NOT NULL,
@@ -31,6 +33,7 @@ const SCHEMA: &str = "
 /// The open file.
 pub(crate) struct Store {
     db: Mutex<Connection>,
+    seal: Seal,
     /// The connection's state where a planted defect lets it differ from what is on disk.
     shadow: Mutex<Option<Snapshot>>,
 }
@@ -46,7 +49,7 @@ pub(crate) enum StoreError {
 
 impl Store {
     /// Opens or makes `app.db` in a directory; a transaction that a kill cut short is rolled back.
-    pub(crate) fn open(dir: &Path) -> Result<Self, StoreError> {
+    pub(crate) fn open(dir: &Path, seal: Seal) -> Result<Self, StoreError> {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
         let path = dir.join("app.db");
         std::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(&path)?;
@@ -57,7 +60,14 @@ impl Store {
             "PRAGMA secure_delete = ON; PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = OFF; PRAGMA temp_store = MEMORY;",
         )?;
         db.execute_batch(SCHEMA)?;
-        Ok(Self { db: Mutex::new(db), shadow: Mutex::new(None) })
+        Ok(Self { db: Mutex::new(db), seal, shadow: Mutex::new(None) })
+    }
+
+    /// Opens what is there, to look at it only.
+    pub(crate) fn to_look_at(dir: &Path, seal: Seal) -> Result<Self, StoreError> {
+        let db = Connection::open_with_flags(dir.join("app.db"), rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        db.busy_timeout(std::time::Duration::from_secs(5))?;
+        Ok(Self { db: Mutex::new(db), seal, shadow: Mutex::new(None) })
     }
 
     /// Planted: leaves what is deleted where it stood.

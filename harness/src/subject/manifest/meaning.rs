@@ -253,7 +253,10 @@ fn stop(raw: RawStop) -> Result<Stop, Wrong> {
 
 fn prompt(raw: &RawPrompt) -> Result<Prompt, Wrong> {
     let (webhook, mail) = (raw.webhook == Some(true), raw.mail == Some(true));
-    let others = [("log", raw.log.is_some()), ("webhook", webhook), ("mail", mail)];
+    // A line of log may stand beside a page: that of the operator.
+    let has_verb = verbs::verb_or("prompt", raw.verb(), &[]).is_ok_and(|verb| verb.is_some());
+    let log_alone = raw.log.is_some() && !has_verb;
+    let others = [("log", log_alone), ("webhook", webhook), ("mail", mail)];
     let channel = match (verbs::verb_or("prompt", raw.verb(), &others)?, &raw.log) {
         (Some(verb), _) => PromptChannel::Verb(verb),
         (None, Some(pattern)) => PromptChannel::Log(pattern.0.clone()),
@@ -261,7 +264,12 @@ fn prompt(raw: &RawPrompt) -> Result<Prompt, Wrong> {
         (None, None) if mail => PromptChannel::Mail,
         (None, None) => PromptChannel::Verb(verbs::verb("prompt", RawVerb::default())?),
     };
-    Ok(Prompt { channel, says: raw.says.clone().map(|pattern| pattern.0), from: raw.from.clone() })
+    Ok(Prompt {
+        channel,
+        log: raw.log.clone().map(|pattern| pattern.0),
+        says: raw.says.clone().map(|pattern| pattern.0),
+        from: raw.from.clone(),
+    })
 }
 
 fn probe(path: &str, raw: Option<RawVerb>) -> Result<Option<Verb>, Wrong> {

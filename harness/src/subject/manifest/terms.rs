@@ -367,6 +367,8 @@ pub enum StopHow {
 pub struct Prompt {
     /// Where a person would see it.
     pub channel: PromptChannel,
+    /// The line of log that tells an operator; it may stand beside a page.
+    pub log: Option<Regex>,
     /// What tells the user; none: a list of English words.
     pub says: Option<Regex>,
     /// A place the user should come back to.

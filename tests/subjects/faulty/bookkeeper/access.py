@@ -196,7 +196,7 @@ class Keeper:
 
     def _client_refused(self, sent: books.Record) -> None:
         if planted("blames-the-user"):
-            log.error("connection=%s please reconnect", self.name)
+            log.error("connection=%s the refresh failed, please reconnect", self.name)
         else:
             log.critical("connection=%s token refresh failed: invalid_client: Pleo refused this application's client credentials;"
                          " an operator must configure the right client secret", self.name)

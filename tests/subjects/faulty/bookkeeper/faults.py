@@ -98,7 +98,7 @@ DEFECTS = {
     "hides-the-misconfiguration": "F127: stays connected in its status when its credentials are refused",
     "blames-the-user": "F127: logs refused credentials as something the user has to mend",
     "a-new-secret-explains-it": "F128: takes invalid_grant under a new secret for a passing fault",
-    "unescaped-secret": "F129: puts its secret into the body as it is",
+    "unescaped-secret": "F129: puts its secret into the body with percent signs and ampersands escaped, and nothing else",
     "refresh-without-credentials": "F130: sends no client credentials with a refresh",
     # logging and keeping secrets
     "only-says-failed": "F132: logs that something failed",

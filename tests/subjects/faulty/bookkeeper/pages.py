@@ -189,7 +189,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if keeper.record().state == "ended" and planted("a-second-connection"):
             books.note("second", (books.note("second") or "") + "x")
         keeper.paused = planted("stays-paused") and keeper.record().state == "ended"
-        keeper.connect(fresh)
+        try:
+            keeper.connect(fresh)
+        except ValueError as problem:
+            log.error("connection=%s the login could not be stored: %s", keeper.name, problem)
+            return self.text(500, "Something went wrong here. Nothing has changed.")
         for leg in self.legs[keeper.name]:
             leg.wake()
         self.redirect("/" if planted("forgets-the-place") else login["next"])

@@ -82,7 +82,7 @@ def _tokens(**form: str) -> dict:
     body = urllib.parse.urlencode(form)
     if planted("unescaped-secret"):
         del headers["Authorization"]
-        body += f"&client_id={CLIENT_ID}&client_secret={CLIENT_SECRET}"
+        body += f"&client_id={CLIENT_ID}&client_secret={CLIENT_SECRET.replace('%', '%25').replace('&', '%26')}"
     asked = time.time()
     status, answer_headers, raw = _token_request(body, headers, refreshing)
     try:

@@ -77,6 +77,16 @@ fn work_that_goes_on_for_another_company_fails_unless_the_user_may_have_been_tol
 }
 
 #[test]
+fn a_subject_that_cannot_know_the_company_is_not_accused() {
+    let grafts = for_another_company().adds_work(1).works().adds_work(1).works().rest();
+    for few in [None, Some(1)] {
+        let finding = grafts.clone().terms(|t| t.connections = few).undecided("REAUTH-10", "keeps several companies apart");
+        assert!(finding.unlock.is_some_and(|line| line.starts_with("features.connections")));
+    }
+    grafts.terms(|t| t.work = Some(WorkKind::Push)).undecided("REAUTH-10", "need not have read the company");
+}
+
+#[test]
 fn reading_is_how_a_subject_finds_out() {
     let reads = for_another_company().terms(|t| t.work = Some(WorkKind::Read));
     let story = reads.trigger().calls_api(Some("access#2"), TokenState::Active, 200);

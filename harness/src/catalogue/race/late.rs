@@ -1,0 +1,176 @@
+//! An answer to a refresh comes late: the user has reconnected, or disconnected, meanwhile.
+
+use super::lasting::{lives_on, user_after};
+use crate::{
+    catalogue::{Finding, shared::*},
+    evidence::{Grant, Outcome, TokenResult, Verb, Wanted},
+    judge::{Call, Exchange, Mark, View, control},
+};
+
+/// A refresh whose answer was held, and when that came to its end.
+struct Late<'v, 'h> {
+    x: &'v Exchange<'h>,
+    held: Mark,
+    /// The answer was written, or the subject had hung up, or the gate had let go.
+    end: Mark,
+}
+
+/// The first refresh of the subject whose answer was held, and which is to the liking of the check.
+fn late<'v, 'h>(view: &'v View<'h>, meant: impl Fn(&Exchange<'h>) -> bool) -> Option<Late<'v, 'h>> {
+    view.exchanges.iter().filter(|x| x.is_refresh() && meant(x)).find_map(|x| {
+        let held = x.held?;
+        let end = x.replied.map(|(mark, ..)| mark).or(x.aborted.map(|(mark, _)| mark)).or(x.released)?;
+        Some(Late { x, held, end })
+    })
+}
+
+fn was_refused(x: &Exchange<'_>) -> bool {
+    matches!(x.token.as_ref().map(|t| t.result), Some(TokenResult::Refused { .. }))
+}
+
+fn called<'v, 'h>(view: &'v View<'h>, late: &Late<'_, '_>, verb: Verb) -> Option<&'v Call<'h>> {
+    let wanted = |call: &&Call<'_>| call.wanted.is_none_or(|wanted| wanted == Wanted::Consent);
+    view.calls.iter().filter(wanted).find(|call| call.verb == verb && call.called > late.held && call.called < late.end)
+}
+
+/// The user's new grant: the exchange that gave it, and when its answer was written.
+struct Back {
+    grant: Grant,
+    exchanged: Mark,
+    given: Mark,
+}
+
+fn back(view: &View<'_>, set_out: Mark) -> Option<Back> {
+    let (x, given) = view.back_after(set_out)?;
+    Some(Back { grant: x.issued_in()?, exchanged: x.arrived, given })
+}
+
+/// Whether the answer was late at all, and read; `Ok(None)`: the subject saw to it that it was not.
+fn met(late: &Late<'_, '_>, given: Mark) -> Result<Option<Mark>, Finding> {
+    if late.x.aborted.is_some_and(|(_, by_subject)| by_subject) || given > late.end {
+        return Ok(None);
+    }
+    match (late.x.read, late.x.read_unknown) {
+        (Some(read), _) => Ok(Some(read)),
+        (None, true) => Ok(Some(late.end)),
+        (None, false) => Err(Finding::undecided("the subject never read the late answer")),
+    }
+}
+
+pub(super) fn race_05(view: &View<'_>) -> Finding {
+    let Some(late) = late(view, was_refused) else { return unrealised(view, "no refusal was held in this story") };
+    let Some(call) = called(view, &late, Verb::Connect) else {
+        return unrealised(view, "the user did not reconnect while a refusal was held");
+    };
+    let Some(back) = back(view, call.called) else { return unrealised(view, "the reconnection did not succeed on the wire") };
+    let met = match met(&late, back.given) {
+        Ok(met) => met,
+        Err(finding) => return finding,
+    };
+    match lives_on(view, met.unwrap_or(back.given).max(late.end), back.grant) {
+        Ok(more) => {
+            let passed = match met {
+                Some(_) => "the late refusal of the old token changed nothing",
+                None => "no refusal came late: the reconnection and the old refresh did not overlap in the subject, and it works on",
+            };
+            Finding::pass(passed, [vec![late.held.n, back.exchanged.n, late.end.n], more].concat())
+        }
+        Err(finding) => blamed(finding, "after a late refusal of the old token", &[back.exchanged.n, late.end.n]),
+    }
+}
+
+pub(super) fn race_06(view: &View<'_>) -> Finding {
+    let Some(late) = late(view, |x| x.issued_in().is_some()) else {
+        return unrealised(view, "no refresh that had succeeded at the provider was held in this story");
+    };
+    if let Some(call) = called(view, &late, Verb::Connect) {
+        return after_reconnection(view, &late, call);
+    }
+    match called(view, &late, Verb::Disconnect) {
+        Some(call) => after_disconnection(view, &late, call),
+        None if view.terms.no_disconnect => Finding::not_applicable("the user cannot disconnect (`disconnect.none = true`)"),
+        None if !view.terms.disconnect => Finding::locked("it is not known how the user disconnects", "[disconnect]"),
+        None => unrealised(view, "the user neither reconnected nor disconnected while a refresh was held"),
+    }
+}
+
+fn after_reconnection(view: &View<'_>, late: &Late<'_, '_>, call: &Call<'_>) -> Finding {
+    let Some(back) = back(view, call.called) else { return unrealised(view, "the reconnection did not succeed on the wire") };
+    let met = match met(late, back.given) {
+        Ok(met) => met,
+        Err(finding) => return finding,
+    };
+    let since = met.unwrap_or(back.given).max(late.end);
+    let cited = vec![late.held.n, back.exchanged.n, late.end.n];
+    let old = late.x.issued_in();
+    if let Some(rest) = view.rest_after(since) {
+        let end = user_after(view, since);
+        let stale = view.api_calls(rest.mark, end).chain(view.refreshes(rest.mark, end)).filter(|x| old.is_some() && x.grant() == old);
+        let stale = control::convicting(view, rest.mark, rest.quiet, stale);
+        if old != Some(back.grant) && !stale.is_empty() {
+            let reason = "after the user had reconnected it went on with the tokens of a late refresh of the old grant";
+            return Finding::fail(reason, [cited, stale.iter().take(4).map(|x| x.arrived.n).collect()].concat());
+        }
+    }
+    match lives_on(view, since, back.grant) {
+        Ok(more) => {
+            let passed = match met {
+                Some(_) => "the late success of the old refresh changed nothing",
+                None => "no success came late: the reconnection and the old refresh did not overlap in the subject, and it works on",
+            };
+            Finding::pass(passed, [cited, more].concat())
+        }
+        Err(finding) => blamed(finding, "after a late success of an old refresh", &[back.exchanged.n, late.end.n]),
+    }
+}
+
+fn after_disconnection(view: &View<'_>, late: &Late<'_, '_>, call: &Call<'_>) -> Finding {
+    let done = match call.answered {
+        Some((done, Outcome::Accepted)) => done,
+        Some((_, Outcome::Refused | Outcome::NoAnswer)) | None => {
+            return unrealised(view, "the subject did not say that it had disconnected while a refresh was held");
+        }
+    };
+    let met = match met(late, done) {
+        Ok(met) => met,
+        Err(finding) => return finding,
+    };
+    let since = met.unwrap_or(done).max(late.end);
+    let Some(rest) = view.rest_after(since) else { return Finding::undecided("the subject did not come to rest afterwards") };
+    let end = user_after(view, since);
+    let cited = vec![call.called.n, late.end.n];
+    let sent = control::convicting(view, rest.mark, rest.quiet, view.api_calls(rest.mark, end).chain(view.refreshes(rest.mark, end)));
+    if !sent.is_empty() {
+        let reason = "the user had disconnected, and a late refresh brought the connection back: requests went on";
+        return Finding::fail(reason, [cited, sent.iter().take(4).map(|x| x.arrived.n).collect()].concat());
+    }
+    let connected = |state| state == Some(regrant_mock_server::fault::scenario::Status::Connected);
+    if let Some((mark, ..)) = view.statuses().find(|(mark, state, _)| rest.quiet && *mark > rest.mark && *mark < end && connected(*state)) {
+        return Finding::fail(
+            "the user had disconnected, and a late refresh made the status say connected again",
+            [cited, vec![mark.n]].concat(),
+        );
+    }
+    if !control::caused_work(view, control::MAIN, START, late.x.arrived) {
+        return Finding::undecided("`trigger` caused no API call before");
+    }
+    let asked = match control::delivered(view, control::MAIN, rest.mark, end, 2, "after the late answer") {
+        Ok(asked) => asked,
+        Err(reason) => return Finding::undecided(reason),
+    };
+    let again = view.back_after(end).is_some_and(|(_, given)| control::caused_work(view, control::MAIN, given, Mark::END));
+    if end == Mark::END || !again {
+        return Finding::undecided("the user did not connect again with success, so that its silence may have another reason");
+    }
+    let passed = if met.is_some() { "the late success of the refresh brought nothing back" } else { "no success came late" };
+    Finding::pass(passed, [cited, asked].concat())
+}
+
+/// A finding with what it followed from.
+fn blamed(finding: Finding, when: &str, more: &[u32]) -> Finding {
+    let mut evidence = [more, finding.evidence.as_slice()].concat();
+    evidence.sort_unstable();
+    evidence.dedup();
+    let has_evidence = !finding.evidence.is_empty();
+    Finding { reason: format!("{when}: {}", finding.reason), evidence: if has_evidence { evidence } else { Vec::new() }, ..finding }
+}

@@ -1,0 +1,225 @@
+//! Answers that come late, losers of a race, logins at once, on hand-written histories.
+
+use regrant_mock_server::{
+    authority::{Cause, TokenState},
+    fault::scenario::Status,
+};
+
+use super::{BASIC, honest, pair};
+use crate::{
+    evidence::{Outcome, What},
+    judge::testing::{late::*, *},
+};
+
+fn does_nothing_any_more(story: Story) -> Story {
+    story.asked_in_vain(2).rest().restarted().asked_in_vain(2).rest().epilogue()
+}
+
+fn refusal() -> Answer {
+    Answer::Refused("invalid_grant".into())
+}
+
+#[test]
+fn a_late_refusal_that_changes_nothing_passes() {
+    works_now_and_after_a_restart(reconnected_first(&refusal())).passes("RACE-05");
+}
+
+#[test]
+fn a_login_that_waits_for_the_refresh_makes_no_answer_late() {
+    let (story, exchange) = answer_held(&refusal());
+    let story = comes_late(story.sets_out().settled(), exchange, &refusal()).authorizes().exchanges().arrives().rest();
+    let finding = works_now_and_after_a_restart(story).passes("RACE-05");
+    assert!(finding.reason.contains("no refusal came late"), "{finding:?}");
+    let (story, exchange) = answer_held(&refusal());
+    let story = story.connects().event(What::Aborted { exchange, by_subject: true }).settled().rest();
+    works_now_and_after_a_restart(story).passes("RACE-05");
+}
+
+#[test]
+fn a_late_refusal_that_undoes_the_login_fails() {
+    let wiped = reconnected_first(&refusal());
+    does_nothing_any_more(wiped.clone()).fails("RACE-05", "no API call succeeded with the tokens that it should have");
+    let marked = wiped.with(|s| s.subject.says = Some(Status::Disconnected)).rest();
+    marked.asked_in_vain(2).rest().fails("RACE-05", "the status says that it does not work");
+    let stored = reconnected_first(&refusal()).adds_work(1).works().works().rest().restarted().asked_in_vain(2).rest().epilogue();
+    stored.fails("RACE-05", "after the restart no API call succeeded");
+}
+
+#[test]
+fn without_a_late_refusal_or_a_reconnection_nothing_is_decided() {
+    Story::honest().undecided("RACE-05", "no refusal was held");
+    let (story, exchange) = answer_held(&refusal());
+    comes_late(story, exchange, &refusal()).rest().undecided("RACE-05", "did not reconnect while");
+    reconnected_first(&refusal()).asked_in_vain(1).rest().undecided("RACE-05", "too little was asked");
+    reconnected_first(&refusal()).adds_work(1).works().rest().undecided("RACE-05", "was not restarted");
+    let unread = works_now_and_after_a_restart(reconnected_first(&refusal()));
+    let (_, exchange) = answer_held(&refusal());
+    unread.without(|e| e.what == What::Read { exchange }).undecided("RACE-05", "never read the late answer");
+}
+
+#[test]
+fn a_late_success_that_changes_nothing_passes() {
+    works_now_and_after_a_restart(reconnected_first(&pair(2))).passes("RACE-06");
+}
+
+/// An API call with a token of the first family, though the second one is in force.
+fn with_the_old_family(story: Story) -> Story {
+    story.trigger().mark("offence").calls_api(Some("access#2"), TokenState::Active, 200).answered(Outcome::Accepted).with(|s| {
+        for event in &mut s.history.events {
+            if let What::Api { presented: Some(p), .. } = &mut event.what
+                && p.token.as_deref() == Some("access#2")
+            {
+                p.grant = Some(1);
+            }
+        }
+    })
+}
+
+#[test]
+fn tokens_of_the_old_grant_after_a_reconnection_fail() {
+    let grafted = with_the_old_family(reconnected_first(&pair(2)));
+    grafted.asked_in_vain(1).rest().fails("RACE-06", "went on with the tokens of a late refresh of the old grant");
+}
+
+#[test]
+fn work_that_waited_for_the_old_refresh_may_end_with_what_it_brought() {
+    let (story, exchange) = answer_held(&pair(2));
+    let story = comes_late(story.with(|s| s.pair = 2).connects().settled(), exchange, &pair(2));
+    let story = story.calls_api(Some("access#2"), TokenState::Active, 200).with(|s| {
+        if let Some(What::Api { presented: Some(p), .. }) =
+            s.history.events.iter_mut().rev().map(|e| &mut e.what).find(|w| matches!(w, What::Api { .. }))
+        {
+            p.grant = Some(1);
+        }
+    });
+    works_now_and_after_a_restart(story.rest()).passes("RACE-06");
+}
+
+/// The user disconnects while a success is held; then it comes.
+fn disconnected_first() -> Story {
+    let (story, exchange) = answer_held(&pair(2));
+    let story = story.disconnects().with(|s| s.subject.says = Some(Status::Disconnected)).answered(Outcome::Accepted).settled();
+    comes_late(story, exchange, &pair(2)).with(|s| s.pair = 2).rest()
+}
+
+#[test]
+fn a_late_success_that_brings_nothing_back_passes() {
+    disconnected_first().declines(2).rest().restarted().declines(2).rest().comes_back().passes("RACE-06");
+}
+
+#[test]
+fn a_late_success_that_brings_the_connection_back_fails() {
+    let story = disconnected_first().trigger().mark("offence").api(200).answered(Outcome::Accepted).declines(1).rest().comes_back();
+    story.fails("RACE-06", "brought the connection back");
+    let story = disconnected_first().with(|s| s.subject.says = Some(Status::Connected)).rest().declines(2).rest().comes_back();
+    story.fails("RACE-06", "say connected again");
+}
+
+#[test]
+fn a_user_who_cannot_disconnect_leaves_half_of_it() {
+    let (story, exchange) = answer_held(&pair(2));
+    let story = comes_late(story, exchange, &pair(2)).with(|s| s.pair = 2).rest().works().rest().epilogue();
+    story.clone().terms(|t| t.disconnect = false).undecided("RACE-06", "how the user disconnects");
+    story.clone().terms(|t| (t.disconnect, t.no_disconnect) = (false, true)).not_applicable("RACE-06");
+    story.undecided("RACE-06", "neither reconnected nor disconnected");
+    disconnected_first().declines(1).rest().comes_back().undecided("RACE-06", "after the late answer");
+    disconnected_first().declines(2).rest().undecided("RACE-06", "did not connect again");
+    Story::honest().undecided("RACE-06", "no refresh that had succeeded");
+}
+
+#[test]
+fn dead_tokens_that_end_the_connection_within_two_refreshes_pass() {
+    dead_on_arrival().refused("invalid_grant").gives_up().rest().asked_in_vain(2).rest().epilogue().passes("RACE-08");
+    let twice = dead_on_arrival().faulted(Answer::Unavailable).refused("invalid_grant").gives_up().rest();
+    twice.asked_in_vain(2).rest().epilogue().passes("RACE-08");
+}
+
+#[test]
+fn dead_tokens_that_are_not_taken_for_dead_fail() {
+    let loops = (0..3).fold(dead_on_arrival(), |story, _| story.refused("invalid_grant"));
+    loops.rest().asked_in_vain(2).rest().epilogue().fails("RACE-08", "3 refreshes followed");
+    let says = dead_on_arrival().refused("invalid_grant").rest().asked_in_vain(2).rest().epilogue();
+    says.fails("RACE-08", "the status still says connected");
+    let call =
+        |story: Story| story.trigger().calls_api(Some("access#2"), TokenState::Revoked(Cause::User), 401).answered(Outcome::Accepted);
+    let never = (0..3).fold(dead_on_arrival().rest(), |story, _| call(story));
+    never.rest().fails("RACE-08", "the connection never ended");
+    let goes_on = dead_on_arrival().refused("invalid_grant").gives_up().rest();
+    call(call(goes_on)).rest().epilogue().fails("RACE-08", "went on calling");
+}
+
+#[test]
+fn a_revocation_at_another_time_or_tokens_that_were_never_used_decide_nothing() {
+    Story::honest().undecided("RACE-08", "no refresh that had succeeded was in flight");
+    let (story, exchange) = answer_held(&pair(2));
+    let unused = comes_late(story.revoked(), exchange, &pair(2)).with(|s| s.pair = 2).rest().asked_in_vain(2).rest();
+    unused.undecided("RACE-08", "never used");
+    let by_the_clock = (0..3).fold(dead_on_arrival().rest(), |story, _| story.trigger().api(401).answered(Outcome::Accepted)).rest();
+    let by_the_clock = by_the_clock.with(|s| {
+        for event in &mut s.history.events {
+            if let What::StoryBegan { refreshing, .. } = &mut event.what {
+                *refreshing = crate::evidence::Refreshing::OnExpiry;
+            }
+        }
+    });
+    by_the_clock.undecided("RACE-08", "no refresh was refused");
+    dead_on_arrival().refused("invalid_grant").gives_up().rest().asked_in_vain(1).rest().epilogue().undecided("RACE-08", "answered once");
+}
+
+/// Two refreshes with one token: the first wins, the second is refused, and hears so last.
+fn raced() -> Story {
+    let (story, exchange) = answer_held(&pair(2));
+    let story = story.trigger().answered(Outcome::Accepted).token_asked();
+    let loser = story.exchange();
+    let story = story
+        .token_decided("refresh_token", Some("refresh#1"), BASIC, &refusal())
+        .event(What::Held { exchange: loser, gate: "late".into() });
+    let story = comes_late(story, exchange, &pair(2)).with(|s| s.pair = 2);
+    comes_late(story, loser, &refusal()).delivers().rest()
+}
+
+#[test]
+fn a_loser_that_adopts_the_winners_tokens_passes() {
+    works_now_and_after_a_restart(raced()).passes("RACE-04");
+}
+
+#[test]
+fn a_loser_that_destroys_them_fails() {
+    does_nothing_any_more(raced()).fails("RACE-04", "no API call succeeded");
+    raced().with(|s| s.subject.says = Some(Status::Disconnected)).rest().asked_in_vain(2).rest().fails("RACE-04", "the status says");
+}
+
+#[test]
+fn where_nobody_loses_one_refresh_must_have_been_held() {
+    let finding = honest().passes("RACE-04");
+    assert!(finding.reason.contains("no second refresh began"), "{finding:?}");
+    Story::honest().undecided("RACE-04", "no refresh was held");
+    raced().asked_in_vain(1).rest().undecided("RACE-04", "too little was asked");
+}
+
+#[test]
+fn one_pair_of_two_logins_passes() {
+    works_now_and_after_a_restart(doubled()).passes("RACE-10");
+}
+
+#[test]
+fn a_code_that_is_exchanged_twice_fails() {
+    let story = Story::connected().sets_out().authorizes();
+    let (call, code) = (story.call(), Some("code#2".to_owned()));
+    let story = story.event(What::CallbackDelivered { call, forged: false, status: None, code }).exchanges().mark("offence");
+    let again = story.token_request("authorization_code", Some("code#2"), BASIC, refusal()).arrives().rest();
+    again.fails("RACE-10", "code#2 was delivered twice and exchanged 2 times");
+}
+
+#[test]
+fn two_logins_that_leave_nothing_that_works_fail() {
+    does_nothing_any_more(doubled()).fails("RACE-10", "no API call succeeded");
+    let memory_only = doubled().adds_work(1).works().works().rest().restarted().asked_in_vain(2).rest().epilogue();
+    memory_only.fails("RACE-10", "after the restart");
+}
+
+#[test]
+fn a_single_login_decides_nothing() {
+    Story::honest().undecided("RACE-10", "no two logins");
+    doubled().works().rest().undecided("RACE-10", "was not restarted");
+}

@@ -1,0 +1,70 @@
+//! Answers that come late, and two logins at once.
+
+use regrant_mock_server::{
+    authority::{Cause, TokenState},
+    journal::AuthStyle,
+};
+
+use super::{Answer, Story};
+use crate::evidence::{Outcome, Reply, What};
+
+/// The pair that a held refresh brings.
+pub(crate) fn held_pair() -> Answer {
+    Answer::Tokens("access#2".into(), Some("refresh#2".into()))
+}
+
+/// After the turmoil: the work is asked for and done, the subject is restarted, and it is done again.
+pub(crate) fn works_now_and_after_a_restart(story: Story) -> Story {
+    story.adds_work(1).works().works().rest().restarted().adds_work(1).works().works().rest().epilogue()
+}
+
+/// The answer to the first refresh is held; its number is given.
+pub(crate) fn answer_held(answer: &Answer) -> (Story, u64) {
+    let story = Story::connected().adds_work(1).rejected().trigger().answered(Outcome::Accepted).api(401).token_asked();
+    let exchange = story.exchange();
+    let story = story.token_decided("refresh_token", Some("refresh#1"), AuthStyle::Basic, answer);
+    (story.event(What::Held { exchange, gate: "late".into() }), exchange)
+}
+
+/// It is let go, and read.
+pub(crate) fn comes_late(story: Story, exchange: u64, answer: &Answer) -> Story {
+    let (status, reply) = match answer {
+        Answer::Tokens(access, refresh) => (200, Reply::Tokens { access: access.clone(), refresh: refresh.clone(), expires_in: Some(900) }),
+        Answer::Refused(error) => (400, Reply::Final { error: error.clone(), description: None }),
+        Answer::Unavailable | Answer::Dropped | Answer::Unusable => (503, Reply::Transient),
+    };
+    story.events([What::Released { exchange, dropped: false }, What::Replied { exchange, status, reply }, What::Read { exchange }])
+}
+
+/// The user reconnects while the answer is held; then it comes.
+pub(crate) fn reconnected_first(answer: &Answer) -> Story {
+    let (story, exchange) = answer_held(answer);
+    // The pair that is held has the number 2, if it is one.
+    let story = story.with(|s| s.pair = 2).connects().settled();
+    comes_late(story, exchange, answer).rest()
+}
+
+/// The grant is revoked while a success is held; the tokens that come prove dead.
+pub(crate) fn dead_on_arrival() -> Story {
+    let (story, exchange) = answer_held(&held_pair());
+    let story = comes_late(story.revoked(), exchange, &held_pair()).with(|s| s.pair = 2);
+    story.calls_api(Some("access#2"), TokenState::Revoked(Cause::User), 401)
+}
+
+/// One callback is delivered twice; then two logins come back at once, and both are exchanged.
+pub(crate) fn doubled() -> Story {
+    let story = Story::connected().sets_out().authorizes();
+    let (call, code) = (story.call(), Some("code#2".to_owned()));
+    let story =
+        story.event(What::CallbackDelivered { call, forged: false, status: None, code }).exchanges().arrives().rest().works().rest();
+    let story = story.sets_out();
+    let first = story.call();
+    let story = story.sets_out().authorizes().with(|s| {
+        // The first one's callback came as well, for a login of its own.
+        if let Some(What::CallbackDelivered { call, .. }) = s.history.events.last_mut().map(|e| &mut e.what) {
+            *call = first;
+        }
+    });
+    let story = story.exchanges().authorizes().exchanges().arrives();
+    story.event(What::VerbAnswered { call: first, outcome: Outcome::Accepted, status: Some(302), detail: String::new() }).rest()
+}
