@@ -97,7 +97,8 @@ fn led_astray(carried: &[&str]) -> Story {
         .event(What::Faulted { rule: Some(1), exchange, fate: "redirect 307".into(), committed: false })
         .event(What::Replied { exchange, status: 307, reply: Reply::Open { error: None } })
         .event(What::Read { exchange })
-        .event(What::CameElsewhere { method: "POST".into(), carried: carried.iter().map(|name| (*name).to_owned()).collect() });
+        .event(What::CameElsewhere { method: "POST".into(), carried: carried.iter().map(|name| (*name).to_owned()).collect() })
+        .log("2026-01-01T10:00:01Z WARN token refresh failed: the token endpoint answered 307");
     goes_on(story.answered(Outcome::Accepted).rest().trigger())
 }
 
