@@ -192,7 +192,7 @@ flaws! {
     NoTimeLimit "no-time-limit" "waits for the token endpoint as long as it takes"
         breaks ["RETRY-05"] may ["RECOVER-01" "RECOVER-02" "RETRY-04" "RACE-03"]
     FollowsRedirects "follows-redirects" "follows a redirect of the token endpoint to wherever it leads"
-        breaks ["RETRY-06"] may []
+        breaks ["RETRY-06"] may ["REFRESH-01"]
     HammersOnLostReply "hammers-on-lost-reply" "repeats a refresh 25 times when its reply was lost"
         breaks ["RETRY-07"] may ["RETRY-02" "LOG-06"]
     IgnoresExpiry "ignores-expiry" "refreshes only when the API answers 401"
