@@ -2,7 +2,7 @@
 //! are clean.
 //!
 //! So that the checks do not fit one runtime's habits: `bookkeeper` is Python with threads and SQLite, `roster` is JavaScript with promises, a
-//! timer and a JSON file. A defect is told the stories that decide what it must be convicted of, and a tenth of the others, as in the kill matrix.
+//! timer and a JSON file. A defect is told the stories that decide what it must be convicted of, and a twentieth of the others, as in the kill matrix.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test")]
 
@@ -91,7 +91,7 @@ fn is_left_out(subject: &str) -> bool {
     is_left_out
 }
 
-/// Without what may fail: the stories of that are told to the tenth only, or there would be no end of them.
+/// Without what may fail: the stories of that are told to the twentieth only, or there would be no end of them.
 fn defect(row: &Row) -> Defect {
     Defect { name: row.0, about: "", breaks: ids(row.1).leak(), may: &[] }
 }

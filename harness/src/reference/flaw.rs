@@ -61,7 +61,7 @@ flaws! {
     KeepsCalling "keeps-calling" "goes on calling the API with the dead access token after the refusal"
         breaks ["STOP-01"] may ["PURGE-01" "STOP-03" "LOG-06" "ROTATE-07"]
     RetriesRefused "retries-refused" "presents the refused refresh token again at each trigger"
-        breaks ["STOP-02" "STOP-07"] may ["PURGE-02" "ROTATE-07" "RACE-01"]
+        breaks ["STOP-02" "STOP-07"] may ["PURGE-02" "ROTATE-07" "RACE-01" "LOG-05"]
     WebhookIgnoresMark "webhook-ignores-mark" "calls the API for a webhook although the connection is unauthenticated"
         breaks ["STOP-03"] may ["STOP-01" "STOP-04" "ROTATE-01" "ROTATE-07"]
     ForgetsStop "forgets-stop-on-restart" "stops in memory only: the tokens stay in the store and a restart goes on with them"
@@ -69,7 +69,7 @@ flaws! {
     AccessTokenSurvives "access-token-survives" "presents the dead access token after a restart"
         breaks ["PURGE-01"] may ["PURGE-04" "PURGE-05" "STOP-01" "STOP-04" "ROTATE-07"]
     RefreshTokenSurvives "refresh-token-survives" "presents the dead refresh token after a restart"
-        breaks ["PURGE-02"] may ["PURGE-03" "PURGE-05" "STOP-02" "STOP-07" "ROTATE-07"]
+        breaks ["PURGE-02"] may ["PURGE-03" "PURGE-05" "STOP-02" "STOP-07" "ROTATE-07" "LOG-05"]
     KeepsRefreshRow "keeps-refresh-row" "leaves the dead refresh token in its row"
         breaks ["PURGE-03"] may ["PURGE-05" "ROTATE-07"]
     KeepsAccessRow "keeps-access-row" "leaves the dead access token in its row"
@@ -105,7 +105,7 @@ flaws! {
     IgnoresState "ignores-state" "exchanges the code of a callback whose state it did not issue"
         breaks ["REAUTH-05"] may ["REAUTH-04" "RACE-10" "REAUTH-06"]
     StaleClient "stale-client-after-reconnect" "goes on with the access token from before a reconnection until it is restarted"
-        breaks ["REAUTH-08"] may ["PURGE-01" "RECOVER-01" "RECOVER-02" "RECOVER-03" "RECOVER-05" "MARK-01" "MARK-03" "RACE-05" "RACE-10" "STOP-01" "ROTATE-04"]
+        breaks ["REAUTH-08"] may ["PURGE-01" "RECOVER-01" "RECOVER-02" "RECOVER-03" "RECOVER-05" "MARK-01" "MARK-03" "RACE-05" "RACE-10" "STOP-01" "ROTATE-04" "REFRESH-04"]
     ReconnectNotPersisted "reconnect-not-persisted" "keeps the pair of a reconnection in memory only"
         breaks ["REAUTH-08"] may ["MARK-03" "RACE-05" "RACE-10" "REFRESH-03" "REFRESH-13" "RECOVER-01" "RECOVER-02" "PURGE-03" "PURGE-04"]
     StaysPaused "stays-paused" "leaves the queue paused after a reconnection until it is restarted"
@@ -143,7 +143,7 @@ flaws! {
     JsonRefresh "json-refresh" "sends the refresh as JSON"
         breaks ["REFRESH-01"] may ["DETECT-04" "PROMPT-03" "MARK-01" "REFRESH-02" "REFRESH-03" "REFRESH-04" "REFRESH-06" "REFRESH-07" "REFRESH-13" "RETRY-01" "RETRY-04" "RACE-03" "RACE-11" "RECOVER-02" "DETECT-05" "DETECT-06" "PURGE-08" "REFRESH-05" "ROTATE-03" "ROTATE-04"]
     KeepsOldRefreshToken "keeps-old-refresh-token" "stores the new access token but not the new refresh token"
-        breaks ["REFRESH-02"] may ["PURGE-08" "PROMPT-03" "REFRESH-03" "REFRESH-04" "REFRESH-06" "REFRESH-13" "DETECT-04" "DETECT-05" "STOP-02" "RETRY-04" "RACE-03" "RACE-11" "RECOVER-02" "REFRESH-05" "REFRESH-01"]
+        breaks ["REFRESH-02"] may ["PURGE-08" "PROMPT-03" "REFRESH-03" "REFRESH-04" "REFRESH-06" "REFRESH-13" "DETECT-04" "DETECT-05" "STOP-02" "RETRY-04" "RACE-03" "RACE-11" "RECOVER-02" "REFRESH-05" "REFRESH-01" "DETECT-06"]
     KeepsOldAccessToken "keeps-old-access-token" "stores the new refresh token but not the new access token"
         breaks ["REFRESH-02"] may ["PURGE-08" "DETECT-04" "DETECT-05" "PURGE-01" "REFRESH-03" "REFRESH-04" "REFRESH-06" "REFRESH-13" "RETRY-04" "RACE-03" "RACE-11" "RECOVER-02" "RECOVER-01" "REFRESH-07" "MARK-01" "REFRESH-09" "REFRESH-05" "ROTATE-04"]
     SavesLate "saves-late" "writes a refreshed pair to the store only at an orderly stop"
@@ -192,7 +192,7 @@ flaws! {
     NoTimeLimit "no-time-limit" "waits for the token endpoint as long as it takes"
         breaks ["RETRY-05"] may ["RECOVER-01" "RECOVER-02" "RETRY-04" "RACE-03"]
     FollowsRedirects "follows-redirects" "follows a redirect of the token endpoint to wherever it leads"
-        breaks ["RETRY-06"] may []
+        breaks ["RETRY-06"] may ["REFRESH-01"]
     HammersOnLostReply "hammers-on-lost-reply" "repeats a refresh 25 times when its reply was lost"
         breaks ["RETRY-07"] may ["RETRY-02" "LOG-06"]
     IgnoresExpiry "ignores-expiry" "refreshes only when the API answers 401"
@@ -261,6 +261,8 @@ flaws! {
         breaks ["ROTATE-04" "ROTATE-06"] may ["RECOVER-01" "RECOVER-02" "REAUTH-08"]
     EncodesSecretTwice "encodes-secret-twice" "form-encodes its client secret before a library does it again"
         breaks ["ROTATE-05"] may []
+    DropsExpiredAtStart "drops-expired-at-start" "forgets at its start a pair whose access token has expired"
+        breaks ["REFRESH-13"] may ["PROMPT-03" "REFRESH-04" "RECOVER-01" "RECOVER-02"]
     LoserPurges "loser-purges" "lets every caller refresh for itself, and discards whatever is stored when one of them is refused"
         breaks ["RACE-04"] may ["RACE-01" "RACE-03" "RACE-05" "RACE-11" "PROMPT-03" "STOP-02" "DETECT-05" "REFRESH-07" "REFRESH-09" "RETRY-02" "LOG-04" "RECOVER-01" "RECOVER-02" "ROTATE-04" "MARK-01" "MARK-03" "REAUTH-08"]
     KeepsStates "keeps-states" "does not use up the state of a login: each delivery of its callback is exchanged"

@@ -92,6 +92,12 @@ const SHIPPED: &[(&str, &str)] = shipped![
     "token_endpoint_hangs_for_users",
     "token_endpoint_refuses_connections_for_users",
     "refreshed_twice",
+    "steady_work_with_long_lived_tokens",
+    "access_token_runs_out",
+    "access_token_runs_out_far_east",
+    "access_token_runs_out_far_west",
+    "off_longer_than_the_token_lives",
+    "refused_right_after_a_restart",
     "tokens_with_unusual_characters",
     "tokens_that_look_like_jwts",
     "tokens_of_2000_characters",
@@ -141,6 +147,16 @@ pub(super) fn load(path: &Path) -> Result<Story, RunError> {
     let known = |id: &&String| crate::catalogue::find(id).is_none();
     if let Some(unknown) = scenario.tests.iter().chain(&scenario.also).find(known) {
         let offset = text.find(unknown.as_str()).unwrap_or(0);
+        if crate::catalogue::not_decided(unknown).is_some() {
+            let message = format!("`{unknown}` is not decided by this version");
+            return Err(RunError::in_file(
+                &path.display().to_string(),
+                text,
+                offset,
+                message,
+                Some(format!("see `regrant explain {unknown}`")),
+            ));
+        }
         let message = format!("`{unknown}` is no requirement of the register");
         return Err(RunError::in_file(&path.display().to_string(), text, offset, message, Some(advice(unknown))));
     }

@@ -5,20 +5,21 @@ use std::time::Duration;
 use regrant_mock_server::{
     authority::Cause,
     control::Target,
-    fault::scenario::{Act, NeedRefresh, Reconnect, RotateSecret, Token},
+    fault::scenario::{AccessWord, Act, NeedRefresh, Reconnect, RotateSecret, Token},
 };
 use tokio::time::{Instant, sleep_until};
 
 use super::{StageError, cast::Cast};
-use crate::{
-    evidence::{Outcome, Refreshing, TokenResult, Verb, Wanted, What},
-    subject::{Follow, manifest::Disconnect},
-};
+use crate::evidence::{Refreshing, Reply, TokenResult, Wanted, What};
 
 /// Life of access tokens for a subject that refreshes by the clock only.
 pub(super) const SHORT_LIFE: Duration = Duration::from_secs(2);
 /// So long after its end a token is certainly over, whatever the rounding.
 const OVER: Duration = Duration::from_millis(150);
+/// No longer life is waited for.
+const OUTLIVED: Duration = Duration::from_secs(30);
+/// So long after its end nobody can take a token for good, however the seconds were counted.
+const LATE: Duration = Duration::from_millis(1_200);
 
 impl Cast {
     /// Does one thing.
@@ -32,9 +33,9 @@ impl Cast {
             }
             Act::Deny(times) => self.log_ins(Wanted::Deny, times.get()).await,
             Act::Abandon(times) => self.log_ins(Wanted::Abandon, times.get()).await,
-            Act::Disconnect(times) => {
-                for _ in 0..times.get() {
-                    self.disconnect().await;
+            Act::Disconnect(how) => {
+                for _ in 0..how.times() {
+                    self.disconnect(how.is_detached()).await;
                 }
             }
             Act::Revoke(revoke) => {
@@ -81,6 +82,8 @@ impl Cast {
                 self.recorder.record(What::Continued);
                 self.resume().await?;
             }
+            Act::Stop(_) => self.stop().await?,
+            Act::Outlive(AccessWord::Access) => self.outlive().await?,
             Act::Restart(_) => self.restart().await?,
             Act::Reload(_) => self.reload().await?,
         }
@@ -91,27 +94,6 @@ impl Cast {
         for _ in 0..times {
             self.connect(wanted, Reconnect::default()).await;
         }
-    }
-
-    async fn disconnect(&mut self) {
-        let Disconnect::Verb(verb) = self.setting.manifest.disconnect.clone() else { return };
-        let call = self.recorder.next_call();
-        self.last_stimulus = self.recorder.now();
-        self.recorder.record(What::VerbCalled {
-            call,
-            verb: Verb::Disconnect,
-            source: None,
-            wanted: None,
-            item: None,
-            connection: self.named(0),
-        });
-        let answered = self.driver.perform("disconnect", &verb, &self.bound_to(0), Follow::Pages, self.limit()).await;
-        let (outcome, status, detail) = match &answered {
-            Ok(answered) if answered.status() < 400 => (Outcome::Accepted, Some(answered.status()), String::new()),
-            Ok(answered) => (Outcome::Refused, Some(answered.status()), String::new()),
-            Err(error) => (Outcome::NoAnswer, None, self.canaries.redact(&error.to_string())),
-        };
-        self.recorder.record(What::VerbAnswered { call, outcome, status, detail });
     }
 
     /// The next call must refresh, in the form that this subject understands.
@@ -134,6 +116,20 @@ impl Cast {
                 self.refreshes_done += 1;
             }
         }
+    }
+
+    /// The subject's clock is the real one: a token that it takes for good must really come to its end.
+    async fn outlive(&mut self) -> Result<(), StageError> {
+        let lives = |what: &What| match what {
+            What::Replied { reply: Reply::Tokens { expires_in, .. }, .. } => Some(*expires_in),
+            _ => None,
+        };
+        let newest = self.recorder.last(lives).and_then(|(at, life)| Some(at + Duration::from_secs(life?)));
+        let Some(end) = newest.filter(|end| *end < self.recorder.now() + OUTLIVED) else {
+            return Err(StageError::NotRealised("the newest access token has no life that could be waited for".into()));
+        };
+        sleep_until(Instant::from_std(self.recorder.epoch()) + end + LATE).await;
+        Ok(())
     }
 
     fn refreshes_left(&self) -> usize {

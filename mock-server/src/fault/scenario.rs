@@ -43,6 +43,9 @@ pub struct Scenario {
     /// where it does not mean the first.
     #[serde(default = "once")]
     pub connections: u32,
+    /// The time zone in which the subject lives, such as `Pacific/Kiritimati`: its `TZ`.
+    #[serde(default)]
+    pub time_zone: Option<String>,
     /// Policy for this story.
     #[serde(default)]
     pub provider: ProviderPolicy,
@@ -205,7 +208,7 @@ pub enum Act {
     /// The user starts to connect and walks away at the consent page.
     Abandon(Times),
     /// The user disconnects in the subject.
-    Disconnect(Times),
+    Disconnect(Disconnect),
     /// The grant ends at the provider.
     Revoke(Revoke),
     /// The next call must refresh: the API rejects the access token (or it runs out).
@@ -244,7 +247,11 @@ pub enum Act {
     Pause(Times),
     /// SIGCONT.
     Continue(Times),
-    /// Stop in good order and start again (after a kill: start).
+    /// Stop in good order; `restart` starts again.
+    Stop(Times),
+    /// Real time passes until the newest token has run out by the life it was announced with.
+    Outlive(AccessWord),
+    /// Stop in good order and start again (after a kill or a stop: start).
     Restart(Times),
     /// The subject takes its new client secret: by `start.reload`, else by a restart.
     Reload(Times),
@@ -269,6 +276,47 @@ impl Times {
     pub fn get(self) -> u32 {
         match self {
             Self::Number(n) | Self::Table { times: n } => n,
+        }
+    }
+}
+
+/// `disconnect = 1` or `{ detached = true }`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Disconnect {
+    /// How often, one after the other.
+    Number(u32),
+    /// In more words.
+    Table(DisconnectTable),
+}
+
+/// `{ times = 1, detached = true }`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DisconnectTable {
+    /// How often, once unless told otherwise.
+    #[serde(default = "once")]
+    pub times: u32,
+    /// Go on without waiting for the answer.
+    #[serde(default)]
+    pub detached: bool,
+}
+
+impl Disconnect {
+    /// How often.
+    #[must_use]
+    pub fn times(self) -> u32 {
+        match self {
+            Self::Number(times) | Self::Table(DisconnectTable { times, .. }) => times,
+        }
+    }
+
+    /// Whether nobody waits for the answer.
+    #[must_use]
+    pub fn is_detached(self) -> bool {
+        match self {
+            Self::Number(_) => false,
+            Self::Table(table) => table.detached,
         }
     }
 }
@@ -369,6 +417,14 @@ impl Revoke {
             Self::Table { connection, .. } => *connection,
         }
     }
+}
+
+/// The only token whose life is short enough to be waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum AccessWord {
+    /// The access token.
+    Access,
 }
 
 /// Which token.
