@@ -120,7 +120,7 @@ class Keeper:
                 break
             except pleo.Passing as fault:
                 self._passing(fault, attempt)
-                if attempt < ATTEMPTS and fault.repeat and fault.wait is None:
+                if attempt < ATTEMPTS and fault.repeat and (fault.wait is None or planted("deaf-to-retry-after")):
                     time.sleep(PAUSE)
                     continue
                 self._failed()
