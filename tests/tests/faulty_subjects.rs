@@ -143,10 +143,13 @@ fn is_conviction(verdict: &str) -> bool {
     matches!(verdict, "fail" | "harness-fault")
 }
 
-/// What stays undecided of both when they are upright: requirement, and how its reason begins.
-const UNDECIDED: &[(&str, &str)] = &[
+/// What stays undecided of them when they are upright: requirement, and how its reason begins.
+const UNDECIDED: &[(&str, &str, &str)] = &[
     // They keep their logins in memory.
-    ("SECRET-06", "no state was found in storage"),
+    ("bookkeeper", "SECRET-06", "no state was found in storage"),
+    ("roster", "SECRET-06", "no state was found in storage"),
+    // It is for one company.
+    ("roster", "REAUTH-10", "it is not known that the subject keeps several companies apart"),
 ];
 
 /// What the upright subject fails, and what stays undecided for another reason than it must.
@@ -155,7 +158,10 @@ fn accused(subject: &str) -> Vec<String> {
     let requirements = verdicts["requirements"].as_array().expect("requirements");
     let wrong = requirements.iter().filter(|r| match text(r, "verdict") {
         "pass" | "not-applicable" => false,
-        "undecided" => !UNDECIDED.iter().any(|(id, reason)| text(r, "id") == *id && text(r, "reason").starts_with(reason)),
+        "undecided" => {
+            let is_it = |it: &&(&str, &str, &str)| it.0 == subject && it.1 == text(r, "id") && text(r, "reason").starts_with(it.2);
+            !UNDECIDED.iter().any(|it| is_it(&it))
+        }
         _ => true,
     });
     wrong.map(|r| format!("{subject}, upright: {} is {}: {}", text(r, "id"), text(r, "verdict"), text(r, "reason"))).collect()

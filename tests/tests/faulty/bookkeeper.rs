@@ -99,7 +99,7 @@ pub(crate) const ALL: &[Row] = &[
     // keeping and recovering
     ("saves-nothing", "REFRESH-03", &["REFRESH-13 PURGE-02 PURGE-08 RACE-07 PROMPT-03 RECOVER-02 STOP-02 SECRET-04 MARK-01"]),
     ("keeps-the-first-refresh-token", "REFRESH-02", &[NOT_REFRESHED]),
-    ("forgets-the-missing-refresh-token", "REFRESH-07", &["PROMPT-03 MARK-01"]),
+    ("forgets-the-missing-refresh-token", "REFRESH-07", &["PROMPT-03 MARK-01 REFRESH-01"]),
     ("the-client-retries-posts", "RETRY-02", &["RETRY-03 RETRY-07 REFRESH-12 LOG-06"]),
     (
         "wipes-at-the-start",

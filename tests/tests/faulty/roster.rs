@@ -28,7 +28,7 @@ pub(crate) const ALL: &[Row] = &[
     ),
     ("promise-for-ever", "RETRY-04", &["DETECT-08 RETRY-03 RETRY-05 RETRY-06 RETRY-07", NOT_REFRESHED]),
     ("no-deadline", "RETRY-05", &["RECOVER-01 RECOVER-05 RETRY-04 RACE-03"]),
-    ("spreads-undefined", "REFRESH-07", &["PROMPT-03 MARK-01"]),
+    ("spreads-undefined", "REFRESH-07", &["PROMPT-03 MARK-01 REFRESH-01"]),
     ("saves-when-it-stops", "REFRESH-03", &["REFRESH-13 PURGE-02 PURGE-08 RACE-07 PROMPT-03 STOP-02 STOP-07 SECRET-04 MARK-01"]),
     (
         "unhandled-rejection",
