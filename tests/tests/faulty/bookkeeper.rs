@@ -138,14 +138,14 @@ pub(crate) const ALL: &[Row] = &[
     ("never-asks-in-the-log", "LOG-03", &["LOG-04"]),
     ("logs-it-as-routine", "LOG-07", &["LOG-01 LOG-02 LOG-03 LOG-04 ROTATE-07"]),
     ("says-nothing-of-attempts", "LOG-05", &[""]),
-    ("says-it-differently", "LOG-04", &[""]),
+    ("says-it-differently", "LOG-04", &["LOG-01 LOG-02 LOG-03 LOG-07"]),
     ("chatters-when-held", "LOG-06", &[""]),
     ("logs-the-failed-request", "SECRET-01", &[""]),
     ("logs-the-answer", "SECRET-01", &[""]),
     ("default-access-log", "SECRET-07", &["LOG-06"]),
     ("status-with-everything", "SECRET-03", &[""]),
     ("token-in-the-query", "REFRESH-08 SECRET-02", &[""]),
-    ("readable-by-all", "SECRET-05", &[""]),
+    ("readable-by-all", "SECRET-05", &["SECRET-04 SECRET-08 PURGE-05"]),
 ];
 
 /// Where to look for some of them.
