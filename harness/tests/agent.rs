@@ -254,7 +254,10 @@ async fn connect_can_be_steps() {
     let scene = Scene::new(|asked, authorize| {
         Some(match asked.target.as_str() {
             "/settings" => Reply::html("<a href=/integrations>Integrations</a>"),
-            "/integrations" => Reply::html("<form method=post action=/start><input name=company><button>Connect</button></form>"),
+            "/integrations" => Reply::html(
+                "<form action=/search><input name=company><button>Search</button></form>
+                 <form method=post action=/start><input name=company><button>Connect</button></form>",
+            ),
             "/start" if asked.body == "company=acme" => Reply::to(authorize),
             _ => Reply::new(404, &[], ""),
         })
@@ -273,7 +276,7 @@ async fn connect_can_be_steps() {
     assert!(scene.agent.begin(&good, &scene.bindings, LIMIT).await.is_ok());
     let wrong = steps(Step::Fill { fields, submit: Some("Send".into()) });
     let error = scene.agent.begin(&wrong, &scene.bindings, LIMIT).await.expect_err("no such button");
-    assert!(error.to_string().contains("no button \"Send\" in that form; there are \"Connect\""), "{error}");
+    assert!(error.to_string().contains("no button \"Send\" in that form; there are \"Search\", \"Connect\""), "{error}");
 }
 
 #[tokio::test]

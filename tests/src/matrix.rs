@@ -16,7 +16,7 @@ use crate::choice;
 pub struct Row {
     /// [`fingerprint`] of what it was told under.
     pub hash: String,
-    /// The whole product, or only what its conviction needs and a tenth of the rest.
+    /// The whole product, or only what its conviction needs and a part of the rest.
     pub whole: bool,
     /// Requirements of which it was convicted, with reasons.
     pub convicted: BTreeMap<String, String>,
@@ -68,7 +68,7 @@ pub fn page(rows: &BTreeMap<String, Row>) -> String {
         format!("Every defect of the reference subject was told each of the {stories} stories.")
     } else {
         format!(
-            "This page is a **snapshot of a sample**: a defect was told those of the {stories} stories that decide what it breaks or may break, and a tenth of the others. `cargo xtask matrix` tells all of them."
+            "This page is a **snapshot of a sample**: a defect was told those of the {stories} stories that decide what it breaks, a third of those that decide only what it may break, and a twentieth of the others. `cargo xtask matrix` tells all of them."
         )
     };
     let _ = writeln!(

@@ -1,4 +1,5 @@
-//! Eight integrations that do the right thing, each in a way of its own, are accused of nothing; what stays undecided is listed here with its reason.
+//! Eight integrations that do the right thing, each in a way of its own, are accused of nothing that they did not do; what stays undecided
+//! and which warnings they deserve is listed here with the reason.
 //!
 //! They need interpreters, compilers and a few packages. `cargo xtask test` gets them ready and names in `REGRANT_LEFT_OUT` what it could not;
 //! a subject is left out only then, and says so.
@@ -22,44 +23,80 @@ const LIMIT: Duration = Duration::from_secs(600);
 const AT_ONCE: usize = 4;
 const JOBS: &str = "5";
 
-/// An honest subject and what cannot be decided about it.
+/// An honest subject, what cannot be decided about it, and what it is rightly convicted of.
 struct Honest {
     name: &'static str,
-    /// Requirement, and how its reason begins.
+    /// Requirement, and a part of its reason.
     undecided: &'static [(&'static str, &'static str)],
+    /// Undecided or passed, as its own clock and the story's happen to meet.
+    perhaps: &'static [&'static str],
     not_applicable: &'static [&'static str],
+    /// Warnings that are deserved: nobody promised to be without any.
+    convicted: &'static [(&'static str, &'static str)],
 }
 
-/// What does not apply to a subject with one connection, as all of them are.
-const ONE_CONNECTION: [&str; 2] = ["PURGE-07", "MARK-04"];
+/// What does not apply to any of them: each has one connection, and a page or a status as the only way to tell its user something.
+const TO_NONE: [&str; 3] = ["PURGE-07", "MARK-04", "PROMPT-04"];
+/// None of them keeps several companies apart.
+const OF_ALL: [(&str, &str); 1] = [("REAUTH-10", "keeps several companies apart")];
 
-/// None of them says how many connections it has, and none keeps several companies apart.
-const OF_ALL: [(&str, &str); 2] =
-    [("REAUTH-10", "keeps several companies apart"), ("REAUTH-11", "how many connections there are was not read")];
+/// Its status does not say how many connections there are.
+const NO_COUNT: (&str, &str) = ("REAUTH-11", "how many connections there are was not read");
 /// Its manifest names no place to come back to.
 const NO_PLACE: (&str, &str) = ("REAUTH-09", "no place is known");
-
+/// It keeps logins in memory, or sealed.
+const LOGINS_UNSEEN: (&str, &str) = ("SECRET-06", "was found in storage while the user was at the consent page");
+/// All its work needs one scope only.
+const ONE_SCOPE: (&str, &str) = ("REFRESH-11", "the missing scopes were needed fewer than twice");
 const UNSEEN: &str = "was not found in storage while it was alive";
+const NO_TOKEN_SEEN: &str = "no token was found in storage while it was alive";
+/// Tokens that nobody encrypted.
+const IN_CLEAR: (&str, &str) = ("SECRET-04", "lies in the clear in the database");
 
 const ALL: [Honest; 8] = [
     // The slow ones first.
     Honest {
         name: "encrypted-store",
-        undecided: &[NO_PLACE, ("PURGE-03", UNSEEN), ("PURGE-04", UNSEEN), ("PURGE-09", "no token was found in storage")],
+        undecided: &[
+            NO_COUNT,
+            NO_PLACE,
+            LOGINS_UNSEEN,
+            ONE_SCOPE,
+            ("PURGE-03", UNSEEN),
+            ("PURGE-04", UNSEEN),
+            ("PURGE-05", UNSEEN),
+            ("PURGE-08", UNSEEN),
+            ("PURGE-09", NO_TOKEN_SEEN),
+        ],
+        perhaps: &[],
         not_applicable: &["RECOVER-03", "RECOVER-06"],
+        convicted: &[],
     },
-    Honest { name: "one-shot", undecided: &[NO_PLACE], not_applicable: &["RECOVER-04"] },
+    Honest { name: "one-shot", undecided: &[NO_COUNT, NO_PLACE], perhaps: &[], not_applicable: &["RECOVER-04"], convicted: &[IN_CLEAR] },
     Honest {
         name: "refresh-on-401",
-        // Its list shows no way to the login, and the steps of its manifest do not find the second form of the page.
-        undecided: &[("REAUTH-09", "no login began"), ("PURGE-09", "`disconnect` was not answered")],
+        undecided: &[NO_COUNT, ONE_SCOPE],
+        perhaps: &[],
         not_applicable: &["RECOVER-03", "RECOVER-06"],
+        convicted: &[IN_CLEAR],
     },
-    Honest { name: "crash-only", undecided: &[NO_PLACE], not_applicable: &["RECOVER-04"] },
-    Honest { name: "early-refresher", undecided: &[NO_PLACE], not_applicable: &["RECOVER-03", "RECOVER-04", "RECOVER-06", "PURGE-09"] },
-    Honest { name: "queue-on-disk", undecided: &[NO_PLACE], not_applicable: &["RECOVER-05", "RECOVER-06"] },
-    Honest { name: "json-api-only", undecided: &[NO_PLACE], not_applicable: &[] },
-    Honest { name: "tombstone", undecided: &[NO_PLACE], not_applicable: &[] },
+    Honest {
+        name: "crash-only",
+        undecided: &[NO_COUNT, NO_PLACE, LOGINS_UNSEEN],
+        perhaps: &[],
+        not_applicable: &["RECOVER-04"],
+        convicted: &[],
+    },
+    Honest {
+        name: "early-refresher",
+        undecided: &[NO_COUNT, NO_PLACE, LOGINS_UNSEEN, ONE_SCOPE],
+        perhaps: &["PURGE-08", "LOG-05"],
+        not_applicable: &["RECOVER-03", "RECOVER-04", "RECOVER-06", "PURGE-09"],
+        convicted: &[],
+    },
+    Honest { name: "queue-on-disk", undecided: &[], perhaps: &[], not_applicable: &["RECOVER-05", "RECOVER-06"], convicted: &[IN_CLEAR] },
+    Honest { name: "json-api-only", undecided: &[NO_COUNT, NO_PLACE, LOGINS_UNSEEN], perhaps: &[], not_applicable: &[], convicted: &[] },
+    Honest { name: "tombstone", undecided: &[NO_COUNT, LOGINS_UNSEEN], perhaps: &[], not_applicable: &[], convicted: &[] },
 ];
 
 #[test]
@@ -135,13 +172,20 @@ fn judged(subject: &Honest) -> Vec<String> {
 fn differences(subject: &Honest, verdicts: &Value) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut undecided: BTreeMap<&str, &str> = subject.undecided.iter().chain(&OF_ALL).copied().collect();
-    let mut not_applicable = [subject.not_applicable, &ONE_CONNECTION].concat();
+    let mut convicted: BTreeMap<&str, &str> = subject.convicted.iter().copied().collect();
+    let mut not_applicable = [subject.not_applicable, &TO_NONE].concat();
+    let mut open = false;
     for requirement in verdicts["requirements"].as_array().expect("requirements") {
         let (id, verdict, reason) = (text(requirement, "id"), text(requirement, "verdict"), text(requirement, "reason"));
+        let is_error = text(requirement, "severity") == "error";
         let as_listed = match verdict {
             "pass" => true,
-            "undecided" => undecided.remove(id).is_some_and(|listed| reason.contains(listed)),
+            "undecided" => {
+                open |= is_error;
+                undecided.remove(id).is_some_and(|listed| reason.contains(listed)) || subject.perhaps.contains(&id)
+            }
             "not-applicable" => take(&mut not_applicable, id),
+            "fail" => !is_error && convicted.remove(id).is_some_and(|listed| reason.contains(listed)),
             _ => false,
         };
         if !as_listed {
@@ -149,10 +193,11 @@ fn differences(subject: &Honest, verdicts: &Value) -> Vec<String> {
         }
     }
     wrong.extend(undecided.keys().map(|id| format!("{id} is listed as undecided and is not")));
+    wrong.extend(convicted.keys().map(|id| format!("{id} is listed as convicted and is not")));
     wrong.extend(not_applicable.iter().map(|id| format!("{id} is listed as not applicable and is not")));
-    // REAUTH-11 is an error, and undecided for all of them.
-    if verdicts["exit"] != 4 {
-        wrong.push(format!("exit {} in place of 4", verdicts["exit"]));
+    let exit = if open { 4 } else { 0 };
+    if verdicts["exit"] != exit {
+        wrong.push(format!("exit {} in place of {exit}", verdicts["exit"]));
     }
     wrong
 }

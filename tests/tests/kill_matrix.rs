@@ -1,7 +1,7 @@
 //! The kill matrix: every planted defect is convicted of what it breaks and of nothing that it may not break; the upright subject is clean;
 //! every requirement has a defect that trips it.
 //!
-//! The upright subject is told every story, a defect those that it needs and a tenth of the others (`acceptance::choice`). One test, so that so
+//! The upright subject is told every story, a defect those that it needs and a part of the others (`acceptance::choice`). One test, so that so
 //! many runs at once fit the machine. The snapshot shows the whole of it: subject by requirement.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test")]

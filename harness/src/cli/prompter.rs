@@ -43,7 +43,7 @@ fn act(act: &Act) -> String {
         Act::Reconnect(_) => "Connect the integration again".into(),
         Act::Deny(times) => often("Start to connect and deny", times.get()),
         Act::Abandon(times) => often("Start to connect and leave the consent page", times.get()),
-        Act::Disconnect(times) => often("Disconnect in the integration", times.get()),
+        Act::Disconnect(how) => often("Disconnect in the integration", how.times()),
         Act::Revoke(revoke) => format!("The grant is ended by {}", cause(revoke.cause())),
         Act::NeedRefresh(_) => "The API rejects the access token, so that the next call must refresh".into(),
         Act::Expire(Token::Access) => "The access token expires".into(),

@@ -61,7 +61,7 @@ flaws! {
     KeepsCalling "keeps-calling" "goes on calling the API with the dead access token after the refusal"
         breaks ["STOP-01"] may ["PURGE-01" "STOP-03" "LOG-06" "ROTATE-07"]
     RetriesRefused "retries-refused" "presents the refused refresh token again at each trigger"
-        breaks ["STOP-02" "STOP-07"] may ["PURGE-02" "ROTATE-07" "RACE-01"]
+        breaks ["STOP-02" "STOP-07"] may ["PURGE-02" "ROTATE-07" "RACE-01" "LOG-05"]
     WebhookIgnoresMark "webhook-ignores-mark" "calls the API for a webhook although the connection is unauthenticated"
         breaks ["STOP-03"] may ["STOP-01" "STOP-04" "ROTATE-01" "ROTATE-07"]
     ForgetsStop "forgets-stop-on-restart" "stops in memory only: the tokens stay in the store and a restart goes on with them"
@@ -69,7 +69,7 @@ flaws! {
     AccessTokenSurvives "access-token-survives" "presents the dead access token after a restart"
         breaks ["PURGE-01"] may ["PURGE-04" "PURGE-05" "STOP-01" "STOP-04" "ROTATE-07"]
     RefreshTokenSurvives "refresh-token-survives" "presents the dead refresh token after a restart"
-        breaks ["PURGE-02"] may ["PURGE-03" "PURGE-05" "STOP-02" "STOP-07" "ROTATE-07"]
+        breaks ["PURGE-02"] may ["PURGE-03" "PURGE-05" "STOP-02" "STOP-07" "ROTATE-07" "LOG-05"]
     KeepsRefreshRow "keeps-refresh-row" "leaves the dead refresh token in its row"
         breaks ["PURGE-03"] may ["PURGE-05" "ROTATE-07"]
     KeepsAccessRow "keeps-access-row" "leaves the dead access token in its row"
@@ -143,7 +143,7 @@ flaws! {
     JsonRefresh "json-refresh" "sends the refresh as JSON"
         breaks ["REFRESH-01"] may ["DETECT-04" "PROMPT-03" "MARK-01" "REFRESH-02" "REFRESH-03" "REFRESH-04" "REFRESH-06" "REFRESH-07" "REFRESH-13" "RETRY-01" "RETRY-04" "RACE-03" "RACE-11" "RECOVER-02" "DETECT-05" "DETECT-06" "PURGE-08" "REFRESH-05" "ROTATE-03" "ROTATE-04"]
     KeepsOldRefreshToken "keeps-old-refresh-token" "stores the new access token but not the new refresh token"
-        breaks ["REFRESH-02"] may ["PURGE-08" "PROMPT-03" "REFRESH-03" "REFRESH-04" "REFRESH-06" "REFRESH-13" "DETECT-04" "DETECT-05" "STOP-02" "RETRY-04" "RACE-03" "RACE-11" "RECOVER-02" "REFRESH-05" "REFRESH-01"]
+        breaks ["REFRESH-02"] may ["PURGE-08" "PROMPT-03" "REFRESH-03" "REFRESH-04" "REFRESH-06" "REFRESH-13" "DETECT-04" "DETECT-05" "STOP-02" "RETRY-04" "RACE-03" "RACE-11" "RECOVER-02" "REFRESH-05" "REFRESH-01" "DETECT-06"]
     KeepsOldAccessToken "keeps-old-access-token" "stores the new refresh token but not the new access token"
         breaks ["REFRESH-02"] may ["PURGE-08" "DETECT-04" "DETECT-05" "PURGE-01" "REFRESH-03" "REFRESH-04" "REFRESH-06" "REFRESH-13" "RETRY-04" "RACE-03" "RACE-11" "RECOVER-02" "RECOVER-01" "REFRESH-07" "MARK-01" "REFRESH-09" "REFRESH-05" "ROTATE-04"]
     SavesLate "saves-late" "writes a refreshed pair to the store only at an orderly stop"
@@ -192,7 +192,7 @@ flaws! {
     NoTimeLimit "no-time-limit" "waits for the token endpoint as long as it takes"
         breaks ["RETRY-05"] may ["RECOVER-01" "RECOVER-02" "RETRY-04" "RACE-03"]
     FollowsRedirects "follows-redirects" "follows a redirect of the token endpoint to wherever it leads"
-        breaks ["RETRY-06"] may []
+        breaks ["RETRY-06"] may ["REFRESH-01"]
     HammersOnLostReply "hammers-on-lost-reply" "repeats a refresh 25 times when its reply was lost"
         breaks ["RETRY-07"] may ["RETRY-02" "LOG-06"]
     IgnoresExpiry "ignores-expiry" "refreshes only when the API answers 401"

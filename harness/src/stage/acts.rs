@@ -10,10 +10,7 @@ use regrant_mock_server::{
 use tokio::time::{Instant, sleep_until};
 
 use super::{StageError, cast::Cast};
-use crate::{
-    evidence::{Outcome, Refreshing, TokenResult, Verb, Wanted, What},
-    subject::{Follow, manifest::Disconnect},
-};
+use crate::evidence::{Refreshing, TokenResult, Wanted, What};
 
 /// Life of access tokens for a subject that refreshes by the clock only.
 pub(super) const SHORT_LIFE: Duration = Duration::from_secs(2);
@@ -32,9 +29,9 @@ impl Cast {
             }
             Act::Deny(times) => self.log_ins(Wanted::Deny, times.get()).await,
             Act::Abandon(times) => self.log_ins(Wanted::Abandon, times.get()).await,
-            Act::Disconnect(times) => {
-                for _ in 0..times.get() {
-                    self.disconnect().await;
+            Act::Disconnect(how) => {
+                for _ in 0..how.times() {
+                    self.disconnect(how.is_detached()).await;
                 }
             }
             Act::Revoke(revoke) => {
@@ -91,27 +88,6 @@ impl Cast {
         for _ in 0..times {
             self.connect(wanted, Reconnect::default()).await;
         }
-    }
-
-    async fn disconnect(&mut self) {
-        let Disconnect::Verb(verb) = self.setting.manifest.disconnect.clone() else { return };
-        let call = self.recorder.next_call();
-        self.last_stimulus = self.recorder.now();
-        self.recorder.record(What::VerbCalled {
-            call,
-            verb: Verb::Disconnect,
-            source: None,
-            wanted: None,
-            item: None,
-            connection: self.named(0),
-        });
-        let answered = self.driver.perform("disconnect", &verb, &self.bound_to(0), Follow::Pages, self.limit()).await;
-        let (outcome, status, detail) = match &answered {
-            Ok(answered) if answered.status() < 400 => (Outcome::Accepted, Some(answered.status()), String::new()),
-            Ok(answered) => (Outcome::Refused, Some(answered.status()), String::new()),
-            Err(error) => (Outcome::NoAnswer, None, self.canaries.redact(&error.to_string())),
-        };
-        self.recorder.record(What::VerbAnswered { call, outcome, status, detail });
     }
 
     /// The next call must refresh, in the form that this subject understands.

@@ -6,6 +6,7 @@
 mod acts;
 mod cast;
 mod connect;
+mod disconnect;
 mod elsewhere;
 mod expected;
 mod intercepted;

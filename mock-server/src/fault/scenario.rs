@@ -205,7 +205,7 @@ pub enum Act {
     /// The user starts to connect and walks away at the consent page.
     Abandon(Times),
     /// The user disconnects in the subject.
-    Disconnect(Times),
+    Disconnect(Disconnect),
     /// The grant ends at the provider.
     Revoke(Revoke),
     /// The next call must refresh: the API rejects the access token (or it runs out).
@@ -269,6 +269,47 @@ impl Times {
     pub fn get(self) -> u32 {
         match self {
             Self::Number(n) | Self::Table { times: n } => n,
+        }
+    }
+}
+
+/// `disconnect = 1` or `{ detached = true }`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Disconnect {
+    /// How often, one after the other.
+    Number(u32),
+    /// In more words.
+    Table(DisconnectTable),
+}
+
+/// `{ times = 1, detached = true }`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DisconnectTable {
+    /// How often, once unless told otherwise.
+    #[serde(default = "once")]
+    pub times: u32,
+    /// Go on without waiting for the answer.
+    #[serde(default)]
+    pub detached: bool,
+}
+
+impl Disconnect {
+    /// How often.
+    #[must_use]
+    pub fn times(self) -> u32 {
+        match self {
+            Self::Number(times) | Self::Table(DisconnectTable { times, .. }) => times,
+        }
+    }
+
+    /// Whether nobody waits for the answer.
+    #[must_use]
+    pub fn is_detached(self) -> bool {
+        match self {
+            Self::Number(_) => false,
+            Self::Table(table) => table.detached,
         }
     }
 }

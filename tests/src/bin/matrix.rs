@@ -20,7 +20,7 @@ const USAGE: &str = "cargo xtask matrix [--minutes N] [--at-once N] [--sample]
   tells every planted defect every story and writes docs/kill-matrix.md; what was told is kept, so that it goes on where it stopped
   --minutes N   begins no further run after so many minutes (120)
   --at-once N   so many subjects at the same time (3)
-  --sample      tells a defect what its conviction needs and a tenth of the other stories; the page says so";
+  --sample      tells a defect what its conviction needs and a part of the other stories; the page says so";
 
 /// A subject that hangs costs every story its whole patience: it is told only the stories that decide what it breaks.
 const HANGS: &str = "hangs-on-refusal";

@@ -1,5 +1,7 @@
 //! An answer to a refresh comes late: the user has reconnected, or disconnected, meanwhile.
 
+use regrant_mock_server::fault::scenario::Status;
+
 use super::lasting::{lives_on, user_after};
 use crate::{
     catalogue::{Finding, shared::*},
@@ -124,12 +126,26 @@ fn after_reconnection(view: &View<'_>, late: &Late<'_, '_>, call: &Call<'_>) -> 
     }
 }
 
-fn after_disconnection(view: &View<'_>, late: &Late<'_, '_>, call: &Call<'_>) -> Finding {
-    let done = match call.answered {
-        Some((done, Outcome::Accepted)) => done,
-        Some((_, Outcome::Refused | Outcome::NoAnswer)) | None => {
-            return unrealised(view, "the subject did not say that it had disconnected while a refresh was held");
+/// When the user was disconnected, by the subject's own word. An answer may wait for the refresh, and for too long: then the status says it.
+fn disconnected(view: &View<'_>, call: &Call<'_>, end: Mark) -> Option<Mark> {
+    match call.answered {
+        Some((done, Outcome::Accepted)) => Some(done),
+        Some((_, Outcome::Refused)) => None,
+        Some((_, Outcome::NoAnswer)) | None => {
+            let rest = view.rest_after(end).filter(|rest| rest.quiet)?;
+            let until = user_after(view, rest.mark);
+            let (_, state, _) = view.statuses().find(|(mark, ..)| *mark > rest.mark && *mark < until)?;
+            (state == Some(Status::Disconnected)).then_some(end)
         }
+    }
+}
+
+fn after_disconnection(view: &View<'_>, late: &Late<'_, '_>, call: &Call<'_>) -> Finding {
+    let Some(done) = disconnected(view, call, late.end) else {
+        return unrealised(
+            view,
+            "the subject never said that it had disconnected: neither in its answer nor by its status once it was at rest",
+        );
     };
     let met = match met(late, done) {
         Ok(met) => met,
@@ -144,7 +160,7 @@ fn after_disconnection(view: &View<'_>, late: &Late<'_, '_>, call: &Call<'_>) ->
         let reason = "the user had disconnected, and a late refresh brought the connection back: requests went on";
         return Finding::fail(reason, [cited, sent.iter().take(4).map(|x| x.arrived.n).collect()].concat());
     }
-    let connected = |state| state == Some(regrant_mock_server::fault::scenario::Status::Connected);
+    let connected = |state| state == Some(Status::Connected);
     if let Some((mark, ..)) = view.statuses().find(|(mark, state, _)| rest.quiet && *mark > rest.mark && *mark < end && connected(*state)) {
         return Finding::fail(
             "the user had disconnected, and a late refresh made the status say connected again",

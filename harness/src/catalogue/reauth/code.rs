@@ -7,7 +7,7 @@ use super::{
     request::{Attempt, attempts},
 };
 use crate::{
-    evidence::{Authorized, What},
+    evidence::{Authorized, Verb, What},
     judge::{Callback, Exchange, Mark, View},
 };
 
@@ -20,6 +20,7 @@ pub(super) fn reauth_04(view: &View<'_>) -> Finding {
         let at = callback.at;
         match uses(view, code).as_slice() {
             [] if obscure => {}
+            [] if superseded(view, callback) => {}
             [] if excused(view, callback) => missing = Some(format!("{code} was not exchanged, but the callback had no fair chance")),
             [] => return Finding::fail(format!("{code} was delivered and never exchanged"), vec![at.n]),
             [once] => {
@@ -75,6 +76,18 @@ fn excused(view: &View<'_>, callback: &Callback<'_>) -> bool {
     let cut = |until: Mark| view.events().any(|(mark, what)| mark > callback.at && mark < until && ended(what));
     let answered = view.calls.iter().any(|c| c.id == callback.call && c.was_answered());
     forged || !answered || rest.is_none_or(|rest| cut(rest.mark))
+}
+
+/// A browser that began another login before it came back from this one: a subject may know one login of a browser at a time, the newest,
+/// if that one is exchanged.
+fn superseded(view: &View<'_>, callback: &Callback<'_>) -> bool {
+    let begun_since = |id: u32| {
+        let call = view.calls.iter().find(|call| call.id == id && call.id > callback.call);
+        call.is_some_and(|call| call.verb == Verb::Connect && call.called < callback.at)
+    };
+    let newer = view.callbacks.iter().filter(|other| !other.forged && begun_since(other.call));
+    let mut codes = newer.filter_map(|other| other.code);
+    codes.any(|code| view.exchanges.iter().any(|x| x.is_code_exchange() && x.token_name() == Some(code) && x.pair().is_some()))
 }
 
 pub(super) fn reauth_05(view: &View<'_>) -> Finding {

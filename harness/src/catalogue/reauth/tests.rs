@@ -186,6 +186,23 @@ fn a_login_that_a_forged_callback_spent_is_not_accused() {
     unanswered.undecided("REAUTH-04", "had no fair chance");
 }
 
+/// Two tabs of one browser: the older login comes back after the newer one was begun.
+fn two_tabs(newer_is_exchanged: bool) -> Story {
+    let story = Story::connected().sets_out();
+    let older = story.call();
+    let story = story.sets_out().mark("offence");
+    let story = story.event(What::CallbackDelivered { call: older, forged: false, status: None, code: Some("code#9".into()) });
+    let refused = What::VerbAnswered { call: older, outcome: Outcome::Refused, status: Some(400), detail: String::new() };
+    let story = story.event(refused).authorizes();
+    if newer_is_exchanged { story.exchanges().arrives().works().rest() } else { story.arrives().rest() }
+}
+
+#[test]
+fn a_login_that_a_newer_one_of_the_same_browser_took_the_place_of_is_not_accused() {
+    two_tabs(true).passes("REAUTH-04");
+    two_tabs(false).fails("REAUTH-04", "code#9 was delivered and never exchanged");
+}
+
 /// A login with a forged callback beside the genuine one.
 fn forged(story: Story, falls_for_it: bool) -> Story {
     let story = story.sets_out().authorizes();

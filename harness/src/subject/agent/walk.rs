@@ -165,21 +165,21 @@ fn click(answer: &Answer, text: &str) -> Result<Request, AgentError> {
 fn fill(answer: &Answer, fields: &std::collections::BTreeMap<String, String>, submit: Option<&str>) -> Result<Request, AgentError> {
     let page = Page::read(&answer.url, &answer.body);
     let has = |form: &Form, name: &str| form.fields.iter().any(|field| field.name == name || field.id == name);
-    let Some(form) = page.forms.iter().find(|form| fields.keys().all(|name| has(form, name))) else {
+    let mut fitting = page.forms.iter().filter(|form| fields.keys().all(|name| has(form, name))).peekable();
+    let Some(first) = fitting.peek().copied() else {
         let wanted: Vec<_> = fields.keys().map(String::as_str).collect();
         let there = page.forms.iter().flat_map(|form| form.fields.iter().map(|field| &field.name));
         return Err(missing(answer, &format!("no form with the fields {}", wanted.join(", ")), there));
     };
-    let pressed = match submit {
-        None => form.buttons.first(),
-        Some(text) => {
-            let found = button(form, text, true).or_else(|| button(form, text, false));
-            Some(found.ok_or_else(|| {
-                missing(answer, &format!("no button {text:?} in that form"), form.buttons.iter().map(|button| &button.text))
-            })?)
-        }
+    let Some(text) = submit else { return Ok(Request::submit(first, first.buttons.first(), fields, &answer.url)) };
+    // Several forms may have the fields: the button tells which is meant.
+    let fitting: Vec<_> = fitting.collect();
+    let with_button = |exactly| fitting.iter().find_map(|form| Some((*form, button(form, text, exactly)?)));
+    let Some((form, pressed)) = with_button(true).or_else(|| with_button(false)) else {
+        let there = fitting.iter().flat_map(|form| form.buttons.iter().map(|button| &button.text));
+        return Err(missing(answer, &format!("no button {text:?} in that form"), there));
     };
-    Ok(Request::submit(form, pressed, fields, &answer.url))
+    Ok(Request::submit(form, Some(pressed), fields, &answer.url))
 }
 
 fn button<'f>(form: &'f Form, text: &str, exactly: bool) -> Option<&'f Button> {

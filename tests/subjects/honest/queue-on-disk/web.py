@@ -76,7 +76,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def health(self) -> dict:
         waiting = rows("SELECT count(*) AS n FROM outbox WHERE state = 'waiting'")[0]["n"]
-        return {"pleo": SHOWN[common.connection()["state"]], "outbox": waiting}
+        known = rows("SELECT count(*) AS n FROM connection")[0]["n"]
+        return {"pleo": SHOWN[common.connection()["state"]], "connections": known, "outbox": waiting}
 
     def home(self, query: dict) -> None:
         state, waiting = common.connection()["state"], self.health()["outbox"]

@@ -116,7 +116,8 @@ def renew(rejected):
                 raise Problem("the link changed while it was renewed")
             log.info("token_refresh_succeeded")
             return access
-        if status >= 500 or status in (200, 408, 429) or not error:
+        # Some servers refuse with the status of a success.
+        if status >= 500 or status in (408, 429) or not error:
             log.warning("token_refresh_failed", extra={"reason": f"status {status}", "temporary": True})
             raise Problem(f"token endpoint: {status}")
         log.error("token_refresh_failed", extra={"reason": error, "status": status, "temporary": False})

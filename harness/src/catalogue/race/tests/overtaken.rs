@@ -115,6 +115,31 @@ fn a_late_success_that_brings_the_connection_back_fails() {
     story.fails("RACE-06", "say connected again");
 }
 
+/// The user wants to disconnect while a success is held, and is not answered before that has come.
+fn disconnection_waits(outcome: Option<Outcome>, says: Status) -> Story {
+    let (story, exchange) = answer_held(&pair(2));
+    let story = comes_late(story.disconnects().settled(), exchange, &pair(2)).with(|s| s.pair = 2);
+    let story = story.calls_api(Some("access#2"), TokenState::Active, 200);
+    let call = story.call();
+    let answer = |outcome| What::VerbAnswered { call, outcome, status: None, detail: String::new() };
+    story.events(outcome.map(answer)).with(|s| s.subject.says = Some(says)).rest()
+}
+
+#[test]
+fn a_disconnection_that_waits_for_the_refresh_makes_no_answer_late() {
+    let stays_away = |story: Story| story.declines(2).rest().restarted().declines(2).rest().comes_back();
+    let finding = stays_away(disconnection_waits(Some(Outcome::Accepted), Status::Disconnected)).passes("RACE-06");
+    assert!(finding.reason.contains("no success came late"), "{finding:?}");
+    for unanswered in [None, Some(Outcome::NoAnswer)] {
+        stays_away(disconnection_waits(unanswered, Status::Disconnected)).passes("RACE-06");
+        let goes_on = disconnection_waits(unanswered, Status::Disconnected);
+        let goes_on = goes_on.trigger().mark("offence").api(200).answered(Outcome::Accepted).declines(1).rest().comes_back();
+        goes_on.fails("RACE-06", "brought the connection back");
+        stays_away(disconnection_waits(unanswered, Status::Connected)).undecided("RACE-06", "never said that it had disconnected");
+    }
+    stays_away(disconnection_waits(Some(Outcome::Refused), Status::Disconnected)).undecided("RACE-06", "never said");
+}
+
 #[test]
 fn a_user_who_cannot_disconnect_leaves_half_of_it() {
     let (story, exchange) = answer_held(&pair(2));
