@@ -7,6 +7,7 @@ mod requirement;
 mod shared;
 
 mod detect;
+mod later;
 mod log;
 mod mark;
 mod others;
@@ -43,9 +44,24 @@ const GROUPS: &[&[Requirement]] = &[
     secret::ALL,
 ];
 
-/// Every requirement, in the order of the register.
+/// Every requirement that is decided, in the order of the register.
 pub fn all() -> impl Iterator<Item = &'static Requirement> {
     GROUPS.iter().copied().flatten()
+}
+
+/// The whole register in its order: also the few lines that this version cannot decide.
+#[must_use]
+pub fn registered() -> Vec<&'static Requirement> {
+    let group = |id: &str| GROUPS.iter().position(|group| group.iter().any(|r| r.id.split('-').next() == id.split('-').next()));
+    let mut lines: Vec<&Requirement> = all().chain(later::ALL).collect();
+    lines.sort_by_key(|r| (group(r.id), r.id));
+    lines
+}
+
+/// A line that is registered but not decided by this version, by its id.
+#[must_use]
+pub fn not_decided(id: &str) -> Option<&'static Requirement> {
+    later::ALL.iter().find(|r| r.id.eq_ignore_ascii_case(id))
 }
 
 /// One requirement by its id.

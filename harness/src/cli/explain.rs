@@ -15,7 +15,7 @@ use crate::{
 };
 
 pub(super) fn explain(id: &str) -> Result<ExitStatus, CliError> {
-    let (register, stories) = (seams::register(), seams::stories());
+    let (register, stories) = (seams::registered(), seams::stories());
     let explained =
         match (register.iter().copied().find(|line| line.id.eq_ignore_ascii_case(id)), stories.iter().find(|story| story.name == id)) {
             (Some(requirement), _) => of_requirement(requirement, &stories),
@@ -42,13 +42,18 @@ fn of_requirement(requirement: &Requirement, stories: &[StoryInfo]) -> String {
     } else {
         "cannot be declared away".into()
     };
+    let told_in_words = if seams::is_decided(requirement.id) {
+        told.join(", ")
+    } else {
+        "no story: this version does not decide it, and no run counts it".into()
+    };
     let sections = [
         ("Why", requirement.why.to_owned()),
         ("What is looked at", requirement.observed.to_owned()),
         ("What leaves it undecided", requirement.undecided.to_owned()),
         ("How to fix a failure", requirement.remedy.to_owned()),
         ("Written in", requirement.sources.join("; ")),
-        ("Told in", told.join(", ")),
+        ("Told in", told_in_words),
         ("If it does not apply", declare),
     ];
     for (heading, text) in sections.iter().filter(|(_, text)| !text.is_empty()) {

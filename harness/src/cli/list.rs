@@ -23,10 +23,12 @@ struct Line<'r> {
     sentence: &'r str,
     sources: &'r [&'r str],
     stories: Vec<&'r str>,
+    /// False: registered, and left out of every run by this version.
+    decided: bool,
 }
 
 pub(super) fn list(typed: &args::List) -> Result<ExitStatus, CliError> {
-    let (register, stories, defects) = (seams::register(), seams::stories(), seams::defects());
+    let (register, stories, defects) = (seams::registered(), seams::stories(), seams::defects());
     let listed = match (typed.format, typed.stories, typed.defects) {
         (ListFormat::Json, true, _) => json(&stories)?,
         (ListFormat::Json, _, true) => json(&defects)?,
@@ -54,6 +56,7 @@ fn lines<'r>(register: &[&'r Requirement], stories: &'r [StoryInfo]) -> Vec<Line
         sentence: requirement.sentence,
         sources: requirement.sources,
         stories: told_in(requirement.id, stories),
+        decided: seams::is_decided(requirement.id),
     };
     register.iter().copied().map(line).collect()
 }
@@ -67,9 +70,12 @@ fn register_text(lines: &[Line<'_>]) -> String {
     let mut out = String::new();
     for line in lines {
         let severity = severity(line.severity);
-        let _ = writeln!(out, "{:<11} {severity:<8} {}", line.id, line.sentence);
+        let aside = if line.decided { "" } else { " (not decided by this version)" };
+        let _ = writeln!(out, "{:<11} {severity:<8} {}{aside}", line.id, line.sentence);
     }
-    let _ = writeln!(out, "\n{} requirements; `regrant explain ID` tells more about one.", lines.len());
+    let open = lines.iter().filter(|line| !line.decided).count();
+    let aside = if open == 0 { String::new() } else { format!(", {open} of them not decided by this version") };
+    let _ = writeln!(out, "\n{} requirements{aside}; `regrant explain ID` tells more about one.", lines.len());
     out
 }
 

@@ -50,7 +50,19 @@ pub struct Demo {
     pub defect: Defect,
 }
 
-/// The register of requirements.
+/// The whole register: also the lines that no run decides yet.
+#[must_use]
+pub fn registered() -> Vec<&'static Requirement> {
+    catalogue::registered()
+}
+
+/// Whether a line of it is decided by this version.
+#[must_use]
+pub fn is_decided(id: &str) -> bool {
+    catalogue::not_decided(id).is_none()
+}
+
+/// The register of requirements, as far as runs decide it.
 #[must_use]
 pub fn register() -> Vec<&'static Requirement> {
     catalogue::all().collect()

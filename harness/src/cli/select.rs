@@ -25,6 +25,9 @@ impl Selectable {
         let words = options.selection.only.iter().chain(&options.selection.skip);
         match words.into_iter().find(|word| !self.names(word)) {
             None => Ok(()),
+            Some(later) if !super::seams::is_decided(later) => {
+                Err(CliError::Usage(format!("{later} is registered, but not decided by this version: `regrant explain {later}` says why")))
+            }
             Some(unknown) => Err(CliError::Usage(format!("{unknown:?} selects nothing{}\n{}", hint(unknown, self.all()), self.existing()))),
         }
     }

@@ -141,6 +141,16 @@ pub(super) fn load(path: &Path) -> Result<Story, RunError> {
     let known = |id: &&String| crate::catalogue::find(id).is_none();
     if let Some(unknown) = scenario.tests.iter().chain(&scenario.also).find(known) {
         let offset = text.find(unknown.as_str()).unwrap_or(0);
+        if crate::catalogue::not_decided(unknown).is_some() {
+            let message = format!("`{unknown}` is not decided by this version");
+            return Err(RunError::in_file(
+                &path.display().to_string(),
+                text,
+                offset,
+                message,
+                Some(format!("see `regrant explain {unknown}`")),
+            ));
+        }
         let message = format!("`{unknown}` is no requirement of the register");
         return Err(RunError::in_file(&path.display().to_string(), text, offset, message, Some(advice(unknown))));
     }

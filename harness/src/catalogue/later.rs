@@ -1,0 +1,127 @@
+//! Lines of the register that this version cannot decide: what they need of the stage is not built. `regrant list` and `regrant explain`
+//! show them; no story is told for them, no run counts them, and no exit status depends on them.
+
+use super::{Finding, Level::*, Requirement, Scope, Severity::*};
+
+const SEVERAL_PROCESSES: &str = "Always, in this version: one process is started, and several that share a store are not driven. With `features.processes = 1` it does not apply.";
+const KILLED_AT_ONCE: &str =
+    "Always, in this version: no story kills the subject between the answer to a refresh and the moment it is stored.";
+const OVERLAPPING_CALLS: &str = "Always, in this version: no story answers a call with 401 after another one's refresh. It will not apply where no two calls of a connection ever overlap.";
+const PAUSED: &str = "Always, in this version: no story stops the subject in the middle of a refresh and lets it go on later.";
+const NO_MEMORY: &str = "Always, in this version: memory is not read. With `features.memory = \"off\"` it does not apply.";
+
+/// In the order of the register. A line leaves this list for its group's own once a story decides it.
+pub(super) const ALL: &[Requirement] = &[
+    Requirement {
+        id: "STOP-05",
+        level: Must,
+        severity: Error,
+        sentence: "stops in every process that shares the store: each may learn by one call that is answered 401; none presents the refused refresh token again",
+        sources: &["Pleo, How to handle token expiry or revocation, step 2: stop all API calls for that connection"],
+        why: "One worker learns of the end and purges its own memory; the other goes on for hours with the copy that it keeps.",
+        observed: "Requests of each process after one of them was refused.",
+        undecided: SEVERAL_PROCESSES,
+        remedy: "Keep the connection's state in the store that all share, and read it before each call; treat a 401 as a reason to read it again.",
+        declarable: true,
+        scope: Scope::Connection,
+        check: |_| Finding::undecided("several processes are not driven by this version"),
+    },
+    Requirement {
+        id: "PURGE-06",
+        level: Should,
+        severity: Advice,
+        sentence: "leaves no copy in memory",
+        sources: &["Pleo, How to handle token expiry or revocation, step 2: invalidate both tokens"],
+        why: "The dead tokens stay in the heap for the life of the process, and end up in a core dump.",
+        observed: "The memory of the process after the tokens were purged.",
+        undecided: NO_MEMORY,
+        remedy: "Overwrite secrets before they are let go, where the language allows it.",
+        declarable: true,
+        scope: Scope::Subject,
+        check: |_| Finding::undecided("memory is not read by this version"),
+    },
+    Requirement {
+        id: "RACE-02",
+        level: Must,
+        severity: Error,
+        sentence: "has at most one refresh in flight per connection across all its processes",
+        sources: &["Pleo, Centralised token refresh: only one refresh request at a time", "Pleo, Race condition prevention"],
+        why: "The lock lives in one process; two pods that share the store refresh with the same token, and one of them replays it.",
+        observed: "Refresh requests of several processes that begin while another one is in flight.",
+        undecided: SEVERAL_PROCESSES,
+        remedy: "Put the lock where the tokens are: a row lock or a lease in the shared store, longer than a refresh can take.",
+        declarable: true,
+        scope: Scope::Connection,
+        check: |_| Finding::undecided("several processes are not driven by this version"),
+    },
+    Requirement {
+        id: "RACE-07",
+        level: Must,
+        severity: Error,
+        sentence: "survives kill -9 between reply and save: unauthenticated or working, never mixed, at most three refreshes",
+        sources: &["Pleo, How to refresh tokens: store both new tokens"],
+        why: "A crash in the middle of the save cuts the store short; at the next start it is taken for empty, and every account is lost.",
+        observed: "Status, calls and refreshes after a start that follows such a kill.",
+        undecided: KILLED_AT_ONCE,
+        remedy: "Write the pair in one transaction, or to a file of its own that is then renamed.",
+        declarable: true,
+        scope: Scope::Connection,
+        check: |_| Finding::undecided("no kill between reply and save is told by this version"),
+    },
+    Requirement {
+        id: "RACE-09",
+        level: Should,
+        severity: Warning,
+        sentence: "copes with a pause in the middle of a refresh: afterwards presents no token it did not read from the store since, and writes no pair older than the stored one",
+        sources: &["Pleo, Race condition prevention"],
+        why: "A lease ends while its holder sleeps; woken up, it stores what it has over the newer pair of whoever took over.",
+        observed: "What is sent and stored after the process was stopped and continued.",
+        undecided: PAUSED,
+        remedy: "Write a pair only in place of the one that it was made from, and read the store again after every wait.",
+        declarable: true,
+        scope: Scope::Connection,
+        check: |_| Finding::undecided("no pause in the middle of a refresh is told by this version"),
+    },
+    Requirement {
+        id: "RACE-11",
+        level: Must,
+        severity: Error,
+        sentence: "replays calls that met 401 because a sibling refreshed",
+        sources: &["Pleo, How to refresh tokens: other requests wait for the refreshed token", "Pleo, Race condition prevention"],
+        why: "Two calls go out side by side; one of them refreshes, the other one's 401 comes a moment later, and its work is given up.",
+        observed: "Calls whose 401 came after another call's refresh, and whether their work was done without being asked for again.",
+        undecided: OVERLAPPING_CALLS,
+        remedy: "On a 401 compare the token that was sent with the stored one: if that is newer, repeat the call with it and refresh nothing.",
+        declarable: true,
+        scope: Scope::Connection,
+        check: |_| Finding::undecided("no story of this version holds a call until a sibling has refreshed"),
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{catalogue, catalogue::Verdict, judge::testing::Story, run::built_in};
+
+    #[test]
+    fn a_line_that_is_not_decided_says_so_is_told_in_no_story_and_counts_in_no_run() {
+        let story = Story::honest();
+        for line in ALL {
+            let finding = (line.check)(&crate::judge::View::new(&story.history, &story.terms));
+            assert_eq!(finding.verdict, Verdict::Undecided, "{}", line.id);
+            assert!(finding.reason.ends_with("by this version") || finding.reason.contains("of this version"), "{}", finding.reason);
+            assert!(catalogue::find(line.id).is_none(), "{} is decided, too", line.id);
+            let told = built_in().iter().any(|s| s.scenario.tests.iter().chain(&s.scenario.also).any(|id| id == line.id));
+            assert!(!told, "{} is told in a story", line.id);
+        }
+    }
+
+    #[test]
+    fn the_whole_register_is_listed_in_its_order_and_each_line_once() {
+        let ids: Vec<&str> = catalogue::registered().iter().map(|r| r.id).collect();
+        assert_eq!(ids.len(), catalogue::all().count() + ALL.len());
+        for pair in ids.windows(2).filter(|pair| pair[0].split('-').next() == pair[1].split('-').next()) {
+            assert!(pair[0] < pair[1], "{pair:?}");
+        }
+    }
+}
