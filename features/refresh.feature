@@ -35,6 +35,16 @@ Feature: Refreshing
         | story                | what happens                                |
         | killed_after_refresh | The subject is killed right after a refresh |
 
+  @REFRESH-04 @should @warning
+  Rule: Tokens are refreshed in time
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then the subject sends no call with a token that it knows to be over (REFRESH-04)
+
+      Examples:
+        | story | what happens |
+
   @REFRESH-05 @must @error
   Rule: Tokens are opaque, and come back byte for byte
 
@@ -89,6 +99,26 @@ Feature: Refreshing
         | revoked_in_mid_work         | The user revokes access while a report is on its way |
         | user_revokes_access         | The user revokes access                              |
 
+  @REFRESH-09 @should @warning
+  Rule: Tokens are not refreshed without need
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then the subject refreshes no more often than lifetimes ask for (REFRESH-09)
+
+      Examples:
+        | story | what happens |
+
+  @REFRESH-10 @must @error
+  Rule: Introspection is no clock
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then the subject does its work without asking whether its token is good (REFRESH-10)
+
+      Examples:
+        | story | what happens |
+
   @REFRESH-11 @should @warning
   Rule: Fewer scopes are no reason for a storm
 
@@ -99,3 +129,23 @@ Feature: Refreshing
       Examples:
         | story                   | what happens                |
         | fewer_scopes_on_refresh | Refreshes give fewer scopes |
+
+  @REFRESH-12 @should @warning
+  Rule: An attempt is one request
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then the subject sends each attempt once (REFRESH-12)
+
+      Examples:
+        | story | what happens |
+
+  @REFRESH-13 @must @error
+  Rule: A healthy connection survives a restart
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then the subject works again without a new consent (REFRESH-13)
+
+      Examples:
+        | story | what happens |

@@ -83,7 +83,7 @@ const ALL: [Honest; 8] = [
     Honest {
         name: "crash-only",
         undecided: &[NO_COUNT, NO_PLACE, LOGINS_UNSEEN],
-        perhaps: &[],
+        perhaps: &["REFRESH-11"],
         not_applicable: &["RECOVER-04"],
         convicted: &[],
     },
@@ -94,7 +94,13 @@ const ALL: [Honest; 8] = [
         not_applicable: &["RECOVER-03", "RECOVER-04", "RECOVER-06", "PURGE-09"],
         convicted: &[],
     },
-    Honest { name: "queue-on-disk", undecided: &[], perhaps: &[], not_applicable: &["RECOVER-05", "RECOVER-06"], convicted: &[IN_CLEAR] },
+    Honest {
+        name: "queue-on-disk",
+        undecided: &[],
+        perhaps: &["LOG-05"],
+        not_applicable: &["RECOVER-05", "RECOVER-06"],
+        convicted: &[IN_CLEAR],
+    },
     Honest { name: "json-api-only", undecided: &[NO_COUNT, NO_PLACE, LOGINS_UNSEEN], perhaps: &[], not_applicable: &[], convicted: &[] },
     Honest { name: "tombstone", undecided: &[NO_COUNT, LOGINS_UNSEEN], perhaps: &[], not_applicable: &[], convicted: &[] },
 ];

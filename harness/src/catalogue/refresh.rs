@@ -1,6 +1,10 @@
 //! REFRESH: how tokens are swapped.
 
+mod introspection;
 mod odd;
+mod restart;
+mod style;
+mod timing;
 
 use regrant_mock_server::journal::{AuthStyle, Carried};
 
@@ -54,6 +58,7 @@ pub(super) const ALL: &[Requirement] = &[
         scope: Scope::Connection,
         check: refresh_03,
     },
+    timing::REFRESH_04,
     Requirement {
         id: "REFRESH-05",
         level: Must,
@@ -114,6 +119,8 @@ pub(super) const ALL: &[Requirement] = &[
         scope: Scope::Connection,
         check: refresh_08,
     },
+    timing::REFRESH_09,
+    introspection::REFRESH_10,
     Requirement {
         id: "REFRESH-11",
         level: Should,
@@ -131,6 +138,8 @@ pub(super) const ALL: &[Requirement] = &[
         scope: Scope::Connection,
         check: odd::refresh_11,
     },
+    style::REFRESH_12,
+    restart::REFRESH_13,
 ];
 
 fn refresh_01(view: &View<'_>) -> Finding {

@@ -158,8 +158,10 @@ fn retry_04(view: &View<'_>) -> Finding {
     if let Some(x) = works_again(view, &outage, end) {
         return Finding::pass("it went on by itself when the provider was back", vec![outage.last.n, x.arrived.n]);
     }
-    // Work that was refused meanwhile may have been refused for a pause that is still running.
+    // Work that was refused meanwhile may have been refused for a pause that is still running; before the rule had ended nothing could succeed.
     let over = view.settled_after(outage.last).unwrap_or(outage.last);
+    let back = view.marks(|what| matches!(what, What::RuleEnded { .. })).into_iter().find(|mark| *mark > outage.last);
+    let over = back.map_or(over, |back| back.max(over));
     let accepted: Vec<u32> = view
         .triggers(over, end)
         .filter(|c| control::is_from(c, control::MAIN) && c.outcome() == Some(Outcome::Accepted))

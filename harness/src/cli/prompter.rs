@@ -76,6 +76,8 @@ fn act(act: &Act) -> String {
         Act::Kill(times) => often("Kill the integration (kill -9)", times.get()),
         Act::Pause(_) => "Stop the integration's process (SIGSTOP)".into(),
         Act::Continue(_) => "Let the integration's process go on (SIGCONT)".into(),
+        Act::Stop(_) => "Stop the integration".into(),
+        Act::Outlive(_) => "Wait until the access token has run out".into(),
         Act::Restart(times) => often("Restart the integration", times.get()),
         Act::Reload(_) => "Give the integration its new client secret".into(),
     }

@@ -105,7 +105,7 @@ flaws! {
     IgnoresState "ignores-state" "exchanges the code of a callback whose state it did not issue"
         breaks ["REAUTH-05"] may ["REAUTH-04" "RACE-10" "REAUTH-06"]
     StaleClient "stale-client-after-reconnect" "goes on with the access token from before a reconnection until it is restarted"
-        breaks ["REAUTH-08"] may ["PURGE-01" "RECOVER-01" "RECOVER-02" "RECOVER-03" "RECOVER-05" "MARK-01" "MARK-03" "RACE-05" "RACE-10" "STOP-01" "ROTATE-04"]
+        breaks ["REAUTH-08"] may ["PURGE-01" "RECOVER-01" "RECOVER-02" "RECOVER-03" "RECOVER-05" "MARK-01" "MARK-03" "RACE-05" "RACE-10" "STOP-01" "ROTATE-04" "REFRESH-04"]
     ReconnectNotPersisted "reconnect-not-persisted" "keeps the pair of a reconnection in memory only"
         breaks ["REAUTH-08"] may ["MARK-03" "RACE-05" "RACE-10" "REFRESH-03" "REFRESH-13" "RECOVER-01" "RECOVER-02" "PURGE-03" "PURGE-04"]
     StaysPaused "stays-paused" "leaves the queue paused after a reconnection until it is restarted"
@@ -261,6 +261,8 @@ flaws! {
         breaks ["ROTATE-04" "ROTATE-06"] may ["RECOVER-01" "RECOVER-02" "REAUTH-08"]
     EncodesSecretTwice "encodes-secret-twice" "form-encodes its client secret before a library does it again"
         breaks ["ROTATE-05"] may []
+    DropsExpiredAtStart "drops-expired-at-start" "forgets at its start a pair whose access token has expired"
+        breaks ["REFRESH-13"] may ["PROMPT-03" "REFRESH-04" "RECOVER-01" "RECOVER-02"]
     LoserPurges "loser-purges" "lets every caller refresh for itself, and discards whatever is stored when one of them is refused"
         breaks ["RACE-04"] may ["RACE-01" "RACE-03" "RACE-05" "RACE-11" "PROMPT-03" "STOP-02" "DETECT-05" "REFRESH-07" "REFRESH-09" "RETRY-02" "LOG-04" "RECOVER-01" "RECOVER-02" "ROTATE-04" "MARK-01" "MARK-03" "REAUTH-08"]
     KeepsStates "keeps-states" "does not use up the state of a login: each delivery of its callback is exchanged"

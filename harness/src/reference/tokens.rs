@@ -120,6 +120,10 @@ pub(crate) struct Tokens {
 impl Tokens {
     pub(crate) fn new(store: Arc<Store>, pleo: Arc<Pleo>, dir: PathBuf, flaws: Flaws) -> Self {
         let memory = Memory::new(flaws, dir, &store);
+        if flaws.has(Flaw::DropsExpiredAtStart) {
+            let expired = |now: &Snapshot| now.life.is_some_and(|life| life.ends <= log::unix_millis());
+            drop(store.transit(|now| expired(now).then(|| (now.without_tokens(State::NeedsReauth, "expired"), Disk::Same))));
+        }
         Self {
             store,
             pleo,

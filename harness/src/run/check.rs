@@ -171,6 +171,7 @@ impl Teller<'_> {
             refreshing: self.known.refreshing,
             work: self.known.work,
             units: self.known.units.clone(),
+            time_zone: None,
         }
     }
 

@@ -5,17 +5,21 @@ use std::time::Duration;
 use regrant_mock_server::{
     authority::Cause,
     control::Target,
-    fault::scenario::{Act, NeedRefresh, Reconnect, RotateSecret, Token},
+    fault::scenario::{AccessWord, Act, NeedRefresh, Reconnect, RotateSecret, Token},
 };
 use tokio::time::{Instant, sleep_until};
 
 use super::{StageError, cast::Cast};
-use crate::evidence::{Refreshing, TokenResult, Wanted, What};
+use crate::evidence::{Refreshing, Reply, TokenResult, Wanted, What};
 
 /// Life of access tokens for a subject that refreshes by the clock only.
 pub(super) const SHORT_LIFE: Duration = Duration::from_secs(2);
 /// So long after its end a token is certainly over, whatever the rounding.
 const OVER: Duration = Duration::from_millis(150);
+/// No longer life is waited for.
+const OUTLIVED: Duration = Duration::from_secs(30);
+/// So long after its end nobody can take a token for good, however the seconds were counted.
+const LATE: Duration = Duration::from_millis(1_200);
 
 impl Cast {
     /// Does one thing.
@@ -78,6 +82,8 @@ impl Cast {
                 self.recorder.record(What::Continued);
                 self.resume().await?;
             }
+            Act::Stop(_) => self.stop().await?,
+            Act::Outlive(AccessWord::Access) => self.outlive().await?,
             Act::Restart(_) => self.restart().await?,
             Act::Reload(_) => self.reload().await?,
         }
@@ -110,6 +116,20 @@ impl Cast {
                 self.refreshes_done += 1;
             }
         }
+    }
+
+    /// The subject's clock is the real one: a token that it takes for good must really come to its end.
+    async fn outlive(&mut self) -> Result<(), StageError> {
+        let lives = |what: &What| match what {
+            What::Replied { reply: Reply::Tokens { expires_in, .. }, .. } => Some(*expires_in),
+            _ => None,
+        };
+        let newest = self.recorder.last(lives).and_then(|(at, life)| Some(at + Duration::from_secs(life?)));
+        let Some(end) = newest.filter(|end| *end < self.recorder.now() + OUTLIVED) else {
+            return Err(StageError::NotRealised("the newest access token has no life that could be waited for".into()));
+        };
+        sleep_until(Instant::from_std(self.recorder.epoch()) + end + LATE).await;
+        Ok(())
     }
 
     fn refreshes_left(&self) -> usize {

@@ -215,7 +215,10 @@ impl Cast {
         if self.start_table().is_none() {
             return self.hand_secret();
         }
-        self.stop().await?;
+        // It may have been stopped or killed before.
+        if !self.running.is_empty() {
+            self.stop().await?;
+        }
         self.restarts += 1;
         self.start().await
     }

@@ -47,6 +47,8 @@ pub struct Setting {
     pub work: Option<WorkKind>,
     /// Which units the provider makes.
     pub units: Vec<UnitKind>,
+    /// The subject's time zone, where the story asks for one.
+    pub time_zone: Option<String>,
 }
 
 /// Why a story could not be told to its end. What was seen so far is in the recorder.

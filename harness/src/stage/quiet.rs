@@ -21,7 +21,7 @@ const PATIENCE: u32 = 4;
 /// How long a verb or a probe may stay unanswered.
 const ANSWER: Duration = Duration::from_secs(15);
 /// How long, once one was not answered at all: a subject that hangs is not waited for again and again.
-const AGAIN: Duration = Duration::from_secs(2);
+const AGAIN: Duration = Duration::from_secs(5);
 
 impl Cast {
     /// How long an answer is waited for.

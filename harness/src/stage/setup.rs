@@ -134,6 +134,9 @@ pub(super) fn environment(setting: &Setting, sandbox: &Sandbox, bindings: &Bindi
         let variables = Trust::within(sandbox.path()).variables(bindings.get("proxy_url"));
         env.extend(variables.into_iter().map(|(name, value)| (name.to_owned(), value)));
     }
+    if let Some(zone) = &setting.time_zone {
+        env.insert("TZ".to_owned(), zone.clone());
+    }
     if let Some(start) = start {
         env.extend(bindings.fill_map(&start.env)?);
     }

@@ -20,6 +20,7 @@ const DRAIN: usize = 10;
 
 /// Tells a story. Everything seen is in the recorder, however it ends; when `cancel` turns true it ends at once, in good order.
 pub async fn tell(setting: Setting, scenario: &Scenario, recorder: &Recorder, mut cancel: watch::Receiver<bool>) {
+    let setting = Setting { time_zone: scenario.time_zone.clone(), ..setting };
     let refreshing = setting.refreshing;
     recorder.record(What::StoryBegan { story: recorder.story().to_owned(), refreshing });
     if let Some(reason) = too_few_connections(&setting, scenario) {
@@ -27,7 +28,8 @@ pub async fn tell(setting: Setting, scenario: &Scenario, recorder: &Recorder, mu
     }
     let mut policy = Policy::default();
     regrant_mock_server::fault::scenario::apply_policy(&scenario.provider, &mut policy);
-    if refreshing == Refreshing::OnExpiry {
+    // A story that is about a life of its own, and makes nobody refresh before, keeps it.
+    if refreshing == Refreshing::OnExpiry && (scenario.provider.access_token_lifetime.is_none() || planned(scenario) > 0) {
         policy.access_lifetime = SHORT_LIFE;
     }
     let cast = match Cast::assemble(setting, recorder.clone(), policy, scenario.connections).await {

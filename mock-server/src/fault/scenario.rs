@@ -43,6 +43,9 @@ pub struct Scenario {
     /// where it does not mean the first.
     #[serde(default = "once")]
     pub connections: u32,
+    /// The time zone in which the subject lives, such as `Pacific/Kiritimati`: its `TZ`.
+    #[serde(default)]
+    pub time_zone: Option<String>,
     /// Policy for this story.
     #[serde(default)]
     pub provider: ProviderPolicy,
@@ -244,7 +247,11 @@ pub enum Act {
     Pause(Times),
     /// SIGCONT.
     Continue(Times),
-    /// Stop in good order and start again (after a kill: start).
+    /// Stop in good order; `restart` starts again.
+    Stop(Times),
+    /// Real time passes until the newest token has run out by the life it was announced with.
+    Outlive(AccessWord),
+    /// Stop in good order and start again (after a kill or a stop: start).
     Restart(Times),
     /// The subject takes its new client secret: by `start.reload`, else by a restart.
     Reload(Times),
@@ -410,6 +417,14 @@ impl Revoke {
             Self::Table { connection, .. } => *connection,
         }
     }
+}
+
+/// The only token whose life is short enough to be waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum AccessWord {
+    /// The access token.
+    Access,
 }
 
 /// Which token.

@@ -198,6 +198,8 @@ impl Teller<'_> {
             | Act::Kill(_)
             | Act::Pause(_)
             | Act::Continue(_)
+            | Act::Stop(_)
+            | Act::Outlive(_)
             | Act::Restart(_)
             | Act::Reload(_) => {}
         }
@@ -232,6 +234,8 @@ fn is_provider_s(act: &Act) -> bool {
         | Act::Kill(_)
         | Act::Pause(_)
         | Act::Continue(_)
+        | Act::Stop(_)
+        | Act::Outlive(_)
         | Act::Restart(_)
         | Act::Reload(_) => false,
     }

@@ -5,7 +5,7 @@ use std::{collections::HashSet, sync::LazyLock};
 use regex::Regex;
 
 use super::{
-    windows::{Said, Window, everyday, said, windows},
+    windows::{Said, Window, began_calmly, everyday, said, windows},
     words::{LEVEL, Line, THING, WRONG, shape, words},
 };
 use crate::{
@@ -45,7 +45,11 @@ pub(super) fn log_05(view: &View<'_>) -> Finding {
     };
     let refreshing: Vec<_> = windows.iter().filter(|window| !window.refreshes.is_empty()).collect();
     let findings = refreshing.iter().flat_map(|window| judge(window, &all, &everyday, refreshing.len())).collect();
-    worst(findings).unwrap_or_else(|| unrealised(view, "no refresh was answered in this story"))
+    let finding = worst(findings).unwrap_or_else(|| unrealised(view, "no refresh was answered in this story"));
+    if finding.verdict == Verdict::Fail && !began_calmly(&windows) {
+        return Finding::undecided("the story began with a refresh, so that it is not sure what the subject logs anyway");
+    }
+    finding
 }
 
 /// Good, or not; none if the subject never got an answer that it could log.

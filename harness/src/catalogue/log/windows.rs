@@ -70,6 +70,11 @@ pub(super) fn said<'h>(view: &View<'h>) -> Vec<Said<'h>> {
     view.events().filter_map(line).collect()
 }
 
+/// Whether work was done without a refresh before the first one: only then is it sure what the subject logs anyway.
+pub(super) fn began_calmly(windows: &[Window<'_, '_>]) -> bool {
+    windows.iter().take_while(|window| window.refreshes.is_empty()).any(|window| window.worked)
+}
+
 /// The shapes of what is logged while work is done without a refresh: such a line tells nothing of one. Before the first refresh, if
 /// work was done then: later on, lines may have been kept back. None: that was never seen.
 pub(super) fn everyday(windows: &[Window<'_, '_>]) -> Option<HashSet<String>> {

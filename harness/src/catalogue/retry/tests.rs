@@ -167,6 +167,10 @@ fn a_subject_that_stays_given_up_fails() {
         .rest();
     restarted.fails("RETRY-04", "no API call succeeded");
     out(3, &Answer::Unavailable).rest().undecided("RETRY-04", "fewer than twice");
+    // What it took on while the outage went on does not count.
+    let still_out = || out(3, &Answer::Unavailable).asked_in_vain(2).rest().event(What::RuleEnded { rule: 1 });
+    still_out().asked_in_vain(1).rest().undecided("RETRY-04", "fewer than twice");
+    still_out().asked_in_vain(2).rest().fails("RETRY-04", "no API call succeeded");
 }
 
 #[test]

@@ -62,7 +62,10 @@ impl Story {
         let story = self.token_asked();
         let exchange = story.exchange();
         let story = story.event(What::Faulted { rule: Some(1), exchange, fate: format!("reshape {form}"), committed: false });
-        story.token_decided("refresh_token", Some(&spent), AuthStyle::Basic, &answer).token_answered(answer)
+        story
+            .token_decided("refresh_token", Some(&spent), AuthStyle::Basic, &answer)
+            .token_answered(answer)
+            .log("2026-01-01T10:00:00Z INFO the access token was refreshed")
     }
 
     /// A call that is denied though its token is good.
@@ -124,7 +127,7 @@ pub(crate) fn without_refresh_token(form: &str) -> Story {
         s.pair = 3;
         s.subject.keeps = vec!["access#3".into(), "refresh#3".into()];
     });
-    story.delivers().answered(Outcome::Accepted).rest().works().rest().epilogue()
+    story.log("2026-01-01T10:00:00Z INFO the access token was refreshed").delivers().answered(Outcome::Accepted).rest().works().rest().epilogue()
 }
 
 /// An answer without a refresh token; nothing is left to refresh with.

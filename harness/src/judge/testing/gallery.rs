@@ -42,7 +42,6 @@ pub(crate) fn honest() -> Vec<Story> {
         one_shot(),
         with_a_timer(),
         loser_of_a_race(),
-        prober(),
         forbidden(),
         disconnected(),
         one_of_two_ends(),
@@ -137,7 +136,7 @@ fn loser_of_a_race() -> Story {
 }
 
 /// Its library tries the second client authentication style whenever the first is refused.
-fn prober() -> Story {
+pub(crate) fn prober() -> Story {
     let refused = || Answer::Refused("invalid_grant".into());
     let story = Story::connected().revoked().rejected().trigger().api(401);
     let story = story.token_request("refresh_token", Some("refresh#1"), AuthStyle::Basic, refused());

@@ -33,7 +33,13 @@ pub(crate) fn comes_late(story: Story, exchange: u64, answer: &Answer) -> Story 
         Answer::Refused(error) => (400, Reply::Final { error: error.clone(), description: None }),
         Answer::Unavailable | Answer::Dropped | Answer::Unusable => (503, Reply::Transient),
     };
-    story.events([What::Released { exchange, dropped: false }, What::Replied { exchange, status, reply }, What::Read { exchange }])
+    let told = match answer {
+        Answer::Tokens(..) => "2026-01-01T10:00:02Z INFO the access token was refreshed",
+        Answer::Refused(_) | Answer::Unavailable | Answer::Dropped | Answer::Unusable => "2026-01-01T10:00:02Z WARN token refresh failed",
+    };
+    story
+        .events([What::Released { exchange, dropped: false }, What::Replied { exchange, status, reply }, What::Read { exchange }])
+        .log(told)
 }
 
 /// The user reconnects while the answer is held; then it comes.

@@ -98,6 +98,15 @@ impl Story {
         self.event(What::Replied { exchange, status, reply }).event(What::Read { exchange })
     }
 
+    /// A question to the introspection endpoint.
+    pub(crate) fn introspects(mut self) -> Self {
+        self.exchange += 1;
+        let exchange = self.exchange;
+        self.requested(Endpoint::Introspect, "POST", "/oauth/token/introspect", false)
+            .event(What::Introspected { exchange })
+            .replies(200, Reply::Plain)
+    }
+
     /// Looks for work, and delivers all that waits.
     pub(crate) fn delivers(mut self) -> Self {
         let waiting = std::mem::take(&mut self.waiting);

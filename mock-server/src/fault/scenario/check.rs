@@ -109,6 +109,8 @@ fn act_fault(scenario: &Scenario, step: usize, index: usize, act: &Act) -> Optio
         | Act::Kill(_)
         | Act::Pause(_)
         | Act::Continue(_)
+        | Act::Stop(_)
+        | Act::Outlive(_)
         | Act::Restart(_)
         | Act::Reload(_) => None,
     }

@@ -8,6 +8,8 @@ import { State } from "./state.js";
 import { Worker } from "./worker.js";
 
 export const EX_SOFTWARE = 70;
+// What is written down is nobody else's business.
+process.umask(0o077);
 
 export function say(level, message) {
   console.log(`${new Date().toISOString()} ${level} ${message}`);

@@ -11,6 +11,9 @@ export class Nothing extends Error {
   wait = 0;
 }
 
+/** Pleo rejects even tokens that it has just issued: asking for more of them would not help. */
+export class Pointless extends Nothing {}
+
 /** The token endpoint refuses; `code` is OAuth's word for it. */
 export class Denied extends Error {
   constructor(code, status) {

@@ -4,7 +4,7 @@ import { randomUUID } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
 import { crash, say } from "./main.js";
-import { call, Denied, Nothing, renew } from "./pleo.js";
+import { call, Denied, Nothing, Pointless, renew } from "./pleo.js";
 
 const EARLY = 30_000;
 const PAUSES = [500, 2_000, 8_000];
@@ -51,7 +51,7 @@ export class Worker {
         await this.#export();
       } catch (error) {
         if (!(error instanceof Nothing)) throw error;
-        if (failures === PAUSES.length) {
+        if (failures === PAUSES.length || error instanceof Pointless) {
           say("WARN", `export put off until the next request: ${error.message}`);
           return;
         }
@@ -100,7 +100,10 @@ export class Worker {
   async #api(method, address, body) {
     let access = await this.access();
     let answer = await call(access, method, address, body);
-    if (answer.status === 401) answer = await call(await this.access(access), method, address, body);
+    if (answer.status === 401) {
+      answer = await call(await this.access(access), method, address, body);
+      if (answer.status === 401) throw new Pointless("Pleo said 401 to a new token");
+    }
     // A job that ended meanwhile is no trouble.
     if (answer.status >= 300 && !(method !== "GET" && answer.status === 422)) throw new Nothing(`Pleo said ${answer.status}`);
     return answer.body;

@@ -147,7 +147,7 @@ def token_request(**fields: str) -> tuple[int, dict]:
     user, password = (urllib.parse.quote_plus(setting(name)) for name in ("CLIENT_ID", "CLIENT_SECRET"))
     request = urllib.request.Request(setting("TOKEN_URL"), urllib.parse.urlencode(fields).encode())
     request.add_header("Authorization", "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode())
-    status, raw = send(request, 20)
+    status, raw = send(request, 10)
     try:
         body = json.loads(raw)
     except ValueError:

@@ -7,13 +7,38 @@ use crate::evidence::*;
 
 /// Honest stories.
 pub(super) fn honest() -> Vec<Story> {
-    vec![ended(lost().after(100).refuses("refresh#1", "invalid_grant").gives_up()), waits(3_100), hung(8_000), led_astray(&[])]
+    vec![
+        ended(lost().after(100).refuses("refresh#1", "invalid_grant").gives_up()),
+        waits(3_100),
+        hung(8_000),
+        led_astray(&[]),
+        steady(7_200, |story| story),
+        runs_out(false),
+    ]
 }
 
 /// Stories that each break one requirement.
 pub(super) fn faulty() -> Vec<(&'static str, Story)> {
     let loops = (0..24).fold(lost(), |story, _| story.after(5).refuses("refresh#1", "invalid_grant"));
-    vec![("RETRY-07", ended(loops)), ("RETRY-03", waits(500)), ("RETRY-05", hung(20_000)), ("RETRY-06", led_astray(&["refresh#1"]))]
+    vec![
+        ("RETRY-07", ended(loops)),
+        ("RETRY-03", waits(500)),
+        ("RETRY-05", hung(20_000)),
+        ("RETRY-06", led_astray(&["refresh#1"])),
+        ("REFRESH-04", runs_out(true)),
+        ("REFRESH-09", steady(7_200, Story::refreshes)),
+        ("REFRESH-10", steady(7_200, Story::introspects)),
+        (
+            "REFRESH-12",
+            ended(asked().refused("invalid_grant").token_request(
+                "refresh_token",
+                Some("refresh#1"),
+                AuthStyle::Body,
+                Answer::Refused("invalid_grant".into()),
+            )),
+        ),
+        ("REFRESH-13", Story::connected().restarted().asked_in_vain(2).rest()),
+    ]
 }
 
 fn asked() -> Story {
@@ -72,6 +97,31 @@ fn led_astray(carried: &[&str]) -> Story {
         .event(What::Faulted { rule: Some(1), exchange, fate: "redirect 307".into(), committed: false })
         .event(What::Replied { exchange, status: 307, reply: Reply::Open { error: None } })
         .event(What::Read { exchange })
-        .event(What::CameElsewhere { method: "POST".into(), carried: carried.iter().map(|name| (*name).to_owned()).collect() });
+        .event(What::CameElsewhere { method: "POST".into(), carried: carried.iter().map(|name| (*name).to_owned()).collect() })
+        .log("2026-01-01T10:00:01Z WARN token refresh failed: the token endpoint answered 307");
     goes_on(story.answered(Outcome::Accepted).rest().trigger())
+}
+
+/// Work with tokens that live so many seconds, across a restart; `before` is what precedes each piece of work.
+fn steady(seconds: u64, before: impl Fn(Story) -> Story) -> Story {
+    let work = |story: Story| before(story.trigger()).delivers().answered(Outcome::Accepted).rest();
+    let story = (0..3).fold(Story::connected(), |story, _| work(story)).restarted();
+    lives((0..3).fold(story, |story, _| work(story)), seconds)
+}
+
+/// A token that lives two seconds runs out while nothing is asked for; then work is, with or without a refresh before.
+fn runs_out(late: bool) -> Story {
+    let story = Story::connected().after(3_500).trigger();
+    let story = if late { story.api(401) } else { story };
+    lives(story.refreshes().delivers().answered(Outcome::Accepted).rest(), 2)
+}
+
+fn lives(story: Story, seconds: u64) -> Story {
+    story.with(|s| {
+        for event in &mut s.history.events {
+            if let What::Replied { reply: Reply::Tokens { expires_in, .. }, .. } = &mut event.what {
+                *expires_in = Some(seconds);
+            }
+        }
+    })
 }
