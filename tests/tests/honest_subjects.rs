@@ -77,7 +77,7 @@ const ALL: [Honest; 8] = [
         name: "refresh-on-401",
         undecided: &[NO_COUNT, ONE_SCOPE],
         perhaps: &[],
-        not_applicable: &["RECOVER-03", "RECOVER-06"],
+        not_applicable: &["RECOVER-03", "RECOVER-06", "REFRESH-04"],
         convicted: &[IN_CLEAR],
     },
     Honest {
@@ -91,7 +91,7 @@ const ALL: [Honest; 8] = [
         name: "early-refresher",
         undecided: &[NO_COUNT, NO_PLACE, LOGINS_UNSEEN, ONE_SCOPE],
         perhaps: &["PURGE-08", "LOG-05"],
-        not_applicable: &["RECOVER-03", "RECOVER-04", "RECOVER-06", "PURGE-09"],
+        not_applicable: &["RECOVER-03", "RECOVER-04", "RECOVER-06", "PURGE-09", "REFRESH-09"],
         convicted: &[],
     },
     Honest {

@@ -127,7 +127,14 @@ pub(crate) fn without_refresh_token(form: &str) -> Story {
         s.pair = 3;
         s.subject.keeps = vec!["access#3".into(), "refresh#3".into()];
     });
-    story.log("2026-01-01T10:00:00Z INFO the access token was refreshed").delivers().answered(Outcome::Accepted).rest().works().rest().epilogue()
+    story
+        .log("2026-01-01T10:00:00Z INFO the access token was refreshed")
+        .delivers()
+        .answered(Outcome::Accepted)
+        .rest()
+        .works()
+        .rest()
+        .epilogue()
 }
 
 /// An answer without a refresh token; nothing is left to refresh with.
