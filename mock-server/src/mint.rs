@@ -4,7 +4,7 @@
 //! read. The seed has 64 bits: this is a test double, not a vault.
 
 use std::sync::{
-    Arc,
+    Arc, Mutex, PoisonError,
     atomic::{AtomicU8, Ordering},
 };
 
@@ -107,11 +107,13 @@ fn strewn(place: usize) -> Option<usize> {
 pub(crate) struct Keyed {
     key: Key,
     shape: AtomicU8,
+    /// What was read last: one exchange asks for the same token several times, and each answer takes several hashes.
+    last: Mutex<Option<(String, Stamp)>>,
 }
 
 impl Keyed {
     fn new(seed: u64) -> Self {
-        Self { key: Key::from_seed(&seed.to_le_bytes()), shape: AtomicU8::new(0) }
+        Self { key: Key::from_seed(&seed.to_le_bytes()), shape: AtomicU8::new(0), last: Mutex::default() }
     }
 
     fn shape(&self) -> TokenShape {
@@ -132,15 +134,27 @@ impl Mint for Keyed {
     }
 
     fn read(&self, secret: &str) -> Option<Stamp> {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, stamp)) = last.as_ref().filter(|(known, _)| known == secret) {
+            return Some(*stamp);
+        }
+        let stamp = self.open(secret)?;
+        *last = Some((secret.to_owned(), stamp));
+        Some(stamp)
+    }
+
+    fn look(&self) -> Look {
+        Look(self.shape.load(Ordering::SeqCst))
+    }
+}
+
+impl Keyed {
+    fn open(&self, secret: &str) -> Option<Stamp> {
         (0..).zip(SHAPES).find_map(|(look, shape)| {
             let stamp = Stamp { look: Look(look), ..self.key.open(shape.undress(secret)?)? };
             // What is strewn in counts too: one secret, one form.
             (shape == TokenShape::Plain || self.write(&stamp) == secret).then_some(stamp)
         })
-    }
-
-    fn look(&self) -> Look {
-        Look(self.shape.load(Ordering::SeqCst))
     }
 }
 

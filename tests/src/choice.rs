@@ -24,10 +24,31 @@ pub fn told(defect: &Defect) -> impl Iterator<Item = &'static Story> {
     })
 }
 
+/// Stories that decide what the defect breaks or may break.
+pub fn deciding(defect: &Defect) -> impl Iterator<Item = &'static Story> {
+    built_in().iter().filter(|story| decides(story, defect.breaks) || decides(story, defect.may))
+}
+
 /// Stories that decide none of this, but may convict of one of these requirements.
 pub fn may_convict<'a>(ids: &'a [&str]) -> impl Iterator<Item = &'static Story> + 'a {
     let names = |list: &[String]| list.iter().any(|id| ids.contains(&id.as_str()));
     built_in().iter().filter(move |story| names(&story.scenario.also) || names(&story.scenario.tests))
+}
+
+/// The fewest stories that can convict of these requirements, as far as taking those first that decide most of them finds the fewest; always the
+/// same. A requirement that no story decides is looked for in one that may convict of it.
+#[must_use]
+pub fn fewest(ids: &[&str]) -> Vec<&'static str> {
+    let (mut left, mut chosen): (Vec<&str>, _) = (ids.to_vec(), Vec::new());
+    let of = |list: &[String], left: &[&str]| left.iter().filter(|id| list.iter().any(|it| it == *id)).count();
+    let worth = |story: &Story, left: &[&str]| (of(&story.scenario.tests, left), of(&story.scenario.also, left));
+    // The first of those that are worth the same.
+    while let Some(best) = built_in().iter().rev().max_by_key(|story| worth(story, &left)).filter(|story| worth(story, &left) != (0, 0)) {
+        let list = if worth(best, &left).0 > 0 { &best.scenario.tests } else { &best.scenario.also };
+        left.retain(|id| !list.iter().any(|it| it == id));
+        chosen.push(best.name.as_str());
+    }
+    chosen
 }
 
 /// The requirements of this register that a defect must break.
@@ -67,6 +88,15 @@ mod tests {
                     assert!(told.contains(&story.name.as_str()), "{}: {id} in {}", defect.name, story.name);
                 }
             }
+        }
+    }
+
+    #[test]
+    fn the_fewest_stories_are_those_that_decide_most() {
+        assert_eq!(fewest(&["LOG-01", "LOG-02", "STOP-01"]), ["user_revokes_access"]);
+        assert_eq!(fewest(&["NONE-01"]), [""; 0]);
+        for requirement in catalogue::all() {
+            assert_eq!(fewest(&[requirement.id]).len(), 1, "{}", requirement.id);
         }
     }
 

@@ -2,7 +2,8 @@
 //! are clean.
 //!
 //! So that the checks do not fit one runtime's habits: `bookkeeper` is Python with threads and SQLite, `roster` is JavaScript with promises, a
-//! timer and a JSON file. A defect is told the stories that decide what it must be convicted of, and a twentieth of the others, as in the kill matrix.
+//! timer and a JSON file. The upright ones are told every story; a defect is told the fewest that can convict it of what it must be convicted
+//! of, mostly one. `cargo xtask matrix --foreign` tells each defect all stories that decide what it must or may be convicted of: an hour's work.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test")]
 
@@ -26,11 +27,19 @@ use serde_json::Value;
 /// A planted defect: its name, what must fail, and what may, each a list of IDs.
 type Row = (&'static str, &'static str, &'static [&'static str]);
 
-/// So many runs at once, and stories of each: they wait more than they compute.
-const AT_ONCE: usize = 5;
-const JOBS: &str = "3";
+/// A planted defect, and the story to tell where the usual choice does not show it.
+type Best = (&'static str, &'static str);
 
-const SUBJECTS: [(&str, &[Row], &str); 2] = [("bookkeeper", bookkeeper::ALL, "faults.py"), ("roster", roster::ALL, "faults.js")];
+/// So many runs at once, and stories of each: they wait more than they compute.
+const AT_ONCE: usize = 8;
+const JOBS: &str = "4";
+/// Set by `cargo xtask matrix --foreign`.
+const EVERY_STORY: &str = "REGRANT_EVERY_STORY";
+
+/// A subject's name, its defects, where to look for some of them, and the file with its own list.
+type Subject = (&'static str, &'static [Row], &'static [Best], &'static str);
+const SUBJECTS: [Subject; 2] =
+    [("bookkeeper", bookkeeper::ALL, bookkeeper::BEST, "faults.py"), ("roster", roster::ALL, roster::BEST, "faults.js")];
 
 /// A subject with a defect; none: upright.
 type Run = (&'static str, Option<Defect>);
@@ -38,11 +47,9 @@ type Run = (&'static str, Option<Defect>);
 #[test]
 fn every_defect_in_another_language_is_convicted_of_what_it_must_be_and_of_nothing_that_it_may_not_be() {
     let mut runs: VecDeque<Run> = VecDeque::new();
-    for (subject, rows, _) in SUBJECTS {
-        if is_left_out(subject) {
-            continue;
-        }
-        runs.push_back((subject, None));
+    for (subject, rows, ..) in SUBJECTS.into_iter().filter(|it| !is_left_out(it.0)) {
+        // The long ones first.
+        runs.push_front((subject, None));
         let live = rows.iter().map(defect).filter(|defect| !choice::broken(defect).is_empty());
         runs.extend(live.map(|defect| (subject, Some(defect))));
     }
@@ -64,13 +71,17 @@ fn every_defect_in_another_language_is_convicted_of_what_it_must_be_and_of_nothi
 
 #[test]
 fn every_planted_defect_is_listed_with_what_it_must_break_and_every_id_can_be_one() {
-    for (subject, rows, source) in SUBJECTS {
+    for (subject, rows, best, source) in SUBJECTS {
         let source = std::fs::read_to_string(folder(subject).join(source)).expect("the subject's own list");
         let planted: BTreeSet<&str> =
             source.lines().filter_map(|line| line.strip_prefix("    \"")?.split_once("\": \"F")).map(|it| it.0).collect();
         let listed: BTreeSet<&str> = rows.iter().map(|row| row.0).collect();
         assert_eq!(planted, listed, "{subject}");
         assert_eq!(rows.len(), listed.len(), "{subject}: one is listed twice");
+        for (defect, story) in best {
+            assert!(listed.contains(defect), "{subject}: {defect}");
+            assert!(built_in().iter().any(|it| it.name == *story), "{subject}: {story}");
+        }
         for row in rows {
             let defect = defect(row);
             assert!(!defect.breaks.is_empty(), "{subject}: {}", defect.name);
@@ -91,56 +102,82 @@ fn is_left_out(subject: &str) -> bool {
     is_left_out
 }
 
-/// Without what may fail: the stories of that are told to the twentieth only, or there would be no end of them.
 fn defect(row: &Row) -> Defect {
-    Defect { name: row.0, about: "", breaks: ids(row.1).leak(), may: &[] }
+    Defect { name: row.0, about: "", breaks: ids(row.1).leak(), may: row.2.iter().flat_map(|list| ids(list)).collect::<Vec<_>>().leak() }
 }
 
 fn ids(list: &'static str) -> Vec<&'static str> {
     list.split_whitespace().collect()
 }
 
-/// What differs from what is listed.
+/// What differs from what is listed. A story that did not come about, on a machine that was busy, is told once more.
 fn judged(subject: &str, defect: Option<&Defect>) -> Vec<String> {
     let Some(defect) = defect else { return accused(subject) };
-    let told: BTreeSet<&str> = choice::told(defect).map(|story| story.name.as_str()).collect();
-    let mut failed = failed(subject, defect.name, &told);
-    let missed = |failed: &BTreeMap<String, String>| -> Vec<&str> {
-        choice::broken(defect).into_iter().filter(|id| !failed.contains_key(*id)).collect()
-    };
-    let more = missed(&failed);
-    let more: BTreeSet<&str> = choice::may_convict(&more).map(|story| story.name.as_str()).filter(|name| !told.contains(name)).collect();
-    if !more.is_empty() {
-        failed.extend(self::failed(subject, defect.name, &more));
+    let told = told(subject, defect);
+    let mut found = told_of(subject, defect.name, &told);
+    let is_open = |found: &Found| choice::broken(defect).iter().any(|id| found.get(*id).is_some_and(|it| it.0 == "undecided"));
+    if is_open(&found) {
+        println!("{subject} with {} is told its stories once more", defect.name);
+        found = told_of(subject, defect.name, &told);
     }
-    let not_convicted = missed(&failed).into_iter().map(|id| format!("{subject} with {} is not convicted of {id}", defect.name));
-    let may = may(subject, defect.name);
-    let beyond = failed.iter().filter(|(id, _)| !defect.breaks.contains(&id.as_str()) && !may.contains(&id.as_str()));
-    let beyond = beyond.map(|(id, reason)| format!("{subject} with {} is convicted of {id}: {reason}", defect.name));
-    not_convicted.chain(beyond).collect()
+    let failed = |id: &str| found.get(id).is_some_and(|(verdict, _)| is_conviction(verdict));
+    let missed = choice::broken(defect).into_iter().filter(|id| !failed(id));
+    let missed = missed.map(|id| format!("{subject} with {} is not convicted of {id}: {:?}", defect.name, found.get(id)));
+    let listed = |id: &str| defect.breaks.contains(&id) || defect.may.contains(&id);
+    let beyond = found.iter().filter(|(id, (verdict, _))| is_conviction(verdict) && !listed(id));
+    let beyond = beyond.map(|(id, (_, reason))| format!("{subject} with {} is convicted of {id}: {reason}", defect.name));
+    missed.chain(beyond).collect()
 }
 
-fn may(subject: &str, defect: &str) -> Vec<&'static str> {
-    let rows = SUBJECTS.iter().filter(|it| it.0 == subject).flat_map(|it| it.1);
-    rows.filter(|row| row.0 == defect).flat_map(|row| row.2).flat_map(|list| ids(list)).collect()
+/// The fewest stories; or, if that is asked for, all that decide what must or may be.
+fn told(subject: &str, defect: &Defect) -> BTreeSet<&'static str> {
+    if std::env::var_os(EVERY_STORY).is_some() {
+        return choice::deciding(defect).map(|story| story.name.as_str()).collect();
+    }
+    let best = SUBJECTS.iter().filter(|it| it.0 == subject).flat_map(|it| it.2).filter(|it| it.0 == defect.name).map(|it| it.1);
+    let best: BTreeSet<&str> = best.collect();
+    if best.is_empty() { choice::fewest(&choice::broken(defect)).into_iter().collect() } else { best }
 }
 
-/// What the upright subject fails, and what stays undecided.
+fn is_conviction(verdict: &str) -> bool {
+    matches!(verdict, "fail" | "harness-fault")
+}
+
+/// What stays undecided of them when they are upright: requirement, and how its reason begins.
+const UNDECIDED: &[(&str, &str, &str)] = &[
+    // They keep their logins in memory.
+    ("bookkeeper", "SECRET-06", "no state was found in storage"),
+    ("roster", "SECRET-06", "no state was found in storage"),
+    // It is for one company.
+    ("roster", "REAUTH-10", "it is not known that the subject keeps several companies apart"),
+];
+
+/// What the upright subject fails, and what stays undecided for another reason than it must.
 fn accused(subject: &str) -> Vec<String> {
     let verdicts = verdicts(subject, "", &[]);
     let requirements = verdicts["requirements"].as_array().expect("requirements");
-    let wrong = requirements.iter().filter(|r| !matches!(text(r, "verdict"), "pass" | "not-applicable"));
+    let wrong = requirements.iter().filter(|r| match text(r, "verdict") {
+        "pass" | "not-applicable" => false,
+        "undecided" => {
+            let is_it = |it: &&(&str, &str, &str)| it.0 == subject && it.1 == text(r, "id") && text(r, "reason").starts_with(it.2);
+            !UNDECIDED.iter().any(|it| is_it(&it))
+        }
+        _ => true,
+    });
     wrong.map(|r| format!("{subject}, upright: {} is {}: {}", text(r, "id"), text(r, "verdict"), text(r, "reason"))).collect()
 }
 
-/// What fails in these stories, with the reason. The others are skipped, rather than these selected: so every requirement may convict in them.
-fn failed(subject: &str, defect: &str, told: &BTreeSet<&str>) -> BTreeMap<String, String> {
+/// By requirement: verdict and reason.
+type Found = BTreeMap<String, (String, String)>;
+
+/// What these stories give. The others are skipped, rather than these selected: so every requirement may convict in them.
+fn told_of(subject: &str, defect: &str, told: &BTreeSet<&str>) -> Found {
     let others = built_in().iter().map(|story| story.name.as_str()).filter(|name| !told.contains(name));
     let skipped: Vec<&str> = others.flat_map(|name| ["--skip", name]).collect();
     let verdicts = verdicts(subject, defect, &skipped);
     let requirements = verdicts["requirements"].as_array().expect("requirements");
-    let failed = requirements.iter().filter(|r| matches!(text(r, "verdict"), "fail" | "harness-fault"));
-    failed.map(|r| (text(r, "id").to_owned(), text(r, "reason").to_owned())).collect()
+    let word = |r: &Value, name: &str| text(r, name).to_owned();
+    requirements.iter().map(|r| (word(r, "id"), (word(r, "verdict"), word(r, "reason")))).collect()
 }
 
 fn verdicts(subject: &str, defect: &str, selection: &[&str]) -> Value {

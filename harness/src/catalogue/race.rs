@@ -216,7 +216,8 @@ fn race_03(view: &View<'_>) -> Finding {
             Finding::undecided(format!("{reason}, unless there was too little time"))
         };
     }
-    if let Some(asked) = silenced(view, rest.mark, end) {
+    // Started anew, nobody waits any more.
+    if let Some(asked) = silenced(view, rest.mark, view.restart_after(rest.mark).unwrap_or(end).min(end)) {
         let reason = "one call went on with the new token, then none did, though work was asked for again and accepted";
         return Finding::fail(reason, [vec![x.arrived.n, released.n, went_on.arrived.n], asked].concat());
     }

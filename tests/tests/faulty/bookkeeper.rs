@@ -2,7 +2,7 @@
 //!
 //! IDs that the register does not have yet are passed over. What a defect is, its own `faults.py` says.
 
-use super::Row;
+use super::{Best, Row};
 
 /// Consequences of a refusal that is not taken for one.
 const NOT_ENDED: &str = "DETECT-01 DETECT-02 DETECT-03 DETECT-07 STOP-01 STOP-02 STOP-03 STOP-04 STOP-07 MARK-01 MARK-02 PROMPT-01 \
@@ -29,10 +29,10 @@ pub(crate) const ALL: &[Row] = &[
     ("counts-from-the-load", "REFRESH-04", &["REFRESH-13"]),
     ("lifetime-is-needed", "REFRESH-06", &[NOT_REFRESHED]),
     ("any-fault-is-final", "RETRY-01", &["DETECT-08 RETRY-02 RETRY-03 RETRY-05 RETRY-06 RETRY-07", NOT_REFRESHED]),
-    ("429-is-a-refusal", "RETRY-03", &["RETRY-01", NOT_REFRESHED]),
+    ("429-is-a-refusal", "RETRY-01", &["RETRY-03", NOT_REFRESHED]),
     ("tries-it-again-later", "DETECT-01", &[NOT_ENDED]),
     ("no-time-limit", "RETRY-05", &["RECOVER-01 RECOVER-02 RETRY-04 RACE-03"]),
-    ("follows-redirects", "RETRY-06", &[""]),
+    ("follows-redirects", "RETRY-06", &["REFRESH-01"]),
     // stopping
     ("five-in-a-burst", "STOP-02", &["RETRY-07 STOP-07 PURGE-02 RACE-07 ROTATE-07 RACE-01"]),
     ("the-library-remembers", "STOP-02", &["STOP-07 PURGE-02 ROTATE-07 RACE-01 RACE-07 RACE-08"]),
@@ -47,7 +47,7 @@ pub(crate) const ALL: &[Row] = &[
     // purging
     ("only-marks", "PURGE-03 PURGE-04", &["PURGE-05 PURGE-06 ROTATE-07"]),
     ("keeps-the-access-token", "PURGE-04", &["PURGE-05 PURGE-06 ROTATE-07"]),
-    ("corrupt-copy", "PURGE-03 PURGE-04", &["PURGE-05 PURGE-08 PURGE-09 SECRET-04 ROTATE-07"]),
+    ("corrupt-copy", "PURGE-03 PURGE-04", &["PURGE-05 PURGE-08 PURGE-09 SECRET-04 SECRET-08 ROTATE-07"]),
     ("keeps-every-pair", "PURGE-08", &["PURGE-03 PURGE-04 PURGE-05 PURGE-09 SECRET-04 ROTATE-07"]),
     ("deletes-the-settings-too", "RECOVER-04", &["PURGE-07 REAUTH-11"]),
     ("one-for-all", "PURGE-07", &["MARK-04 PROMPT-03 RECOVER-02 RECOVER-05 RETRY-01"]),
@@ -99,7 +99,7 @@ pub(crate) const ALL: &[Row] = &[
     // keeping and recovering
     ("saves-nothing", "REFRESH-03", &["REFRESH-13 PURGE-02 PURGE-08 RACE-07 PROMPT-03 RECOVER-02 STOP-02 SECRET-04 MARK-01"]),
     ("keeps-the-first-refresh-token", "REFRESH-02", &[NOT_REFRESHED]),
-    ("forgets-the-missing-refresh-token", "REFRESH-07", &["PROMPT-03 MARK-01"]),
+    ("forgets-the-missing-refresh-token", "REFRESH-07", &["PROMPT-03 MARK-01 REFRESH-01"]),
     ("the-client-retries-posts", "RETRY-02", &["RETRY-03 RETRY-07 REFRESH-12 LOG-06"]),
     (
         "wipes-at-the-start",
@@ -138,12 +138,29 @@ pub(crate) const ALL: &[Row] = &[
     ("never-asks-in-the-log", "LOG-03", &["LOG-04"]),
     ("logs-it-as-routine", "LOG-07", &["LOG-01 LOG-02 LOG-03 LOG-04 ROTATE-07"]),
     ("says-nothing-of-attempts", "LOG-05", &[""]),
-    ("says-it-differently", "LOG-04", &[""]),
+    ("says-it-differently", "LOG-04", &["LOG-01 LOG-02 LOG-03 LOG-07"]),
     ("chatters-when-held", "LOG-06", &[""]),
     ("logs-the-failed-request", "SECRET-01", &[""]),
     ("logs-the-answer", "SECRET-01", &[""]),
     ("default-access-log", "SECRET-07", &["LOG-06"]),
     ("status-with-everything", "SECRET-03", &[""]),
     ("token-in-the-query", "REFRESH-08 SECRET-02", &[""]),
-    ("readable-by-all", "SECRET-05", &[""]),
+    ("readable-by-all", "SECRET-05", &["SECRET-04 SECRET-08 PURGE-05"]),
+];
+
+/// Where to look for some of them.
+pub(crate) const BEST: &[Best] = &[
+    ("only-400-is-final", "refused_as_invalid_token_401"),
+    ("lifetime-is-needed", "no_lifetime"),
+    ("any-fault-is-final", "token_endpoint_unavailable"),
+    ("429-is-a-refusal", "too_many_refreshes"),
+    ("pleo-must-agree", "user_disconnects_and_pleo_fails"),
+    ("clears-before-asking", "user_denies_consent"),
+    ("one-healthy-hides-another", "one_of_two_is_revoked"),
+    ("blip-asks-the-user", "token_endpoint_unavailable"),
+    ("a-second-connection", "user_revokes_access"),
+    ("the-client-retries-posts", "token_endpoint_unavailable"),
+    ("gives-up-after-a-blip", "token_endpoint_unavailable"),
+    ("exits-on-refusal", "user_revokes_access"),
+    ("logs-it-as-routine", "token_endpoint_unavailable"),
 ];

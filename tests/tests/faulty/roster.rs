@@ -2,7 +2,7 @@
 //!
 //! IDs that the register does not have yet are passed over. What a defect is, its own `faults.js` says.
 
-use super::Row;
+use super::{Best, Row};
 
 /// Consequences of a refusal that is not taken for one.
 const NOT_ENDED: &str = "DETECT-01 DETECT-02 DETECT-03 DETECT-07 STOP-01 STOP-02 STOP-03 STOP-04 STOP-07 MARK-01 MARK-02 PROMPT-01 \
@@ -28,7 +28,7 @@ pub(crate) const ALL: &[Row] = &[
     ),
     ("promise-for-ever", "RETRY-04", &["DETECT-08 RETRY-03 RETRY-05 RETRY-06 RETRY-07", NOT_REFRESHED]),
     ("no-deadline", "RETRY-05", &["RECOVER-01 RECOVER-05 RETRY-04 RACE-03"]),
-    ("spreads-undefined", "REFRESH-07", &["PROMPT-03 MARK-01"]),
+    ("spreads-undefined", "REFRESH-07", &["PROMPT-03 MARK-01 REFRESH-01"]),
     ("saves-when-it-stops", "REFRESH-03", &["REFRESH-13 PURGE-02 PURGE-08 RACE-07 PROMPT-03 STOP-02 STOP-07 SECRET-04 MARK-01"]),
     (
         "unhandled-rejection",
@@ -45,4 +45,12 @@ pub(crate) const ALL: &[Row] = &[
     ("prints-the-error-object", "SECRET-01", &["LOG-06"]),
     ("says-nothing", "LOG-01 LOG-02", &["LOG-03 LOG-04 LOG-07 ROTATE-07 LOG-05"]),
     ("hammers", "RETRY-02", &["RETRY-03 RETRY-07 LOG-06 DETECT-08"]),
+];
+
+/// Where to look for some of them.
+pub(crate) const BEST: &[Best] = &[
+    ("overflowing-timer", "lifetime_of_three_centuries"),
+    ("promise-for-ever", "token_endpoint_unavailable"),
+    ("hammers", "token_endpoint_unavailable"),
+    ("unhandled-rejection", "user_revokes_access"),
 ];

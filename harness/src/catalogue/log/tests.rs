@@ -149,6 +149,8 @@ fn english_access_logs_and_stack_traces_are_understood_and_other_languages_are_n
         "Traceback (most recent call last):",
         "  File \"app.py\", line 12, in sync",
         "requests.exceptions.HTTPError: 400 Client Error",
+        "ERROR shop.pleo: connection=acme unhandled",
+        "pleo.Refused: invalid_grant",
         "  cause: {",
         "    error: 'invalid_grant',",
         "  code: 'OAUTH_RESPONSE_BODY_ERROR',",
@@ -160,6 +162,7 @@ fn english_access_logs_and_stack_traces_are_understood_and_other_languages_are_n
     for text in [
         "Token-Aktualisierung fehlgeschlagen: invalid_grant",
         "Verbindung getrennt, bitte neu anmelden",
+        "pleo.Ende: abgelaufen",
         "échec du rafraîchissement du jeton",
         "E1042 pleo 17",
         "トークンの更新に失敗しました",

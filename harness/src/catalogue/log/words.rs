@@ -175,13 +175,14 @@ static ENGLISH: LazyLock<Regex> = LazyLock::new(|| {
         r"\b(the|with|failed|fails|failure|refused|rejected|from|could|cannot|refreshing|refreshed|while|waiting|waits|because|again|after|",
         r"their|this|that|would|should|been|were|request|requested|response|starting|started|stopping|stopped|listening|unable|",
         r"received|sending|sent|skipping|skipped|retrying|handled|unavailable|denied|accept|accepted|held|queued|logged|",
-        r"connected|disconnected|attempts?|succeeded|completed|finished|saved|loaded)\b",
+        r"connected|disconnected|attempts?|unhandled|succeeded|completed|finished|saved|loaded)\b",
     ))
 });
 /// Access logs, the last line of a stack trace, and the parts of a printed error object.
 static ROUTINE: LazyLock<Regex> = LazyLock::new(|| {
     words(concat!(
         r"(\b(GET|POST|PUT|DELETE|PATCH|HEAD)\b\W.*\b[1-5][0-9]{2}\b|^\s*(return|raise|await|throw)\b|^[\w.]*(Error|Exception)\b[:(]?|",
+        r"^[a-z]\w*(\.\w+)*: (invalid_(grant|token|refresh_token|client)|unauthorized_client)\s*$|",
         r#"^[\s{}\[\](),;]*$|^\s+["']?(cause|code|error|error_description|status|statuscode|stack|name|response|errno|type|headers|body)["']?\s*:)"#,
     ))
 });

@@ -126,7 +126,8 @@ pub(super) fn rotate_05(view: &View<'_>) -> Finding {
         };
         return Finding::pass(format!("a secret with every legal character was understood: {how}"), vec![handed.at.n, x.arrived.n]);
     }
-    let garbled: Vec<_> = requests.iter().filter(|x| is_barred(x) && x.token.as_ref().is_some_and(|t| t.secret.is_none())).collect();
+    let is_garbled = |x: &&&Exchange<'_>| is_barred(x) || is_no_form_any_more(view, x, &handed);
+    let garbled: Vec<_> = requests.iter().filter(is_garbled).filter(|x| x.token.as_ref().is_some_and(|t| t.secret.is_none())).collect();
     match garbled.as_slice() {
         [] => Finding::undecided("the subject made no token request with the new secret"),
         some if view.terms.new_secret == NewSecret::Handed => {
@@ -136,4 +137,13 @@ pub(super) fn rotate_05(view: &View<'_>) -> Finding {
         }
         _ => Finding::locked("a secret was refused; whether the subject has the new one is not known", "start.reload = { run = [...] }"),
     }
+}
+
+/// A body with the secret in it that cannot be read as a form, while the bodies of this subject could be before the secret changed: what else
+/// the request holds is as it was.
+fn is_no_form_any_more(view: &View<'_>, x: &Exchange<'_>, handed: &Handed<'_>) -> bool {
+    let in_body = |x: &Exchange<'_>| x.token.as_ref().is_some_and(|t| t.auth == AuthStyle::Body);
+    let unreadable = |x: &Exchange<'_>| matches!(x.token.as_ref().map(|t| t.result), Some(TokenResult::Refused { error, .. }) if error == "invalid_request");
+    let before = || token_requests(view, START).filter(|y| y.arrived < handed.rotated && in_body(y));
+    in_body(x) && unreadable(x) && before().next().is_some() && !before().any(unreadable)
 }

@@ -236,6 +236,25 @@ fn a_secret_that_arrives_garbled_fails_and_an_old_one_decides_nothing() {
     end(barred().asked_in_vain(2)).undecided("ROTATE-05", "letters and digits only");
 }
 
+#[test]
+fn a_body_that_the_secret_makes_unreadable_fails_if_bodies_could_be_read_before() {
+    let asked = |before: Story, style| {
+        let story = before.event(What::SecretRotated { secret: RENEWED.into(), odd: true }).stopped().event(What::SecretHanded).started();
+        let story = story.adds_work(1).rejected().trigger().api(401).terms(|t| t.new_secret = NewSecret::Handed);
+        let refused = Answer::Refused("invalid_request".into());
+        with_secret(story.token_request("refresh_token", Some("refresh#1"), style, refused), None).answered(Outcome::Accepted).rest()
+    };
+    let refreshed = |style| {
+        let pair = Answer::Tokens("access#2".into(), Some("refresh#2".into()));
+        let story = Story::connected().rejected().trigger().api(401).token_request("refresh_token", Some("refresh#1"), style, pair);
+        story.with(|s| s.pair = 2).delivers().answered(Outcome::Accepted).rest()
+    };
+    asked(refreshed(AuthStyle::Body), AuthStyle::Body).fails("ROTATE-05", "no reading of what was sent");
+    // Nothing shows that this client's bodies can be read with any secret; and a header does not make a body unreadable.
+    asked(Story::connected(), AuthStyle::Body).undecided("ROTATE-05", "no token request with the new secret");
+    asked(refreshed(AuthStyle::Body), AuthStyle::Basic).undecided("ROTATE-05", "no token request with the new secret");
+}
+
 /// Both secrets work; the subject refreshes under the old one and is given the new one.
 fn overlapping() -> Story {
     let story = Story::connected().event(What::SecretRotated { secret: RENEWED.into(), odd: false }).adds_work(1).rejected();

@@ -120,7 +120,7 @@ class Keeper:
                 break
             except pleo.Passing as fault:
                 self._passing(fault, attempt)
-                if attempt < ATTEMPTS and fault.repeat and fault.wait is None:
+                if attempt < ATTEMPTS and fault.repeat and (fault.wait is None or planted("deaf-to-retry-after")):
                     time.sleep(PAUSE)
                     continue
                 self._failed()
@@ -168,6 +168,7 @@ class Keeper:
             log.info("connection=%s the connection was changed meanwhile: the answer to the refresh is dropped", self.name)
 
     def _refused(self, sent: books.Record, refusal: pleo.Refused) -> None:
+        self.refusals += 1
         if planted("dies-in-the-error-path"):
             raise pleo.InvalidGrantError(refusal)  # there is no such class
         if planted("exits-on-refusal"):
@@ -179,10 +180,8 @@ class Keeper:
             log.error("connection=%s synchronisation failed", self.name)
         elif planted("a-traceback-is-enough"):
             log.error("connection=%s unhandled", self.name, exc_info=refusal)
-        elif planted("says-it-differently"):
-            self.refusals += 1
-            said = ("token refresh refused: %s", "Refresh was rejected (%s)", "grant no longer accepted, code %s")[self.refusals % 3]
-            log.log(logging.ERROR if self.refusals % 2 else logging.WARNING, said, _plain(refusal.code))
+        elif self._told_before():
+            log.error("connection=%s synchronisation failed", self.name)
         elif planted("logs-it-as-routine"):
             log.info("connection=%s token refresh unavailable, trying later: %s", self.name, _plain(refusal.code))
         else:
@@ -218,12 +217,15 @@ class Keeper:
         if not books.change(self.name, version, in_memory=planted("ends-in-memory"), state="ended", cause=_plain(cause), **blank):
             log.info("connection=%s the refusal concerns a token that was replaced meanwhile; nothing changes", self.name)
             return
-        if not planted("only-says-failed") and not planted("a-traceback-is-enough") and not planted("logs-it-as-routine"):
+        if not (planted("only-says-failed") or planted("a-traceback-is-enough") or planted("logs-it-as-routine") or self._told_before()):
             log.error("connection=%s authorisation lost (%s): the refresh token is expired or revoked, tokens were discarded",
                       self.name, _plain(cause))
             if not planted("never-asks-in-the-log"):
                 log.warning("connection=%s reauthentication required: the user is asked to reconnect", self.name)
         self._planted_after_end()
+
+    def _told_before(self) -> bool:
+        return planted("says-it-differently") and self.refusals > 1
 
     def _planted_after_end(self) -> None:
         if planted("one-for-all"):

@@ -106,14 +106,14 @@ DEFECTS = {
     "never-asks-in-the-log": "F133: does not log that reauthentication is called for",
     "logs-it-as-routine": "F133: logs a refusal like any passing fault, as information",
     "says-nothing-of-attempts": "F132: logs no refresh that it begins and none that succeeds",
-    "says-it-differently": "F132: logs each refusal in other words, and without saying whose",
+    "says-it-differently": "F132: logs the first refusal for what it is, and later ones as work that failed",
     "chatters-when-held": "F32: logs a hundred lines whenever work is held",
     "logs-the-failed-request": "F134: logs the request of a refused refresh",
     "logs-the-answer": "F136: logs what the token endpoint answers",
     "default-access-log": "F134: has the access log of its framework, with authorization codes in it",
     "status-with-everything": "F138: shows the access token in its status",
     "token-in-the-query": "F138: sends the access token in a query as well",
-    "readable-by-all": "F142: lets every user of the machine read its database",
+    "readable-by-all": "F142: keeps its tokens unsealed in a database that every user of the machine may read",
 }
 
 _name = os.environ.get("DEFECT", "")
