@@ -20,7 +20,16 @@ fn what_init_writes_passes_the_doctor_and_lines_that_it_shows_are_missed_no_more
     let run = format!("'{PROGRAM}' subject");
     let words =
         ["init", "app", "--name", "crm-sync", "--run", &run, "--connect", "/connect?connection=acme", "--trigger", "/sync?connection=acme"];
-    let more = ["--ready", "{base_url}/status?connection=acme", "--env", "STATE_DIR={state_dir}", "--env", "CONNECTIONS=acme"];
+    let more = [
+        "--ready",
+        "{base_url}/status?connection=acme",
+        "--env",
+        "STATE_DIR={state_dir}",
+        "--env",
+        "CONNECTIONS=acme",
+        "--env",
+        "STORE_KEY=a key",
+    ];
     bench.write("app/README", "");
     bench.run(&[&words[..], &more].concat(), QUICK).assert(0, &["app/regrant.toml is written", "regrant doctor app/regrant.toml"]);
     let examined = bench.run(&["doctor", "app", "--seed", "4"], LIMIT);
@@ -66,6 +75,8 @@ fn the_doctor_says_which_control_fails_and_whose_fault_it_is() {
         "--force",
         "--run",
         &run,
+        "--env",
+        "STORE_KEY=a key",
         "--ready",
         "{base_url}/status",
         "--connect",
@@ -73,7 +84,9 @@ fn the_doctor_says_which_control_fails_and_whose_fault_it_is() {
         "--trigger",
         "/no-such-page",
     ];
-    bench.run(&[&init[..], &["--env", "STATE_DIR={state_dir}", "--env", "CONNECTIONS=acme"]].concat(), QUICK).assert(0, &[]);
+    bench
+        .run(&[&init[..], &["--env", "STATE_DIR={state_dir}", "--env", "CONNECTIONS=acme", "--env", "STORE_KEY=a key"]].concat(), QUICK)
+        .assert(0, &[]);
     bench.run(&["doctor"], LIMIT).assert(4, &["works connect", "fails trigger", "Until this works nothing can be decided"]);
     bench.run(&["init", "--force", "--run", "/no/such/program"], QUICK).assert(0, &[]);
     bench.run(&["doctor"], LIMIT).assert(3, &["fails start"]);
