@@ -233,7 +233,7 @@ async fn perform(tiny: &Arc<Tiny>, act: &Act, at_work: &mut JoinSet<()>, new_sec
                 *tiny.secret.lock().await = Some(secret);
             }
         }
-        Act::Pause(_) | Act::Continue(_) | Act::Restart(_) => {}
+        Act::Pause(_) | Act::Continue(_) | Act::Restart(_) | Act::Stop(_) | Act::Outlive(_) => {}
         Act::Revoke(_)
         | Act::NeedRefresh(_)
         | Act::Expire(_)

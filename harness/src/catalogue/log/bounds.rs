@@ -74,7 +74,7 @@ fn stimuli(view: &View<'_>, window: &Window<'_, '_>) -> (u64, u64) {
     for (_, what) in view.events().filter(|(mark, _)| within(*mark)) {
         match what {
             What::VerbCalled { verb: Verb::Status, .. } | What::PromptRead(_) | What::SettingsRead { .. } | What::DataRead { .. } => {
-                looked += 1
+                looked += 1;
             }
             What::VerbCalled { .. } | What::ProcessStarted { .. } | What::CallbackDelivered { .. } => asked += 1,
             _ => {}

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::super::{Finding, shared::*, storage::*};
 use crate::{
     evidence::{CanaryForm, Place},
-    judge::{Death, Ended, Mark, View},
+    judge::{Death, Ended, Exchange, Mark, View},
 };
 
 const PROBES: &str = "storage.paths, storage.dump or storage.urls";
@@ -88,7 +88,7 @@ fn clean(view: &View<'_>, scans: &[Scan<'_>], death: &Death) -> Finding {
 
 /// All tokens that the subject had been given.
 fn tokens_before<'h>(view: &View<'h>, moment: Mark) -> BTreeSet<&'h str> {
-    let given = view.exchanges.iter().filter(|x| x.replied.is_some_and(|(mark, ..)| mark < moment)).filter_map(|x| x.pair());
+    let given = view.exchanges.iter().filter(|x| x.replied.is_some_and(|(mark, ..)| mark < moment)).filter_map(Exchange::pair);
     given.flat_map(|(access, refresh)| std::iter::once(access).chain(refresh)).collect()
 }
 

@@ -35,9 +35,8 @@ pub(super) fn race_10(view: &View<'_>) -> Finding {
     }
     // Whichever of them the subject took: it must be one, and the same after a restart.
     let used = view.rest_after(done).and_then(|rest| view.api_calls(rest.mark, until).find(|x| x.answered(2)).and_then(Exchange::grant));
-    let grant = match (used, given.last().and_then(|x| x.issued_in())) {
-        (Some(grant), _) | (None, Some(grant)) => grant,
-        (None, None) => return Finding::undecided("the family of the new tokens is not known"),
+    let Some(grant) = used.or_else(|| given.last().and_then(|x| x.issued_in())) else {
+        return Finding::undecided("the family of the new tokens is not known");
     };
     let cited = vec![first.called.n, second.called.n];
     match lives_on(view, done, grant) {

@@ -31,9 +31,9 @@ fn a_reconnection_that_adds_no_connection_passes_and_one_that_does_fails() {
     let mute = Story::honest().with(|s| {
         s.history.events.iter_mut().for_each(|e| {
             if let What::StatusRead { state, .. } = &mut e.what {
-                *state = None
+                *state = None;
             }
-        })
+        });
     });
     counted(mute, 1, 2).undecided("REAUTH-11", "was not seen to say connected");
 }

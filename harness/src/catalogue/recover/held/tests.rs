@@ -35,7 +35,7 @@ fn data_that_vanishes_fails() {
         let last = s.history.events.iter().rposition(|e| back(&e.what)).expect("back");
         s.history.events[last..].iter_mut().for_each(|e| {
             if let What::DataRead { count } = &mut e.what {
-                *count = Some(1)
+                *count = Some(1);
             }
         });
     });
