@@ -53,9 +53,10 @@ fn is_acquitted(example: &str, undecided: &[&str]) {
 
 fn is_convicted_as_its_readme_says(example: &str) {
     let Some((code, verdicts)) = judged(example, "naive") else { return };
-    let listed = listed(example);
-    assert!(!listed.is_empty(), "the README of {example} lists nothing");
-    assert_eq!(having(&verdicts, "fail"), listed, "{}", reasons(&verdicts));
+    let (always, sometimes) = listed(example);
+    assert!(!always.is_empty(), "the README of {example} lists nothing");
+    let failed: BTreeSet<_> = having(&verdicts, "fail").difference(&sometimes).cloned().collect();
+    assert_eq!(failed, always, "{}", reasons(&verdicts));
     assert_eq!(code, 1);
 }
 
@@ -76,20 +77,29 @@ fn judged(example: &str, kind: &str) -> Option<(i64, Value)> {
     Some((code, verdicts))
 }
 
-/// The IDs in the first column of the README's table under "What the naive one gets wrong".
-fn listed(example: &str) -> BTreeSet<String> {
+/// The IDs in the first column of the README's table under "What the naive one gets wrong": those of every run, and those of rows that
+/// begin with "sometimes", which hang on when a process is killed or a story's work comes.
+fn listed(example: &str) -> (BTreeSet<String>, BTreeSet<String>) {
     let readme = fs::read_to_string(root().join("examples").join(example).join("README.md")).expect("a README");
     let (_, section) = readme.split_once("## What the naive one gets wrong").expect("its section");
     let section = section.split_once("\n## ").map_or(section, |(section, _)| section);
     let rows = section.lines().filter_map(|line| line.strip_prefix("| ")?.split_once(" |")).map(|(first, _)| first);
-    rows.flat_map(|ids| ids.split(", ")).filter(|id| regrant::catalogue::find(id).is_some()).map(str::to_owned).collect()
+    let (sometimes, always): (Vec<_>, Vec<_>) = rows.partition(|first| first.starts_with("sometimes "));
+    let ids = |rows: Vec<&str>| {
+        let ids = rows.into_iter().flat_map(|row| row.trim_start_matches("sometimes ").split(", "));
+        ids.filter(|id| regrant::catalogue::find(id).is_some()).map(str::to_owned).collect()
+    };
+    (ids(always), ids(sometimes))
 }
 
 #[test]
 fn the_readmes_name_no_requirement_that_does_not_exist() {
     for example in ["python-authlib", "node-openid-client"] {
         let readme = fs::read_to_string(root().join("examples").join(example).join("README.md")).expect("a README");
-        let ids = readme.lines().filter_map(|line| line.strip_prefix("| ")?.split_once(" |")).flat_map(|(ids, _)| ids.split(", "));
+        let ids = readme
+            .lines()
+            .filter_map(|line| line.strip_prefix("| ")?.split_once(" |"))
+            .flat_map(|(ids, _)| ids.trim_start_matches("sometimes ").split(", "));
         let like_ids = ids.filter(|id| id.split_once('-').is_some_and(|(_, number)| number.len() == 2 && number.parse::<u8>().is_ok()));
         let unknown: Vec<_> = like_ids.filter(|id| regrant::catalogue::find(id).is_none()).collect();
         assert!(unknown.is_empty(), "{example}: {unknown:?}");

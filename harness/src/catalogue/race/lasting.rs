@@ -20,6 +20,10 @@ pub(super) fn lives_on(view: &View<'_>, since: Mark, grant: Grant) -> Result<Vec
     if let Some(death) = view.deaths.iter().find(|death| death.asked > since && death.asked < end && death.grant == Some(grant)) {
         return Err(Finding::undecided(format!("the provider refused a token of the connection's own, with {}", death.error)));
     }
+    // Whatever it had made of its own token by then: it is over for another reason.
+    if let Some(error) = view.refreshes(since, end).filter(|x| x.grant() == Some(grant)).find_map(crate::judge::Exchange::refusal) {
+        return Err(Finding::undecided(format!("the provider refused a token of the connection's own, with {error}")));
+    }
     if let Some((mark, ..)) = view.statuses().find(|(mark, state, _)| *mark > rest.mark && *mark < end && is_down(*state)) {
         return Err(Finding::fail("the status says that it does not work, though its grant is good", vec![since.n, mark.n]));
     }

@@ -49,6 +49,8 @@ func main() {
 	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
 		log.Fatalf("http: %v", err)
 	}
+	// New tokens that are on their way must be kept before the end: the old ones are spent.
+	keeper.one.Lock()
 }
 
 func every(ctx context.Context, period time.Duration, do func(context.Context)) {

@@ -62,6 +62,16 @@ fn a_late_success_that_changes_nothing_passes() {
     works_now_and_after_a_restart(reconnected_first(&pair(2))).passes("RACE-06");
 }
 
+#[test]
+fn a_spent_token_of_the_new_grant_that_is_refused_has_another_cause() {
+    let story = reconnected_first(&pair(2)).adds_work(1).works().works().rest();
+    let (_, spent) = story.newest();
+    // It was stopped before it had stored what a refresh brought.
+    let story = story.refreshes().restarted().refuses(&spent, "invalid_grant");
+    let story = story.with(|s| s.subject.says = Some(Status::Disconnected)).asked_in_vain(2).rest();
+    story.undecided("RACE-06", "refused a token of the connection's own");
+}
+
 /// An API call with a token of the first family, though the second one is in force.
 fn with_the_old_family(story: Story) -> Story {
     story.trigger().mark("offence").calls_api(Some("access#2"), TokenState::Active, 200).answered(Outcome::Accepted).with(|s| {
