@@ -234,7 +234,20 @@ impl Bench {
     pub fn stores(&self, secret: &str) -> bool {
         let files = std::fs::read_dir(self.state_dir()).expect("a directory");
         let mut bytes = files.map(|file| std::fs::read(file.expect("a file").path()).expect("reads"));
-        bytes.any(|bytes| bytes.windows(secret.len()).any(|part| part == secret.as_bytes()))
+        bytes.any(|bytes| bytes.windows(secret.len()).any(|part| part == secret.as_bytes())) || self.dump().contains(secret)
+    }
+
+    /// What the subject itself reads in its store, which is sealed.
+    fn dump(&self) -> String {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_regrant"));
+        command.env_clear();
+        // It calls nobody, and wants to be configured all the same.
+        for name in ["AUTHORIZE_URL", "TOKEN_URL", "API_URL", "REDIRECT_URI"] {
+            command.env(name, "http://127.0.0.1:1/");
+        }
+        let command = command.env("CLIENT_ID", "id").env("CLIENT_SECRET", "secret").env("PORT", "1");
+        let shown = command.args(["subject", "--dump"]).env("STATE_DIR", self.state_dir()).env("STORE_KEY", STORE_KEY).output();
+        String::from_utf8(shown.expect("the subject is there").stdout).expect("text")
     }
 
     /// Does it stand in a live row of the database, or in another file?
@@ -249,7 +262,7 @@ impl Bench {
                 let mut query = db.prepare(query).expect("a query");
                 query.query_map([], |row| row.get::<_, String>(0)).expect("rows").map(|row| row.expect("a row")).collect::<Vec<_>>()
             });
-        rows.any(|row| row.contains(secret)) || others.any(|text| text.contains(secret))
+        rows.any(|row| row.contains(secret)) || others.any(|text| text.contains(secret)) || self.dump().contains(secret)
     }
 
     pub fn state_dir(&self) -> PathBuf {
@@ -302,6 +315,9 @@ pub async fn null(name: &str, place: &str) -> Option<(u16, String)> {
     panic!("{name} neither answers nor exits");
 }
 
+/// What the subject's store is sealed with.
+const STORE_KEY: &str = "a key for this test";
+
 fn spawn(provider: &Provider, dir: &tempfile::TempDir, port: u16, defects: &[&str], secret: &str, lines: &Lines) -> Child {
     let urls = provider.urls();
     let mut command = Command::new(env!("CARGO_BIN_EXE_regrant"));
@@ -320,7 +336,7 @@ fn spawn(provider: &Provider, dir: &tempfile::TempDir, port: u16, defects: &[&st
         .env("REDIRECT_URI", format!("http://127.0.0.1:{port}/callback"))
         .env("PORT", port.to_string())
         .env("STATE_DIR", dir.path().join("state"))
-        .env("STORE_KEY", "a key for this test")
+        .env("STORE_KEY", STORE_KEY)
         .stdout(Stdio::piped())
         .kill_on_drop(true)
         .spawn()

@@ -43,7 +43,24 @@ const STORIES: &[Story] = &[
 ];
 
 /// Broken ways that these stories cannot see.
-const UNSEEN: &[&str] = &["RETRY-06", "PURGE-07", "MARK-04"];
+const UNSEEN: &[&str] = &["RETRY-06", "PURGE-07", "MARK-04", "RACE-08", "STOP-07", "SECRET-08"];
+
+/// Defects that only the suite's own stories show: the kill matrix judges them.
+const ELSEWHERE: &[&str] = &[
+    "hammers-on-403",
+    "believes-jwt",
+    "clear-text-store",
+    "logs-once",
+    "nags",
+    "long-way-back",
+    "keeps-unless-heard",
+    "encodes-secret-twice",
+    "drops-expired-at-start",
+    "loser-purges",
+    "keeps-states",
+    "new-secret-new-login",
+    "caches-secret",
+];
 
 /// The null subjects, and what a browser gets from them.
 #[tokio::test]
@@ -76,7 +93,8 @@ async fn upright_it_misses_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_planted_defect_shows_itself_and_nothing_undeclared() {
-    let wrong: Vec<String> = stream::iter(defects()).map(verdict).buffer_unordered(4).filter_map(std::future::ready).collect().await;
+    let told = defects().iter().filter(|defect| !ELSEWHERE.contains(&defect.name));
+    let wrong: Vec<String> = stream::iter(told).map(verdict).buffer_unordered(4).filter_map(std::future::ready).collect().await;
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
