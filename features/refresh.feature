@@ -43,7 +43,11 @@ Feature: Refreshing
       Then the subject sends no call with a token that it knows to be over (REFRESH-04)
 
       Examples:
-        | story | what happens |
+        | story                           | what happens                                                |
+        | access_token_runs_out           | The access token runs out between two pieces of work        |
+        | access_token_runs_out_far_east  | The access token runs out, fourteen hours east of Greenwich |
+        | access_token_runs_out_far_west  | The access token runs out, eleven hours west of Greenwich   |
+        | off_longer_than_the_token_lives | The subject is off for longer than its access token lives   |
 
   @REFRESH-05 @must @error
   Rule: Tokens are opaque, and come back byte for byte
@@ -107,7 +111,8 @@ Feature: Refreshing
       Then the subject refreshes no more often than lifetimes ask for (REFRESH-09)
 
       Examples:
-        | story | what happens |
+        | story                              | what happens                                 |
+        | steady_work_with_long_lived_tokens | Steady work, with tokens that live two hours |
 
   @REFRESH-10 @must @error
   Rule: Introspection is no clock
@@ -117,7 +122,8 @@ Feature: Refreshing
       Then the subject does its work without asking whether its token is good (REFRESH-10)
 
       Examples:
-        | story | what happens |
+        | story                              | what happens                                 |
+        | steady_work_with_long_lived_tokens | Steady work, with tokens that live two hours |
 
   @REFRESH-11 @should @warning
   Rule: Fewer scopes are no reason for a storm
@@ -138,7 +144,8 @@ Feature: Refreshing
       Then the subject sends each attempt once (REFRESH-12)
 
       Examples:
-        | story | what happens |
+        | story                         | what happens                                 |
+        | refused_right_after_a_restart | The refresh is refused right after a restart |
 
   @REFRESH-13 @must @error
   Rule: A healthy connection survives a restart
@@ -148,4 +155,6 @@ Feature: Refreshing
       Then the subject works again without a new consent (REFRESH-13)
 
       Examples:
-        | story | what happens |
+        | story                              | what happens                                              |
+        | off_longer_than_the_token_lives    | The subject is off for longer than its access token lives |
+        | steady_work_with_long_lived_tokens | Steady work, with tokens that live two hours              |

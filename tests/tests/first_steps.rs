@@ -75,8 +75,6 @@ fn the_doctor_says_which_control_fails_and_whose_fault_it_is() {
         "--force",
         "--run",
         &run,
-        "--env",
-        "STORE_KEY=a key",
         "--ready",
         "{base_url}/status",
         "--connect",
