@@ -2,12 +2,9 @@
 
 use super::{
     Finding,
-    shared::{unrealised, worst},
+    shared::{touched_after, unrealised, worst},
 };
-use crate::{
-    evidence::{Verb, What},
-    judge::{Ended, Mark, View, connections, of_connection},
-};
+use crate::judge::{Ended, Mark, View, connections, of_connection};
 
 /// A connection that lives while another one has ended.
 pub(super) struct Other<'v> {
@@ -55,7 +52,7 @@ pub(super) fn each(view: &View<'_>, check: impl Fn(&Other<'_>) -> Finding) -> Fi
             let Some(settled) = death.settled else { continue };
             for (name, history) in histories.iter().filter(|(name, _)| name != ended) {
                 let other = View::new(history, view.terms);
-                let until = death.until.min(touched(&other, death.asked));
+                let until = death.until.min(touched_after(&other, death.asked));
                 // A connection that has ended itself tells nothing.
                 if until > settled {
                     findings.push(check(&Other { name, view: other, ended, refused: death.refused, knew: death.knew, settled, until }));
@@ -64,18 +61,4 @@ pub(super) fn each(view: &View<'_>, check: impl Fn(&Other<'_>) -> Finding) -> Fi
         }
     }
     worst(findings).unwrap_or_else(|| unrealised(view, "no connection ended while another one lived, or the subject did not come to rest"))
-}
-
-/// The next thing that the provider or the user does to a connection.
-fn touched(view: &View<'_>, from: Mark) -> Mark {
-    let touches = |what: &What| {
-        matches!(
-            what,
-            What::Revoked { .. }
-                | What::Expired { .. }
-                | What::SecretRotated { .. }
-                | What::VerbCalled { verb: Verb::Connect | Verb::Disconnect, .. }
-        )
-    };
-    view.events().find(|(mark, what)| *mark > from && touches(what)).map_or(Mark::END, |(mark, _)| mark)
 }

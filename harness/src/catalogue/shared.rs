@@ -65,24 +65,33 @@ pub(super) fn seen(cited: Vec<u32>, passed: impl Into<String>, missing: impl Int
     if cited.is_empty() { Finding::undecided(missing) } else { Finding::pass(passed, cited) }
 }
 
+/// The user or the provider decides about the connection: from here on another story is told.
+pub(super) fn decided_after(view: &View<'_>, from: Mark) -> Mark {
+    event_after(view, from, |what| decides(what) || matches!(what, What::Expired { refresh: true, .. }))
+}
+
+/// The same, or an access token expires, which may be why the API denies it.
+pub(super) fn touched_after(view: &View<'_>, from: Mark) -> Mark {
+    event_after(view, from, |what| decides(what) || matches!(what, What::Expired { .. }))
+}
+
+fn decides(what: &What) -> bool {
+    matches!(what, What::Revoked { .. } | What::SecretRotated { .. } | What::VerbCalled { verb: Verb::Connect | Verb::Disconnect, .. })
+}
+
+fn event_after(view: &View<'_>, from: Mark, meant: impl Fn(&What) -> bool) -> Mark {
+    view.events().find(|(mark, what)| *mark > from && meant(what)).map_or(Mark::END, |(mark, _)| mark)
+}
+
 /// When a passing fault is over as far as the connection's state is concerned: the provider or the user decides about it, or the
 /// token endpoint gives an answer that is final or may be taken as final.
 pub(super) fn outcome_after(view: &View<'_>, from: Mark) -> Mark {
-    let decides = |what: &What| {
-        matches!(
-            what,
-            What::Revoked { .. }
-                | What::Expired { refresh: true, .. }
-                | What::SecretRotated { .. }
-                | What::VerbCalled { verb: Verb::Connect | Verb::Disconnect, .. }
-        )
-    };
-    let decided = view.events().find(|(mark, what)| *mark > from && decides(what)).map(|(mark, _)| mark);
+    let decided = decided_after(view, from);
     let answered = |reply: &Reply| match reply {
         Reply::Final { .. } | Reply::Open { .. } => true,
         Reply::Tokens { .. } | Reply::Transient | Reply::Plain => false,
     };
     let ends = |x: &&crate::judge::Exchange<'_>| x.is_refresh() && x.replied.is_some_and(|(_, _, reply)| answered(reply));
     let final_answer = view.exchanges.iter().filter(ends).map(|x| x.arrived).find(|mark| *mark > from);
-    [decided, final_answer].into_iter().flatten().min().unwrap_or(Mark::END)
+    decided.min(final_answer.unwrap_or(Mark::END))
 }

@@ -4,7 +4,6 @@ use regrant_mock_server::authority::TokenState;
 
 use crate::{
     catalogue::{Finding, retry::bursts, shared::*},
-    evidence::{Verb, What},
     judge::{Exchange, Mark, View, control},
 };
 
@@ -27,22 +26,9 @@ pub(super) fn denial<'v, 'h>(view: &'v View<'h>, statuses: &[u16]) -> Option<Den
         x.token_state() == Some(TokenState::Active) && x.replied.is_some_and(|(_, status, _)| statuses.contains(&status))
     };
     let first = view.api_calls(START, Mark::END).find(denied)?.arrived;
-    let until = decided_after(view, first);
+    let until = touched_after(view, first);
     let calls: Vec<_> = view.api_calls(START, until).filter(denied).collect();
     Some(Denial { calls, first, until })
-}
-
-fn decided_after(view: &View<'_>, from: Mark) -> Mark {
-    let decides = |what: &What| {
-        matches!(
-            what,
-            What::Revoked { .. }
-                | What::Expired { .. }
-                | What::SecretRotated { .. }
-                | What::VerbCalled { verb: Verb::Connect | Verb::Disconnect, .. }
-        )
-    };
-    view.events().find(|(mark, what)| *mark > from && decides(what)).map_or(Mark::END, |(mark, _)| mark)
 }
 
 /// (c) of the sandwich where nothing died: after the reconnection the trigger causes work again.

@@ -8,7 +8,7 @@ use regrant_mock_server::{authority::TokenState, fault::scenario::Status, journa
 
 use crate::{
     catalogue::{Finding, retry::bursts, shared::*},
-    evidence::{Reply, Verb, What},
+    evidence::{Reply, What},
     judge::{Exchange, Mark, View, control},
 };
 
@@ -34,19 +34,6 @@ fn odd<'v, 'h>(view: &'v View<'h>, member: &str) -> Vec<Odd<'v, 'h>> {
 
 fn has_form(x: &Exchange<'_>, member: &str) -> bool {
     x.fates.iter().any(|fate| fate.starts_with("reshape") && fate.contains(&format!(" {member}")))
-}
-
-fn decided_after(view: &View<'_>, from: Mark) -> Mark {
-    let decides = |what: &What| {
-        matches!(
-            what,
-            What::Revoked { .. }
-                | What::Expired { refresh: true, .. }
-                | What::SecretRotated { .. }
-                | What::VerbCalled { verb: Verb::Connect | Verb::Disconnect, .. }
-        )
-    };
-    view.events().find(|(mark, what)| *mark > from && decides(what)).map_or(Mark::END, |(mark, _)| mark)
 }
 
 /// The status sends the user to consent, though the provider would go on.

@@ -7,10 +7,7 @@ use super::{
     MOST,
     bursts::unbounded,
 };
-use crate::{
-    evidence::{Verb, What},
-    judge::{Ended, Exchange, Mark, View, control},
-};
+use crate::judge::{Ended, Exchange, Mark, View, control};
 
 pub(super) const RETRY_07: Requirement = Requirement {
     id: "RETRY-07",
@@ -62,20 +59,6 @@ fn retry_07(view: &View<'_>) -> Finding {
         ),
         Err(reason) => Finding::undecided(reason),
     }
-}
-
-/// The user or the provider decides about the connection.
-fn decided_after(view: &View<'_>, from: Mark) -> Mark {
-    let decides = |what: &What| {
-        matches!(
-            what,
-            What::Revoked { .. }
-                | What::Expired { refresh: true, .. }
-                | What::SecretRotated { .. }
-                | What::VerbCalled { verb: Verb::Connect | Verb::Disconnect, .. }
-        )
-    };
-    view.events().find(|(mark, what)| *mark > from && decides(what)).map_or(Mark::END, |(mark, _)| mark)
 }
 
 /// The last thing that the status says between two moments is that it does not work; else what that means.
