@@ -24,13 +24,19 @@ fn left(view: &View<'_>, call: &Call<'_>) -> Finding {
     let held = view.held_before(call.called.at, None);
     let dead = view.deaths.iter().any(|death| death.knew < call.called && death.until > call.called);
     let Some(held) = held.filter(|_| !dead) else { return Finding::undecided("there was no living connection when the user disconnected") };
-    let Some((answered, Outcome::Accepted | Outcome::Refused)) = call.answered else {
+    let Some((answered, outcome @ (Outcome::Accepted | Outcome::Refused))) = call.answered else {
         return Finding::undecided("`disconnect` was not answered");
     };
     let next = view.calls.iter().find(|it| it.verb == Verb::Connect && it.called > call.called).map_or(Mark::END, |it| it.called);
     let Some(rest) = view.rest_after(answered).filter(|rest| rest.quiet && rest.mark < next) else {
         return Finding::undecided("the subject did not come to rest after the user had disconnected");
     };
+    let told = |x: &&Exchange<'_>| is_farewell(x) && x.arrived > call.called && x.arrived < next;
+    let told = view.exchanges.iter().find(told);
+    if outcome == Outcome::Refused && told.is_none() {
+        // It may want something that the request did not have: nobody has disconnected.
+        return Finding::undecided("the subject refused to disconnect, and nothing shows that it tried");
+    }
     let tokens: Vec<&str> = [Some(held.access), held.refresh].into_iter().flatten().collect();
     let scans = scans(view);
     let before = scans.iter().rfind(|scan| scan.mark < call.called);
@@ -50,8 +56,7 @@ fn left(view: &View<'_>, call: &Call<'_>) -> Finding {
         let reason = format!("the user disconnected, and {} was presented afterwards", x.token_name().unwrap_or("a token"));
         return Finding::fail(reason, vec![call.called.n, rest.mark.n, x.arrived.n]);
     }
-    let told = |x: &&Exchange<'_>| is_farewell(x) && x.arrived > call.called && x.arrived < next;
-    let Some(told) = view.exchanges.iter().find(told) else {
+    let Some(told) = told else {
         return Finding::fail(
             "the user disconnected, and Pleo was not told (no DELETE /v1/installations/me)",
             vec![call.called.n, rest.mark.n],

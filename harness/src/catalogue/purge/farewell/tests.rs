@@ -31,6 +31,8 @@ fn tokens_that_are_gone_and_a_provider_that_was_told_pass() {
 fn tokens_that_stay_and_a_provider_that_was_not_told_fail() {
     let keeps = Story::connected().disconnects().bids_farewell(500).answered(Outcome::Refused).rest();
     keeps.fails("PURGE-09", "access#1 is still in");
+    let refuses = Story::connected().disconnects().answered(Outcome::Refused).rest();
+    refuses.undecided("PURGE-09", "refused to disconnect, and nothing shows that it tried");
     let silent = forgets(Story::connected().disconnects()).answered(Outcome::Accepted).rest();
     silent.fails("PURGE-09", "Pleo was not told");
     let goes_on = forgets(Story::connected().disconnects()).bids_farewell(204).answered(Outcome::Accepted).rest();
