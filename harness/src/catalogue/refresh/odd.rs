@@ -36,6 +36,11 @@ fn has_form(x: &Exchange<'_>, member: &str) -> bool {
     x.fates.iter().any(|fate| fate.starts_with("reshape") && fate.contains(&format!(" {member}")))
 }
 
+/// The API took the token for dead.
+fn denied(x: &Exchange<'_>) -> bool {
+    matches!(x.replied, Some((_, 401, _)))
+}
+
 /// The status sends the user to consent, though the provider would go on.
 fn asks_the_user(view: &View<'_>, from: Mark, until: Mark) -> Option<Mark> {
     view.statuses().find(|(mark, state, _)| *mark > from && *mark < until && *state == Some(Status::Disconnected)).map(|(mark, ..)| mark)
@@ -147,8 +152,11 @@ fn lives_with_it(view: &View<'_>, first: &Odd<'_, '_>, until: Mark) -> Finding {
     }
     let settled = view.settled_after(first.given).filter(|mark| *mark < until);
     let Some(settled) = settled else { return not_at_rest() };
-    let worked = view.api_calls(settled, until).find(|x| x.answered(2));
-    match (control::delivered(view, control::MAIN, settled, until, 2, "after the answer"), worked) {
+    // A token works while it lives, whatever was said of its life. What becomes of it afterwards is the question, if that was seen.
+    let ended = view.api_calls(first.given, until).find(|x| x.token_name() == Some(first.access) && denied(x));
+    let from = ended.map_or(settled, |x| x.arrived.max(settled));
+    let worked = view.api_calls(from, until).find(|x| x.answered(2));
+    match (control::delivered(view, control::MAIN, from, until, 2, "after the answer"), worked) {
         (_, Some(x)) => Finding::pass("it went on with an unusual lifetime", vec![first.given.n, x.arrived.n]),
         (Ok(stimuli), None) => {
             let reason = "after an answer with an unusual lifetime no API call succeeded any more, though it was asked to work";
@@ -191,7 +199,7 @@ fn keeps(view: &View<'_>, odd: &Odd<'_, '_>) -> Finding {
             ),
         };
     }
-    let denied = view.api_calls(odd.given, odd.until).find(|x| matches!(x.replied, Some((_, 401, _))));
+    let denied = view.api_calls(odd.given, odd.until).find(|x| denied(x));
     if let Some(mark) = asks_the_user(view, odd.given, odd.until) {
         let cited = [vec![odd.given.n], denied.map(|x| x.arrived.n).into_iter().collect(), vec![mark.n]].concat();
         return Finding::fail(

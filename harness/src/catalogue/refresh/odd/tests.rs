@@ -60,6 +60,10 @@ fn any_lifetime_is_lived_with() {
         let finding = stops.fails("REFRESH-06", "no API call succeeded any more");
         assert_eq!(finding.severity, None);
     }
+    let never_again = needs_refresh().reshapes("expires_in=absent", true).delivers().answered(Outcome::Accepted).rest().works().rest();
+    let tries = |story: Story| story.trigger().api(401).answered(Outcome::Accepted).rest();
+    let never_again = (0..3).fold(never_again.rejected(), |story, _| tries(story));
+    never_again.fails("REFRESH-06", "no API call succeeded any more");
     let asks = needs_refresh().reshapes("expires_in=absent", true).gives_up().answered(Outcome::Accepted).rest();
     asks.epilogue().fails("REFRESH-06", "sends the user to consent");
 }
