@@ -71,8 +71,14 @@ pub async fn check(subject: Subject, options: Options, progress: UnboundedSender
     let manifest_print = subject.fingerprint();
     build(&manifest, &progress).await?;
     let _ = progress.send(Progress::Planned { stories: plan.stories.len() });
-    let mut teller =
-        Teller { manifest: Arc::clone(&manifest), options: &options, progress: &progress, known: probe::unknown(&manifest), shown: true };
+    let mut teller = Teller {
+        manifest: Arc::clone(&manifest),
+        options: &options,
+        progress: &progress,
+        known: probe::unknown(&manifest),
+        counted: &plan.requirements,
+        shown: true,
+    };
     let mut told: Vec<History> = Vec::new();
     let mut rest: Vec<Story> = plan.stories.clone();
     let mut cancelled = false;
@@ -158,6 +164,8 @@ pub(super) struct Teller<'a> {
     pub(super) options: &'a Options,
     pub(super) progress: &'a UnboundedSender<Progress>,
     pub(super) known: probe::Known,
+    /// The requirements that take part.
+    pub(super) counted: &'a [&'static str],
     /// Progress is told; not that of a probe which was not asked for.
     pub(super) shown: bool,
 }
@@ -223,7 +231,7 @@ impl Teller<'_> {
 
     fn tell_progress(&self, story: &Story, history: &History) {
         let terms = terms::terms(&self.manifest, self.known.work);
-        let judgement = judge(std::slice::from_ref(history), &terms, &[story.purpose()], |_| true);
+        let judgement = judge(std::slice::from_ref(history), &terms, &[story.purpose()], |r| self.counted.contains(&r.id));
         let failed = judgement.requirements.iter().filter(|r| r.verdict == Verdict::Fail).map(|r| r.id).collect();
         let told = judgement.stories.first();
         let trouble = told.and_then(|t| t.harness_fault.clone().or_else(|| t.environment_fault.clone()));

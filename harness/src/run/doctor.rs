@@ -77,7 +77,7 @@ pub async fn doctor(
     build(&manifest, &progress).await?;
     let _ = progress.send(Progress::Planned { stories: 1 });
     let known = probe::unknown(&manifest);
-    let teller = Teller { manifest: Arc::clone(&manifest), options: &options, progress: &progress, known, shown: true };
+    let teller = Teller { manifest: Arc::clone(&manifest), options: &options, progress: &progress, known, counted: &[], shown: true };
     let story = Story { name: "positive_controls".into(), scenario };
     let (histories, finished) = teller.side_by_side(vec![story], 1, &mut cancel).await;
     let empty = History { story: String::new(), events: Vec::new() };

@@ -182,6 +182,18 @@ fn worked(cast: &Cast, since: usize) -> bool {
     cast.recorder.any_since(since, |w| matches!(w, What::Api { status: 200..=299, .. }))
 }
 
+/// It called the API since a position, with whatever success.
+fn called(cast: &Cast, since: usize) -> bool {
+    cast.recorder.any_since(since, |w| matches!(w, What::Api { .. }))
+}
+
+/// It was asked to work since a position, and did not refuse.
+fn took_work_on(cast: &Cast, since: usize) -> bool {
+    let asked =
+        cast.recorder.all_since(since, |w| if let What::VerbCalled { call, verb: Verb::Trigger, .. } = w { Some(*call) } else { None });
+    cast.recorder.any_since(since, |w| matches!(w, What::VerbAnswered { call, outcome: Outcome::Accepted, .. } if asked.contains(call)))
+}
+
 /// Settle, look, restart, work, settle, look; then the user reconnects and the work must go on.
 async fn epilogue(cast: &mut Cast, scenario: &Scenario) -> Result<(), StageError> {
     cast.recorder.record(What::PhaseBegan { phase: Phase::Epilogue });
@@ -212,6 +224,10 @@ async fn drain(cast: &mut Cast, since: usize) -> Result<(), StageError> {
     for turn in 0..DRAIN {
         cast.revive().await?;
         cast.trigger(&Trigger { every_source: turn == 0, every_connection: true, ..once() }).await;
+        if turn == 0 && took_work_on(cast, since) {
+            // It may still be backing off from what went wrong before.
+            let _in_time = cast.until(BEGINS, |cast| called(cast, since)).await;
+        }
         cast.settle().await;
         let now = deliveries(cast, since);
         idle = if now > delivered { 0 } else { idle + 1 };

@@ -43,6 +43,8 @@ fn is_the_person_s(act: &Act) -> bool {
             | Act::Pause(_)
             | Act::Continue(_)
             | Act::Restart(_)
+            | Act::Stop(_)
+            | Act::Outlive(_)
             | Act::Reload(_)
     )
 }

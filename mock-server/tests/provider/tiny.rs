@@ -1,8 +1,11 @@
 //! An integration of the smallest kind that does it right, and a person who plays their part of a story with it.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use regrant_mock_server::{
@@ -20,6 +23,9 @@ use tokio::{
 };
 
 use crate::support::*;
+
+/// How long it waits for an answer.
+const GIVES_UP: Duration = Duration::from_secs(2);
 
 /// What it knows, and how it works.
 pub(crate) struct Tiny {
@@ -41,7 +47,8 @@ impl Tiny {
     }
 
     async fn ask(&self, text: &str) -> Option<Answer> {
-        Raw::open(&self.provider).await.try_ask(text).await
+        let mut raw = Raw::open(&self.provider).await;
+        tokio::time::timeout(GIVES_UP, raw.try_ask(text)).await.ok().flatten()
     }
 
     async fn token_request(&self, fields: &[(&str, &str)]) -> Option<Answer> {
@@ -61,6 +68,12 @@ impl Tiny {
         if let Some(answer) = self.token_request(&fields).await.filter(|answer| answer.status == 200) {
             *self.tokens.lock().await = Some(tokens(&answer));
         }
+    }
+
+    /// Tells Pleo, and forgets the tokens whatever it answers.
+    async fn leave(&self) {
+        let _ = self.call(|token| with_body("DELETE", "/v1/installations/me", token, "")).await;
+        *self.tokens.lock().await = None;
     }
 
     /// Fetches what is pending and reports it.
@@ -214,7 +227,7 @@ async fn perform(tiny: &Arc<Tiny>, act: &Act, at_work: &mut JoinSet<()>, new_sec
         Act::Reconnect(_) => tiny.connect().await,
         // The browser is sent back, or leaves the page: nothing is exchanged.
         Act::Deny(_) | Act::Abandon(_) => drop(tiny.ask(&authorize(&tiny.provider, "")).await),
-        Act::Disconnect(_) => *tiny.tokens.lock().await = None,
+        Act::Disconnect(_) => tiny.leave().await,
         Act::Trigger(how) => {
             let (tiny, times, together) = (tiny.clone(), how.times, how.together);
             at_work.spawn(async move {
