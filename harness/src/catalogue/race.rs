@@ -1,6 +1,7 @@
 //! RACE: what happens at the same time.
 
 mod doubled;
+mod killed;
 mod lasting;
 mod late;
 mod loser;
@@ -89,6 +90,20 @@ pub(super) const ALL: &[Requirement] = &[
         declarable: true,
         scope: Scope::Connection,
         check: late::race_06,
+    },
+    Requirement {
+        id: "RACE-07",
+        level: Must,
+        severity: Error,
+        sentence: "survives kill -9 between reply and save: unauthenticated or working, never mixed, at most three refreshes",
+        sources: &["Pleo, How to refresh tokens: store both new tokens"],
+        why: "A crash between two writes leaves the new access token beside the old refresh token: all is well until that one is presented, and the provider ends the family.",
+        observed: "The process is killed as soon as it has read the answer to a refresh, and started again. Then: which tokens are sent together, how many refreshes come to nothing, and whether it works or says that access must be restored.",
+        undecided: "The subject was not killed with such an answer just read, was not started again, or was asked fewer than twice afterwards; or it does not work and nobody knows what it says (`[status]`).",
+        remedy: "Write the pair in one transaction, or to a file of its own that is then renamed, before anything is done with it.",
+        declarable: true,
+        scope: Scope::Connection,
+        check: killed::race_07,
     },
     Requirement {
         id: "RACE-08",

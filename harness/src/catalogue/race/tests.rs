@@ -224,4 +224,5 @@ fn an_old_token_used_by_a_waiter_first_is_not_the_end_of_it() {
     story.works().works().rest().epilogue().passes("RACE-03");
 }
 
+mod killed;
 mod overtaken;
