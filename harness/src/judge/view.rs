@@ -307,6 +307,7 @@ fn is_stimulus(what: &What) -> bool {
         What::ProcessStarted { process, .. } => process == SUBJECT,
         What::VerbCalled { .. }
         | What::CallbackDelivered { .. }
+        | What::WebhookSent { .. }
         | What::StatusRead { .. }
         | What::PromptRead(_)
         | What::SettingsRead { .. }

@@ -34,7 +34,6 @@ const LOCAL: &[(&str, &[&str], &str)] = &[
     ("notify_url", &[], "this release serves none; prompts are read from pages, programs and logs"),
     ("smtp_url", &[], "this release serves none; prompts are read from pages, programs and logs"),
     ("otlp_url", &[], "this release serves none; logs are read from files, stdout and stderr"),
-    ("webhook_secret", &[], "this release signs no webhooks"),
 ];
 
 /// Checks all texts.
