@@ -568,6 +568,8 @@ pub enum What {
         delivery: u64,
         /// What it tells of, e.g. `v1.export-job.created`.
         told: String,
+        /// The units of work that it is about.
+        units: Vec<String>,
     },
     /// What came of it.
     WebhookAnswered {

@@ -91,7 +91,10 @@ impl WireCollector {
             journal::What::Opened { .. } | journal::What::Closed { .. } | journal::What::Proxied { .. } | journal::What::Minted { .. } => {
                 Vec::new()
             }
-            journal::What::WebhookSent(sent) => vec![What::WebhookSent { delivery: sent.delivery, told: self.words(&sent.event_type) }],
+            journal::What::WebhookSent(sent) => {
+                let (delivery, told) = (sent.delivery, self.words(&sent.event_type));
+                vec![What::WebhookSent { delivery, told, units: sent.units.clone() }]
+            }
             journal::What::WebhookEnded { delivery, end } => {
                 let status = if let WebhookEnd::Answered(status) = end { Some(*status) } else { None };
                 vec![What::WebhookAnswered { delivery: *delivery, status }]

@@ -222,12 +222,13 @@ fn webhooks_are_told_with_their_answers() {
         subscription: "s-1".into(),
         event_type: "v1.export-job.created".into(),
         event_id: "e-1".into(),
+        units: vec!["unit-1".into()],
         url: "http://127.0.0.1:1/hook".into(),
         headers: Vec::new(),
         body: bytes::Bytes::new(),
     };
     let told = tell(&mut wire, journal::What::WebhookSent(sent.into()));
-    assert_eq!(told, [What::WebhookSent { delivery: 3, told: "v1.export-job.created".into() }]);
+    assert_eq!(told, [What::WebhookSent { delivery: 3, told: "v1.export-job.created".into(), units: vec!["unit-1".into()] }]);
     let ended = |end| journal::What::WebhookEnded { delivery: 3, end };
     assert_eq!(tell(&mut wire, ended(WebhookEnd::Answered(202))), [What::WebhookAnswered { delivery: 3, status: Some(202) }]);
     assert_eq!(tell(&mut wire, ended(WebhookEnd::Failed("refused".into()))), [What::WebhookAnswered { delivery: 3, status: None }]);
