@@ -194,10 +194,8 @@ fn not_met(view: &View<'_>) -> Finding {
     if held.is_empty() {
         return unrealised(view, "no call of the API was held in this story");
     }
-    let overlap = view.exchanges.iter().filter(|x| x.is_api()).enumerate().any(|(place, x)| {
-        let later = view.exchanges.iter().filter(|x| x.is_api()).skip(place + 1);
-        later.into_iter().any(|y| y.began < ended(x) && !elsewhere(x, y))
-    });
+    let calls: Vec<_> = view.exchanges.iter().filter(|x| x.is_api()).collect();
+    let overlap = calls.iter().enumerate().any(|(place, x)| calls[place + 1..].iter().any(|y| y.began < on_its_way(x) && !elsewhere(x, y)));
     if overlap {
         let by_clock = view.events().any(|(_, what)| matches!(what, What::StoryBegan { refreshing: Refreshing::OnExpiry, .. }));
         return unrealised(
@@ -209,19 +207,24 @@ fn not_met(view: &View<'_>) -> Finding {
             },
         );
     }
+    // Who was refused, or got no token, might have made a call otherwise.
+    let free = |call: &&Call<'_>| call.outcome() != Some(Outcome::Refused) || call.status.is_some_and(|status| BUSY.contains(&status));
     let tried = |(from, until): &(Mark, Mark)| {
         let rested = view.rests.iter().any(|rest| rest.quiet && rest.mark > *from && rest.mark < *until);
         let calm = view.rests.iter().rfind(|rest| rest.mark < *from).map_or(START, |rest| rest.mark);
-        rested && view.triggers(calm, *until).count() >= 2
+        let in_vain = view.refreshes(calm, *until).any(|x| x.pair().is_none());
+        rested && !in_vain && view.triggers(calm, *until).filter(free).count() >= 2
     };
     if !held.iter().any(tried) {
-        return unrealised(view, "no two calls of the API overlapped, and too little was asked for while one was held");
+        return unrealised(view, "no two calls of the API overlapped; while one was held too little was asked for, or could be done");
     }
     Finding::not_applicable("no two calls of the API ever overlapped, even while one was held and work was asked for twice at once")
 }
 
-fn ended(x: &Exchange<'_>) -> u64 {
-    x.replied.map(|(mark, ..)| mark.at).or(x.aborted.map(|(mark, _)| mark.at)).unwrap_or(u64::MAX)
+/// Until when a call certainly had no answer. That its answer was written is noted a moment after it could be read.
+fn on_its_way(x: &Exchange<'_>) -> u64 {
+    let aborted = x.aborted.map(|(mark, _)| mark);
+    x.held.map_or(x.arrived, |_| x.released.or(aborted).unwrap_or(Mark::END)).at
 }
 
 fn elsewhere(x: &Exchange<'_>, y: &Exchange<'_>) -> bool {

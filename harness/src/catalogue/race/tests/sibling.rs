@@ -13,7 +13,7 @@ use crate::{
 const ID: &str = "RACE-11";
 const DENIED: TokenState = TokenState::Rejected;
 
-/// The newest trigger is answered so late, and so.
+/// A trigger is refused with this status.
 fn told(story: Story, call: u32, status: i32) -> Story {
     story.event(What::VerbAnswered { call, outcome: Outcome::Refused, status: Some(status), detail: String::new() })
 }
@@ -189,6 +189,22 @@ fn where_no_two_calls_overlap_it_does_not_apply() {
     goes_on_in_turn(story.settled(), held).undecided(ID, "too little was asked for");
     let (story, held) = in_turn(2);
     goes_on_in_turn(story, held).undecided(ID, "too little was asked for");
+    // Two that raced for a refresh: one of them never came to its call.
+    let raced = Story::connected().adds_work(1).trigger().answered(Outcome::Accepted).trigger().answered(Outcome::Accepted);
+    let (story, held) = call_held(raced.refreshes().refuses("refresh#1", "invalid_grant"));
+    goes_on(call_let_go(story.settled(), held, "access#2", 200).rest()).undecided(ID, "too little was asked for, or could be done");
+    // One who is told "busy" does not call, and one who is told of trouble might have.
+    for (status, busy) in [(409, true), (502, false)] {
+        let story = Story::connected().adds_work(1).rejected().trigger().answered(Outcome::Accepted).trigger();
+        let call = story.call();
+        let (story, held) = call_held(told(story, call, status));
+        let story = goes_on_in_turn(story.settled(), held);
+        if busy {
+            story.not_applicable(ID);
+        } else {
+            story.undecided(ID, "too little was asked for, or could be done");
+        }
+    }
     Story::honest().undecided(ID, "no call of the API was held");
 }
 
