@@ -309,6 +309,7 @@ fn is_stimulus(what: &What) -> bool {
         | What::CallbackDelivered { .. }
         | What::StatusRead { .. }
         | What::PromptRead(_)
+        | What::NoticeFollowed { .. }
         | What::SettingsRead { .. }
         | What::DataRead { .. } => true,
         _ => false,

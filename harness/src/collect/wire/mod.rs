@@ -86,9 +86,12 @@ impl WireCollector {
 
     fn events(&mut self, what: &journal::What) -> Vec<What> {
         match what {
-            journal::What::Opened { .. } | journal::What::Closed { .. } | journal::What::Proxied { .. } | journal::What::Minted { .. } => {
-                Vec::new()
-            }
+            journal::What::Opened { .. }
+            | journal::What::Closed { .. }
+            | journal::What::Proxied { .. }
+            | journal::What::WebhookSent(_)
+            | journal::What::WebhookEnded { .. }
+            | journal::What::Minted { .. } => Vec::new(),
             journal::What::Arrived(arrived) => self.arrived(arrived),
             journal::What::Decided { exchange, decision } => self.decided(*exchange, decision),
             journal::What::Held { exchange, gate, at: _ } => vec![What::Held { exchange: *exchange, gate: gate.clone() }],
