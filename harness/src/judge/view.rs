@@ -322,6 +322,7 @@ fn is_stimulus(what: &What) -> bool {
         | What::WebhookSent { .. }
         | What::StatusRead { .. }
         | What::PromptRead(_)
+        | What::NoticeFollowed { .. }
         | What::SettingsRead { .. }
         | What::DataRead { .. } => true,
         _ => false,
