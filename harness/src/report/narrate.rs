@@ -78,9 +78,11 @@ impl<'h> Narrator<'h> {
             | What::SettingsRead { .. }
             | What::DataRead { .. }
             | What::StorageScanned { .. }
-            | What::Notified { .. } => probe(what),
+            | What::Notified { .. }
+            | What::NoticeFollowed { .. } => probe(what),
             What::Log { stream, text } => format!("{} says: {}", words::stream(stream), shortened(text, 200)),
             What::LogFlooded { lines } => format!("{lines} further lines of log were left out"),
+            What::LogUnread { reason } => format!("a log could not be searched: {reason}"),
             What::CanarySeen { found, .. } => format!("found {}", words::found(found)),
             What::Revoked { grants, cause } => format!("{} ends {}", words::cause(*cause), words::grants(grants)),
             What::Expired { grants, refresh: true } => format!("the access and refresh tokens of {} expire", words::grants(grants)),
@@ -96,6 +98,11 @@ impl<'h> Narrator<'h> {
             }
             What::SecretHanded => "the subject is given the newest client secret".into(),
             What::WorkAdded { units } => format!("new work at the provider: {}", listed(units)),
+            What::WebhookSent { delivery, told, units } => {
+                format!("the provider sends webhook {delivery} to the subject, which subscribed to {told}: {}", listed(units))
+            }
+            What::WebhookAnswered { delivery, status: Some(status) } => format!("the subject answers webhook {delivery} -> {status}"),
+            What::WebhookAnswered { delivery, status: None } => format!("webhook {delivery} was not answered"),
             What::ClockMoved { by } => format!("the provider's clock moves by {}", span(*by)),
             What::RuleBegan { rule } => format!("from now on rule {rule} of the story befalls traffic"),
             What::RuleEnded { rule } => format!("rule {rule} of the story has ended"),
@@ -221,14 +228,18 @@ fn probe(what: &What) -> String {
             Some(digest) => format!("settings are read (digest {})", shortened(digest, 12)),
             None => "settings could not be read".into(),
         },
-        What::Notified { channel, text, says } => {
+        What::Notified { channel, text, says, notice: _ } => {
             let way = match channel {
-                Channel::Webhook => "webhook",
+                Channel::Webhook => "call of the webhook",
                 Channel::Mail => "mail",
             };
             let says = if *says == Says::Yes { "tells" } else { "does not tell" };
             format!("a {way} comes; it {says} the user that access must be restored{}", tail(&shortened(text, 120)))
         }
+        What::NoticeFollowed { notice, leads_to_authorize: true, .. } => {
+            format!("a link in message {notice} leads to the authorise endpoint")
+        }
+        What::NoticeFollowed { notice, .. } => format!("no link in message {notice} leads to the authorise endpoint"),
         What::DataRead { count } => match count {
             Some(count) => format!("data is read: {count} records"),
             None => "data could not be read".into(),
@@ -327,6 +338,8 @@ mod tests {
 
     fn of_verbs_and_probes() -> Vec<What> {
         let found = Found { canary: "refresh#3".into(), form: CanaryForm::Base64, place: Place::Row("app.db tokens.refresh".into()) };
+        let packed =
+            Found { form: CanaryForm::Compressed, place: Place::Log(LogStream::File("logs/app.log.2.gz".into())), ..found.clone() };
         let page = PageSeen {
             actions: None,
             fields: None,
@@ -360,8 +373,15 @@ mod tests {
                 found: vec![found.clone()],
                 unread: vec!["lock.db: locked".into()],
             },
+            What::Notified { channel: Channel::Mail, text: "Please reconnect".into(), says: Says::Yes, notice: 1 },
+            What::Notified { channel: Channel::Webhook, text: "sync done".into(), says: Says::No, notice: 2 },
+            What::NoticeFollowed { notice: 1, leads_to_authorize: true, actions: Some(1), fields: Some(0) },
+            What::NoticeFollowed { notice: 2, leads_to_authorize: false, actions: None, fields: None },
+            What::CanarySeen { found: Found { place: Place::Notice(Channel::Mail), ..found.clone() }, seen: 21 },
             What::Log { stream: LogStream::File("logs/app.log".into()), text: "refresh failed".into() },
             What::LogFlooded { lines: 900 },
+            What::LogUnread { reason: "app.log.2.gz: not wholly unpacked".into() },
+            What::CanarySeen { found: packed, seen: 4 },
             What::CanarySeen { found, seen: 4 },
         ]
     }
@@ -379,6 +399,9 @@ mod tests {
             What::SecretAdded { secret: "secret#3".into() },
             What::SecretEnds { secret: "secret#2".into() },
             What::ApiClockSet { ahead: -2_000_000 },
+            What::WebhookSent { delivery: 1, told: "v1.export-job.created".into(), units: vec!["unit-1".into()] },
+            What::WebhookAnswered { delivery: 1, status: Some(202) },
+            What::WebhookAnswered { delivery: 2, status: None },
             What::ClockMoved { by: 3_600_000_000 },
         ]
     }

@@ -1,7 +1,7 @@
 //! The cast of one story: provider, sandbox, subject, browser, collectors. Entering and leaving the stage.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
@@ -24,6 +24,7 @@ use super::{
     elsewhere::Elsewhere,
     expected::Patience,
     links::{Link, links},
+    notify::Doors,
     pumps::{self, Processes},
     recorder::Recorder,
     setup,
@@ -31,7 +32,7 @@ use super::{
 use crate::{
     canary::CanarySet,
     collect::{LogTail, Prepared, ScanPlan, WireCollector, adopt},
-    evidence::What,
+    evidence::{Found, What},
     subject::{
         Bindings, Driver, PortLease, ProcId, Sandbox, SpawnRequest, Stdin, SubjectError, Supervisor,
         manifest::{Argv, Ready, Role, Start},
@@ -51,6 +52,10 @@ pub(super) struct Cast {
     pub(super) driver: Driver,
     pub(super) bindings: Bindings,
     pub(super) scan: ScanPlan,
+    /// What was found in logs that nobody follows, and is told.
+    pub(super) found_in_logs: HashSet<Found>,
+    /// Which of those the newest search could not read.
+    pub(super) unread_logs: Vec<String>,
     /// The longest time from a stimulus to the subject's last reaction in the prologue.
     pub(super) longest_reaction: Duration,
     /// The rhythm is being learned.
@@ -71,6 +76,8 @@ pub(super) struct Cast {
     /// How many `need_refresh` the story has, and how many were met.
     pub(super) refreshes_planned: usize,
     pub(super) refreshes_done: usize,
+    /// Where messages to the user arrive.
+    pub(super) doors: Doors,
     /// Where redirects lead.
     pub(super) elsewhere: Option<Elsewhere>,
     provider: Provider,
@@ -105,6 +112,9 @@ impl Cast {
             let all = control.canaries();
             adopt(all.get(given..).unwrap_or_default(), Some(&client_id))
         });
+        let doors = Doors::open(manifest.prompt.as_ref(), &recorder, &canaries).await;
+        let doors = doors.map_err(|e| StageError::Environment(format!("no port for messages to the user: {e}")))?;
+        setup::bind_doors(&mut bindings, &doors, &setting);
         let agent_token = format!("agent-{:016x}", rand::random::<u64>());
         let collector = Arc::new(Mutex::new(WireCollector::new(agent_token.clone(), canaries.clone())));
         let (supervisor, events) = Supervisor::launch(&setting.regrant, &sandbox).await?;
@@ -137,6 +147,8 @@ impl Cast {
             driver,
             bindings,
             scan,
+            found_in_logs: HashSet::new(),
+            unread_logs: Vec::new(),
             longest_reaction: Duration::ZERO,
             calibrating: true,
             last_stimulus: Duration::ZERO,
@@ -149,6 +161,7 @@ impl Cast {
             secret_pending: None,
             refreshes_planned: 0,
             refreshes_done: 0,
+            doors,
             elsewhere: None,
             provider,
             relay,
@@ -265,6 +278,9 @@ impl Cast {
     pub(super) async fn leave(mut self) {
         for task in self.detached.drain(..) {
             task.abort();
+        }
+        for reason in std::mem::take(&mut self.unread_logs) {
+            self.recorder.record(What::LogUnread { reason });
         }
         let cleanup = self.setting.manifest.stop.cleanup.clone();
         for argv in &cleanup {

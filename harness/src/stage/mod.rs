@@ -12,6 +12,7 @@ mod expected;
 mod intercepted;
 mod lifecycle;
 mod links;
+mod notify;
 mod probes;
 mod pumps;
 mod quiet;

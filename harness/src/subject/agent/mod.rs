@@ -74,6 +74,9 @@ pub struct Agent {
     bindings: Mutex<Bindings>,
 }
 
+/// Signs a message: the headers for what goes to an address with this body.
+pub type Signer<'s> = dyn Fn(&str, &[u8]) -> Vec<(String, String)> + Send + Sync + 's;
+
 /// What is done with redirects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Follow {
@@ -175,6 +178,18 @@ impl Agent {
         self.perform(call, bindings, follow, Deadline::after(limit)).await
     }
 
+    /// Delivers a signed message, as a program on another host would: without cookies, without signing in; redirects are not followed.
+    ///
+    /// # Errors
+    /// No answer, an address beyond loopback.
+    pub async fn message(&self, call: &HttpCall, bindings: &Bindings, sign: &Signer<'_>, limit: Duration) -> Result<Answer, AgentError> {
+        let mut request = Request::from_call(call, bindings)?;
+        let signed = sign(request.url.as_str(), request.body.as_deref().unwrap_or_default());
+        request.headers.retain(|(name, _)| !signed.iter().any(|(own, _)| own.eq_ignore_ascii_case(name)));
+        request.headers.extend(signed);
+        self.network.message(&request, Deadline::after(limit)).await
+    }
+
     /// Performs an http `connect` up to the authorise URL, which is not requested.
     ///
     /// # Errors
@@ -241,6 +256,24 @@ impl Agent {
             authorize: way.map(|way| way.authorize),
             took,
         })
+    }
+
+    /// Whether the authorise endpoint is reached from a message with links (as a page), without requesting it: clicks, and fields to fill in.
+    /// `base` is the subject's address; a message has none of its own.
+    pub async fn leads(&self, page: &str, base: &str, limit: Duration) -> Option<(u32, u32)> {
+        let until = Deadline::after(limit);
+        let base = Url::parse(base).ok()?;
+        let mut named = base.clone();
+        let renamed = named.set_host(Some("localhost")).is_ok();
+        // A subject may call this machine by either name.
+        for url in [Some(base), Some(named).filter(|_| renamed && page.contains("//localhost"))].into_iter().flatten() {
+            let headers = vec![("content-type".to_owned(), "text/html".to_owned())];
+            let answer = Answer { status: 200, headers, body: page.to_owned(), url, redirects: 0, authorize: None };
+            if let Some(way) = self.find_way(&answer, until).await {
+                return Some((way.actions, way.fields));
+            }
+        }
+        None
     }
 
     /// The first URL of the authorise endpoint in a text (a program's output, a JSON answer, a script).

@@ -190,6 +190,11 @@ fn also_trigger(index: usize, raw: RawAlsoTrigger) -> Result<Trigger, Wrong> {
         return Err(Wrong::new(&path, format!("`{path}` lacks a `name` of its own")).help("for example: name = \"webhook\"").code(MISSING));
     }
     let verb = verbs::verb(&path, raw.verb())?;
+    let one_request = matches!(&verb, Verb::Http(call) if call.steps.is_empty());
+    if raw.signed && !one_request {
+        let wrong = Wrong::new(format!("{path}.signed"), "only a request can be signed").label("nothing to sign");
+        return Err(wrong.help("write http = \"POST {base_url}/webhooks/pleo\", or leave `signed` out"));
+    }
     source(&path, raw.name, verb, raw.accepted, raw.refused, raw.done, raw.exits, raw.signed)
 }
 
@@ -253,10 +258,9 @@ fn stop(raw: RawStop) -> Result<Stop, Wrong> {
 
 fn prompt(raw: &RawPrompt) -> Result<Prompt, Wrong> {
     let (webhook, mail) = (raw.webhook == Some(true), raw.mail == Some(true));
-    // A line of log may stand beside a page: that of the operator.
+    // A line of log or a message may stand beside a page.
     let has_verb = verbs::verb_or("prompt", raw.verb(), &[]).is_ok_and(|verb| verb.is_some());
-    let log_alone = raw.log.is_some() && !has_verb;
-    let others = [("log", log_alone), ("webhook", webhook), ("mail", mail)];
+    let others = [("log", raw.log.is_some() && !has_verb), ("webhook", webhook && !has_verb), ("mail", mail && !has_verb)];
     let channel = match (verbs::verb_or("prompt", raw.verb(), &others)?, &raw.log) {
         (Some(verb), _) => PromptChannel::Verb(verb),
         (None, Some(pattern)) => PromptChannel::Log(pattern.0.clone()),
@@ -267,6 +271,8 @@ fn prompt(raw: &RawPrompt) -> Result<Prompt, Wrong> {
     Ok(Prompt {
         channel,
         log: raw.log.clone().map(|pattern| pattern.0),
+        webhook,
+        mail,
         says: raw.says.clone().map(|pattern| pattern.0),
         from: raw.from.clone(),
     })
