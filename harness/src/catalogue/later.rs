@@ -4,12 +4,6 @@
 use super::{Finding, Level::*, Requirement, Scope, Severity::*};
 
 const SEVERAL_PROCESSES: &str = "Always, in this version: one process is started, and several that share a store are not driven. With `features.processes = 1` it does not apply.";
-<<<<<<< HEAD
-const OVERLAPPING_CALLS: &str = "Always, in this version: no story answers a call with 401 after another one's refresh. It will not apply where no two calls of a connection ever overlap.";
-=======
-const KILLED_AT_ONCE: &str =
-    "Always, in this version: no story kills the subject between the answer to a refresh and the moment it is stored.";
->>>>>>> main
 const PAUSED: &str = "Always, in this version: no story stops the subject in the middle of a refresh and lets it go on later.";
 const NO_MEMORY: &str = "Always, in this version: memory is not read. With `features.memory = \"off\"` it does not apply.";
 
