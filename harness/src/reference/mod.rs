@@ -18,6 +18,7 @@ mod notices;
 mod null;
 mod oauth;
 mod pages;
+mod signature;
 mod spoil;
 mod stop;
 mod store;
@@ -44,6 +45,7 @@ use log::Level;
 use logins::Logins;
 use notices::Notices;
 use oauth::Pleo;
+use signature::WebhookSecret;
 use store::{Seal, Store, StoreError};
 use tokens::Tokens;
 use work::Queue;
@@ -70,6 +72,7 @@ struct App {
     /// Why the last work was held, other than for want of a connection.
     problem: Mutex<Option<String>>,
     secure_cookies: bool,
+    webhook_secret: Option<WebhookSecret>,
     flaws: Flaws,
 }
 
@@ -205,6 +208,7 @@ impl App {
             exporting: tokio::sync::Mutex::new(()),
             problem: Mutex::new(None),
             secure_cookies: config.redirect_uri.starts_with("https:"),
+            webhook_secret: config.webhook_secret.clone(),
             flaws,
         })
     }

@@ -114,6 +114,7 @@ const SHIPPED: &[(&str, &str)] = shipped![
     "one_of_two_is_revoked",
     "parallel_work_needs_one_refresh",
     "a_second_refresh_loses",
+    "a_call_meets_401_after_a_sibling_refreshed",
     "refusal_after_a_reconnection",
     "success_after_a_reconnection",
     "success_after_a_disconnection",
