@@ -235,8 +235,17 @@ fn race_03(view: &View<'_>) -> Finding {
             Finding::fail(reason, [vec![x.arrived.n], asked_later].concat())
         };
     };
-    let lost = lost_units(view, x.arrived, released);
-    if let Some(unit) = lost.first() {
+    let (lost, open) = lost_units(view, x.arrived, released);
+    if let Some((unit, Some(said))) = lost.iter().find(|(_, said)| said.is_some()) {
+        let reason = format!("{unit} met a refresh in flight, and the subject said that it was done, but it was never delivered");
+        return Finding::fail(reason, vec![x.arrived.n, released.n, said.n]);
+    }
+    if let (Some(unit), true) = (open.first(), lost.is_empty()) {
+        return Finding::undecided(format!(
+            "accepted work that met a refresh in flight is still to be done, says the subject, {unit} among it"
+        ));
+    }
+    if let Some((unit, _)) = lost.first() {
         // Whoever still has work to do is not finished: the end of the story must have come, and in peace.
         let finished = view.rests.last().is_some_and(|rest| rest.quiet && rest.mark > released) && asked_later.len() >= 2;
         let reason = format!("{} units of accepted work that met a refresh in flight were lost, {unit} among them", lost.len());
@@ -268,15 +277,23 @@ fn silenced(view: &View<'_>, from: Mark, until: Mark) -> Option<Vec<u32>> {
     (asked.len() >= 2 && idle).then(|| asked.iter().map(|mark| mark.n).collect())
 }
 
-/// Accepted units that were open while the refresh was held, and were never delivered; none are known where the kind of work is not.
-fn lost_units(view: &View<'_>, from: Mark, until: Mark) -> Vec<String> {
+/// A unit, and when the subject said that it was done, if that cannot be true.
+type Lost = (String, Option<Mark>);
+
+/// Accepted units that were open while the refresh was held and were never delivered: those that are lost, and those that are still to be
+/// done, as the subject says at the end. None are known where the kind of work is not.
+fn lost_units(view: &View<'_>, from: Mark, until: Mark) -> (Vec<Lost>, Vec<String>) {
     if view.terms.work.is_none() {
-        return Vec::new();
+        return (Vec::new(), Vec::new());
     }
     let calm = view.rests.iter().rfind(|rest| rest.mark < from).map_or(START, |rest| rest.mark);
     let met = |mark: Option<Mark>| mark.is_some_and(|mark| mark > calm && mark < until);
-    let lost = work::ledger(view).into_iter().filter(|(_, unit)| met(unit.accepted) && unit.deliveries.is_empty());
-    lost.map(|(id, _)| id).collect()
+    let units = work::ledger(view);
+    let claimed = |id: &str| work::claimed(view, &units, id);
+    let missing = units.iter().filter(|(_, unit)| met(unit.accepted) && unit.deliveries.is_empty());
+    let (open, lost): (Vec<_>, Vec<_>) = missing.partition(|(_, unit)| unit.said_open.is_some_and(|said| said > until));
+    let lost = lost.into_iter().map(|(id, _)| (id.clone(), claimed(id))).collect();
+    (lost, open.into_iter().map(|(id, _)| id.clone()).collect())
 }
 
 #[cfg(test)]
