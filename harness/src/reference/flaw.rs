@@ -51,25 +51,25 @@ macro_rules! flaws {
 
 flaws! {
     IgnoresInvalidGrant "ignores-invalid-grant" "takes invalid_grant as a passing fault"
-        breaks ["DETECT-01"] may ["DETECT-07" "STOP-02" "STOP-07" "MARK-01" "MARK-02" "PROMPT-01" "PROMPT-02" "PURGE-02" "PURGE-03" "PURGE-04" "PURGE-05" "PURGE-06" "LOG-02" "LOG-03" "ROTATE-07" "RACE-07" "RACE-08" "RETRY-07" "RECOVER-01" "RECOVER-02" "RECOVER-05" "STOP-01" "STOP-03" "STOP-04" "REAUTH-09" "PURGE-01"]
+        breaks ["DETECT-01"] may ["DETECT-07" "STOP-02" "STOP-07" "MARK-01" "MARK-02" "PROMPT-01" "PROMPT-02" "PURGE-02" "PURGE-03" "PURGE-04" "PURGE-05" "PURGE-06" "LOG-02" "LOG-03" "ROTATE-07" "RACE-07" "RACE-08" "RETRY-07" "RECOVER-01" "RECOVER-02" "RECOVER-05" "STOP-01" "STOP-03" "STOP-04" "REAUTH-09" "PURGE-01" "DETECT-03" "PROMPT-04"]
     OnlyKnowsInvalidGrant "only-knows-invalid-grant" "takes every refusal but invalid_grant as a passing fault"
         breaks ["DETECT-02" "DETECT-03"] may ["STOP-02" "STOP-07" "MARK-01" "MARK-02" "PROMPT-01" "PROMPT-02" "PURGE-02" "PURGE-03" "PURGE-04" "PURGE-05" "LOG-02" "LOG-03" "DETECT-07" "PURGE-01"]
     GivesUpOnApi401 "gives-up-on-api-401" "takes an API 401 as the end of the grant without trying a refresh"
         breaks ["DETECT-04"] may ["PROMPT-03" "RACE-01" "RACE-03" "RACE-11" "DETECT-05" "REFRESH-01" "REFRESH-02" "REFRESH-03" "REFRESH-13" "RECOVER-02" "RECOVER-03" "RETRY-01" "RETRY-04" "LOG-01" "LOG-05" "LOG-07" "REFRESH-05" "REFRESH-06" "REFRESH-07" "ROTATE-03" "ROTATE-04"]
     LeavesConnected "leaves-connected-after-refused-refresh-on-401" "drops the work, not the connection, when a refresh that an API 401 or 403 caused is refused"
-        breaks ["DETECT-07" "RACE-08"] may ["DETECT-01" "DETECT-02" "DETECT-03" "STOP-01" "STOP-02" "STOP-03" "STOP-04" "STOP-07" "MARK-01" "MARK-02" "PROMPT-01" "PROMPT-02" "PURGE-01" "PURGE-02" "PURGE-03" "PURGE-04" "PURGE-05" "LOG-02" "LOG-03" "RACE-07" "ROTATE-07" "RETRY-07" "REAUTH-09"]
+        breaks ["DETECT-07" "RACE-08"] may ["DETECT-01" "DETECT-02" "DETECT-03" "STOP-01" "STOP-02" "STOP-03" "STOP-04" "STOP-07" "MARK-01" "MARK-02" "PROMPT-01" "PROMPT-02" "PURGE-01" "PURGE-02" "PURGE-03" "PURGE-04" "PURGE-05" "LOG-02" "LOG-03" "RACE-07" "ROTATE-07" "RETRY-07" "REAUTH-09" "PROMPT-04"]
     KeepsCalling "keeps-calling" "goes on calling the API with the dead access token after the refusal"
-        breaks ["STOP-01"] may ["PURGE-01" "STOP-03" "LOG-06" "ROTATE-07"]
+        breaks ["STOP-01"] may ["PURGE-01" "STOP-03" "LOG-06" "ROTATE-07" "RACE-08"]
     RetriesRefused "retries-refused" "presents the refused refresh token again at each trigger"
-        breaks ["STOP-02" "STOP-07"] may ["PURGE-02" "ROTATE-07" "RACE-01" "LOG-05"]
+        breaks ["STOP-02" "STOP-07"] may ["PURGE-02" "ROTATE-07" "RACE-01" "LOG-05" "RACE-08"]
     WebhookIgnoresMark "webhook-ignores-mark" "calls the API for a webhook although the connection is unauthenticated"
-        breaks ["STOP-03"] may ["STOP-01" "STOP-04" "ROTATE-01" "ROTATE-07"]
+        breaks ["STOP-03"] may ["STOP-01" "STOP-04" "ROTATE-01" "ROTATE-07" "RACE-08"]
     ForgetsStop "forgets-stop-on-restart" "stops in memory only: the tokens stay in the store and a restart goes on with them"
         breaks ["STOP-04"] may ["MARK-02" "PURGE-01" "PURGE-02" "PURGE-03" "PURGE-04" "PURGE-05" "STOP-01" "STOP-02" "STOP-07" "PROMPT-01" "LOG-04" "RECOVER-02" "ROTATE-07"]
     AccessTokenSurvives "access-token-survives" "presents the dead access token after a restart"
         breaks ["PURGE-01"] may ["PURGE-04" "PURGE-05" "STOP-01" "STOP-04" "ROTATE-07"]
     RefreshTokenSurvives "refresh-token-survives" "presents the dead refresh token after a restart"
-        breaks ["PURGE-02"] may ["PURGE-03" "PURGE-05" "STOP-02" "STOP-07" "ROTATE-07" "LOG-05"]
+        breaks ["PURGE-02"] may ["PURGE-03" "PURGE-05" "STOP-02" "STOP-07" "ROTATE-07" "LOG-05" "RACE-08"]
     KeepsRefreshRow "keeps-refresh-row" "leaves the dead refresh token in its row"
         breaks ["PURGE-03"] may ["PURGE-05" "ROTATE-07"]
     KeepsAccessRow "keeps-access-row" "leaves the dead access token in its row"
@@ -101,13 +101,13 @@ flaws! {
     ReusesVerifier "reuses-verifier" "uses one code verifier for every attempt"
         breaks ["REAUTH-03"] may ["SECRET-06"]
     ExchangesTwice "exchanges-twice" "exchanges the code of a reconnection a second time, to be sure"
-        breaks ["REAUTH-04"] may ["REAUTH-08" "RECOVER-01" "RECOVER-02" "RECOVER-05" "MARK-01" "MARK-03" "RACE-05" "RACE-06" "RACE-10" "ROTATE-04" "PURGE-01" "DETECT-05" "PROMPT-03" "REAUTH-07" "REFRESH-13"]
+        breaks ["REAUTH-04"] may ["REAUTH-08" "RECOVER-01" "RECOVER-02" "RECOVER-05" "MARK-01" "MARK-03" "RACE-05" "RACE-06" "RACE-10" "ROTATE-04" "PURGE-01" "DETECT-05" "PROMPT-03" "REAUTH-07" "REFRESH-13" "RECOVER-06"]
     IgnoresState "ignores-state" "exchanges the code of a callback whose state it did not issue"
         breaks ["REAUTH-05"] may ["REAUTH-04" "RACE-10" "REAUTH-06"]
     StaleClient "stale-client-after-reconnect" "goes on with the access token from before a reconnection until it is restarted"
-        breaks ["REAUTH-08"] may ["PURGE-01" "RECOVER-01" "RECOVER-02" "RECOVER-03" "RECOVER-05" "MARK-01" "MARK-03" "RACE-05" "RACE-10" "STOP-01" "ROTATE-04" "REFRESH-04"]
+        breaks ["REAUTH-08"] may ["PURGE-01" "RECOVER-01" "RECOVER-02" "RECOVER-03" "RECOVER-05" "MARK-01" "MARK-03" "RACE-05" "RACE-10" "STOP-01" "ROTATE-04" "REFRESH-04" "RACE-06"]
     ReconnectNotPersisted "reconnect-not-persisted" "keeps the pair of a reconnection in memory only"
-        breaks ["REAUTH-08"] may ["MARK-03" "RACE-05" "RACE-10" "REFRESH-03" "REFRESH-13" "RECOVER-01" "RECOVER-02" "PURGE-03" "PURGE-04"]
+        breaks ["REAUTH-08"] may ["MARK-03" "RACE-05" "RACE-10" "REFRESH-03" "REFRESH-13" "RECOVER-01" "RECOVER-02" "PURGE-03" "PURGE-04" "RACE-06"]
     StaysPaused "stays-paused" "leaves the queue paused after a reconnection until it is restarted"
         breaks ["RECOVER-01"] may ["RECOVER-02" "RECOVER-05" "REAUTH-08" "RACE-05" "ROTATE-04" "MARK-03"]
     SeenBeforeDelivered "seen-before-delivered" "notes a unit as reported before it is: an interruption loses it"
@@ -141,9 +141,9 @@ flaws! {
     SecretBothWays "secret-both-ways" "sends the client secret in the header and in the body of a refresh"
         breaks ["REFRESH-01"] may ["DETECT-04" "PROMPT-03" "MARK-01" "REFRESH-02" "REFRESH-03" "REFRESH-04" "REFRESH-06" "REFRESH-07" "REFRESH-13" "RETRY-01" "RETRY-04" "RACE-03" "RACE-11" "RECOVER-02" "DETECT-05" "DETECT-06" "PURGE-08" "REFRESH-05" "ROTATE-03" "ROTATE-04"]
     JsonRefresh "json-refresh" "sends the refresh as JSON"
-        breaks ["REFRESH-01"] may ["DETECT-04" "PROMPT-03" "MARK-01" "REFRESH-02" "REFRESH-03" "REFRESH-04" "REFRESH-06" "REFRESH-07" "REFRESH-13" "RETRY-01" "RETRY-04" "RACE-03" "RACE-11" "RECOVER-02" "DETECT-05" "DETECT-06" "PURGE-08" "REFRESH-05" "ROTATE-03" "ROTATE-04"]
+        breaks ["REFRESH-01"] may ["DETECT-04" "PROMPT-03" "MARK-01" "REFRESH-02" "REFRESH-03" "REFRESH-04" "REFRESH-06" "REFRESH-07" "REFRESH-13" "RETRY-01" "RETRY-04" "RACE-03" "RACE-11" "RECOVER-02" "DETECT-05" "DETECT-06" "PURGE-08" "REFRESH-05" "ROTATE-03" "ROTATE-04" "RACE-10" "REAUTH-07"]
     KeepsOldRefreshToken "keeps-old-refresh-token" "stores the new access token but not the new refresh token"
-        breaks ["REFRESH-02"] may ["PURGE-08" "PROMPT-03" "REFRESH-03" "REFRESH-04" "REFRESH-06" "REFRESH-13" "DETECT-04" "DETECT-05" "STOP-02" "RETRY-04" "RACE-03" "RACE-11" "RECOVER-02" "REFRESH-05" "REFRESH-01" "DETECT-06"]
+        breaks ["REFRESH-02"] may ["PURGE-08" "PROMPT-03" "REFRESH-03" "REFRESH-04" "REFRESH-06" "REFRESH-13" "DETECT-04" "DETECT-05" "STOP-02" "RETRY-04" "RACE-03" "RACE-11" "RECOVER-02" "REFRESH-05" "REFRESH-01" "DETECT-06" "ROTATE-06"]
     KeepsOldAccessToken "keeps-old-access-token" "stores the new refresh token but not the new access token"
         breaks ["REFRESH-02"] may ["PURGE-08" "DETECT-04" "DETECT-05" "PURGE-01" "REFRESH-03" "REFRESH-04" "REFRESH-06" "REFRESH-13" "RETRY-04" "RACE-03" "RACE-11" "RECOVER-02" "RECOVER-01" "REFRESH-07" "MARK-01" "REFRESH-09" "REFRESH-05" "ROTATE-04"]
     SavesLate "saves-late" "writes a refreshed pair to the store only at an orderly stop"

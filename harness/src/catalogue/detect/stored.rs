@@ -3,8 +3,8 @@
 use regrant_mock_server::{fault::scenario::Status, journal::Carried};
 
 use crate::{
-    catalogue::{Finding, shared::*},
-    evidence::{CanaryForm, Found, Place, Reply, What},
+    catalogue::{Finding, shared::*, storage::is_copy},
+    evidence::{Found, Reply, What},
     judge::{Exchange, Mark, View},
 };
 
@@ -88,7 +88,8 @@ pub(super) fn gone<'h>(view: &View<'h>, from: Mark, until: Mark) -> Option<(&'h 
     let (before, _) = scans.iter().rfind(|(mark, found)| *mark < from && newest(view, *mark).is_some_and(|token| holds(found, token)))?;
     let missing = scans.iter().find_map(|(mark, found)| {
         let token = newest(view, *mark).filter(|_| *mark > from && *mark < until)?;
-        (!holds(found, token)).then_some((token, *mark))
+        // One that holds an older token was not emptied: it is written to later.
+        (!holds(found, token) && !holds_refresh_token(found)).then_some((token, *mark))
     });
     missing.map(|(token, after)| (token, *before, after))
 }
@@ -124,7 +125,9 @@ fn scans<'h>(view: &View<'h>) -> Vec<(Mark, &'h Vec<Found>)> {
 }
 
 fn holds(found: &[Found], token: &str) -> bool {
-    found
-        .iter()
-        .any(|f| f.canary == token && f.form != CanaryForm::Prefix && matches!(f.place, Place::File(_) | Place::Row(_) | Place::Dump(_)))
+    found.iter().any(|f| is_copy(f, token))
+}
+
+fn holds_refresh_token(found: &[Found]) -> bool {
+    found.iter().any(|f| f.canary.starts_with("refresh#") && is_copy(f, &f.canary))
 }

@@ -387,6 +387,8 @@ fn what_a_403_costs_is_seen_in_storage_and_settings() {
     end(purged).fails("DETECT-06", "refresh#2 was purged for a 403");
     let marked = forbidden_twice(|story| story.gives_up().with(|s| s.subject.keeps = vec!["refresh#2".into()]));
     end(marked).passes("DETECT-06");
+    let late = forbidden_twice(|story| story.log("ERROR 403").with(|s| s.subject.keeps = vec!["refresh#1".into()]));
+    end(late.works()).is_not_accused(&["DETECT-06"]);
     let reset = forbidden_twice(|story| story.log("ERROR 403").with(|s| s.subject.settings = "the defaults".into()));
     end(reset.works()).fails("DETECT-06", "the settings are not what they were");
 }
