@@ -7,7 +7,7 @@ mod history;
 mod reply;
 
 pub use event::{
-    Authorized, CanaryForm, Channel, Connection, Event, FileSeen, Found, Grant, LogStream, Micros, Outcome, PageSeen, Phase, Place,
+    Authorized, CanaryForm, Channel, Connection, Event, FileSeen, Found, Grant, Instance, LogStream, Micros, Outcome, PageSeen, Phase, Place,
     Presentation, Refreshing, Says, Source, TokenResult, Verb, Wanted, What, micros,
 };
 pub use history::{Header, History, ReadError, read_run, write_run};
