@@ -113,6 +113,8 @@ const SHIPPED: &[(&str, &str)] = shipped![
     "killed_after_refresh",
     "one_of_two_is_revoked",
     "parallel_work_needs_one_refresh",
+    "two_processes_need_one_refresh",
+    "revoked_under_two_processes",
     "a_second_refresh_loses",
     "refusal_after_a_reconnection",
     "success_after_a_reconnection",
