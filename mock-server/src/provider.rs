@@ -286,7 +286,17 @@ impl Provider {
         let management = managed.map(|(listener, _)| management::serve(control.clone(), listener));
         let front = Listener::serve(shared.clone(), listener, tls);
         let proxy = proxy.map(|(proxy, (listener, _))| proxy.serve(shared.clone(), listener));
-        Ok(Self { client: shared.first_client(), control, authority, front, doors: Vec::new(), proxy, management, recorder, _tenants: Closing(shared) })
+        Ok(Self {
+            client: shared.first_client(),
+            control,
+            authority,
+            front,
+            doors: Vec::new(),
+            proxy,
+            management,
+            recorder,
+            _tenants: Closing(shared),
+        })
     }
 
     /// What the user and the owner can do.

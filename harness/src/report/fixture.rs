@@ -157,7 +157,15 @@ fn revoked() -> History {
 }
 
 fn trigger(call: u32) -> What {
-    What::VerbCalled { call, verb: Verb::Trigger, source: Some("trigger".into()), wanted: None, item: None, connection: None, instance: None }
+    What::VerbCalled {
+        call,
+        verb: Verb::Trigger,
+        source: Some("trigger".into()),
+        wanted: None,
+        item: None,
+        connection: None,
+        instance: None,
+    }
 }
 
 fn api_call(at: u64, exchange: u64, state: TokenState) -> [(u64, What); 2] {

@@ -347,7 +347,15 @@ mod tests {
             leads_to_authorize: true,
         };
         vec![
-            What::VerbCalled { call: 1, verb: Verb::Connect, source: None, wanted: Some(Wanted::Deny), item: None, connection: None, instance: None },
+            What::VerbCalled {
+                call: 1,
+                verb: Verb::Connect,
+                source: None,
+                wanted: Some(Wanted::Deny),
+                item: None,
+                connection: None,
+                instance: None,
+            },
             What::VerbCalled {
                 call: 2,
                 verb: Verb::Trigger,

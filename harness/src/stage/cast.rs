@@ -143,12 +143,8 @@ impl Cast {
         let (supervisor, events) = Supervisor::launch(&setting.regrant, &sandbox).await?;
         let supervisor = Arc::new(supervisor);
         let agent = setup::new_agent(&setting, &provider, &bindings, &instances, agent_token)?;
-        let driver = Driver {
-            agent: Arc::new(agent),
-            supervisor: Arc::clone(&supervisor),
-            env: BTreeMap::new(),
-            cwd: manifest.base_dir.clone(),
-        };
+        let driver =
+            Driver { agent: Arc::new(agent), supervisor: Arc::clone(&supervisor), env: BTreeMap::new(), cwd: manifest.base_dir.clone() };
         let processes = Arc::new(Mutex::new(Processes::default()));
         let (exited, exits) = unbounded_channel();
         let log_globs = manifest.logs.files.iter().map(|glob| bindings.fill(glob)).collect::<Result<Vec<_>, _>>()?;
@@ -248,7 +244,14 @@ impl Cast {
         Err(StageError::Environment(format!("`{}` of [start] failed (exit {:?}): {last}", argv.join(" "), ended.code)))
     }
 
-    fn request(&self, name: &str, argv: &Argv, cwd: &Path, env: &BTreeMap<String, String>, instance: usize) -> Result<SpawnRequest, StageError> {
+    fn request(
+        &self,
+        name: &str,
+        argv: &Argv,
+        cwd: &Path,
+        env: &BTreeMap<String, String>,
+        instance: usize,
+    ) -> Result<SpawnRequest, StageError> {
         let bindings = self.bound_as(instance, &self.bindings);
         let mut whole = self.driver_of(instance).env;
         whole.extend(bindings.fill_map(env)?);

@@ -9,10 +9,7 @@ use url::Url;
 use super::{Setting, StageError, cast::Cast, setup};
 use crate::{
     evidence,
-    subject::{
-        Bindings, Driver, PortLease, Sandbox, lease_port,
-        manifest::Verb,
-    },
+    subject::{Bindings, Driver, PortLease, Sandbox, lease_port, manifest::Verb},
 };
 
 /// The placeholders that mean something else in each instance. `{redirect_uri}` and `{port:NAME}` are shared.

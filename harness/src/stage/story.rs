@@ -123,7 +123,15 @@ fn release_gates(cast: &Cast, scenario: &Scenario) {
 }
 
 fn once() -> Trigger {
-    Trigger { times: 1, together: false, detached: false, every_source: false, connection: None, every_connection: false, every_process: false }
+    Trigger {
+        times: 1,
+        together: false,
+        detached: false,
+        every_source: false,
+        connection: None,
+        every_connection: false,
+        every_process: false,
+    }
 }
 
 /// Proof that the subject works; where Pleo's hosts are intercepted, also that its requests come there.

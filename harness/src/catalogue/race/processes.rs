@@ -24,11 +24,16 @@ pub(super) fn race_02(view: &View<'_>) -> Finding {
         Err(finding) => return finding,
     };
     let Some(own) = x.instance else {
-        return Finding::undecided("which process refreshed cannot be told: its request came to none of the addresses that were handed out");
+        return Finding::undecided(
+            "which process refreshed cannot be told: its request came to none of the addresses that were handed out",
+        );
     };
     let all = several::instances(view);
     if let Some(silent) = several::silent_before(view, &all, from) {
         return several::unseen(silent);
+    }
+    if view.exchanges.iter().any(|x| x.is_obscure() && x.began > from.at && x.arrived < until) {
+        return Finding::undecided("a request was still open when the story ended: what it carried is not known");
     }
     let asked = |instance| view.triggers(from, until).any(|call| call.instance == Some(instance) && stimuli.contains(&call.called.n));
     match all.iter().copied().find(|instance| *instance != own && !asked(*instance)) {

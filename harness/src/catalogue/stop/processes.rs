@@ -28,7 +28,7 @@ fn after(view: &View<'_>, death: &Death) -> Finding {
     let again = control::convicting(view, settled, death.at_rest, again.into_iter());
     if let Some(first) = again.first() {
         let reason = format!("{} presented {} again after it was refused with {}", several::who(first), death.refresh, death.error);
-        return Finding::fail(reason, control::cite(view, death.refused, &again));
+        return Finding::fail(reason, [control::cite(view, death.refused, &again), vec![settled.n]].concat());
     }
     if dead_calls(view, death, settled).any(|x| x.instance.is_none()) {
         return Finding::undecided("API calls came to none of the addresses that were handed out: which process sent them cannot be told");
@@ -54,7 +54,10 @@ fn of_one(view: &View<'_>, death: &Death, settled: Mark, instance: Instance, tol
     if !offenders.is_empty() {
         let how = if learns.is_some() { "after a call of its own had told it" } else { "after it was told" };
         let reason = format!("process {instance} went on {how} that the grant had ended: {}", calls_with(&offenders));
-        return Finding::fail(reason, control::cite(view, death.refused, &offenders));
+        return Finding::fail(reason, [control::cite(view, death.refused, &offenders), vec![rest.n]].concat());
+    }
+    if view.exchanges.iter().any(|x| x.is_obscure() && x.began > settled.at) {
+        return Finding::undecided("a request was still open when the story ended: what it carried is not known");
     }
     match sandwich(view, death, rest, instance) {
         Ok(stimuli) => Finding::pass("every process stopped, each after one call at most", [vec![death.refused.n], stimuli].concat()),
@@ -98,9 +101,6 @@ fn sandwich(view: &View<'_>, death: &Death, rest: Mark, instance: Instance) -> R
     let end = view.restart_after(death.until).filter(|_| same_process).unwrap_or(Mark::END);
     if !caused(death.until, end) {
         return Err(format!("after the reconnection process {instance} was asked to work and called nothing again"));
-    }
-    if view.exchanges.iter().any(|x| x.is_obscure() && x.began > rest.at) {
-        return Err("a request was still open when the story ended: what it carried is not known".into());
     }
     Ok(stimuli)
 }

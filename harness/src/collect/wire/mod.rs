@@ -67,7 +67,15 @@ impl WireCollector {
     /// `agent_token`: the value of [`AGENT_HEADER`] in requests of the harness's own agent.
     #[must_use]
     pub fn new(agent_token: impl Into<String>, canaries: CanarySet) -> Self {
-        Self { agent_token: agent_token.into(), canaries, units: Vec::new(), finder: None, open: BTreeMap::new(), page: None, callers: Callers::default() }
+        Self {
+            agent_token: agent_token.into(),
+            canaries,
+            units: Vec::new(),
+            finder: None,
+            open: BTreeMap::new(),
+            page: None,
+            callers: Callers::default(),
+        }
     }
 
     /// Each of these ports of the provider was made known to one instance of the subject only, in their order.

@@ -56,6 +56,7 @@ pub(crate) fn honest() -> Vec<Story> {
     ]
     .into_iter()
     .chain(super::answers::honest())
+    .chain(super::several::honest())
     .chain(trouble::honest())
     .collect()
 }
@@ -302,6 +303,7 @@ pub(crate) fn faulty() -> Vec<(&'static str, Story)> {
     ]
     .into_iter()
     .chain(super::answers::faulty())
+    .chain(super::several::faulty())
     .chain(trouble::faulty())
     .collect()
 }

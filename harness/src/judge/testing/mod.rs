@@ -13,6 +13,7 @@ use regrant_mock_server::{
 pub(crate) mod answers;
 pub(crate) mod gallery;
 pub(crate) mod late;
+pub(crate) mod several;
 mod wire;
 
 pub(crate) use wire::Answer;
@@ -237,7 +238,9 @@ impl Story {
     pub(crate) fn started(mut self) -> Self {
         self.incarnation += 1;
         let (incarnation, instance) = (self.incarnation, self.instance);
-        self.event(What::ProcessStarted { incarnation, process: "subject".into(), instance })
+        let process =
+            instance.filter(|instance| *instance > 0).map_or("subject".into(), |instance| format!("subject (process {instance})"));
+        self.event(What::ProcessStarted { incarnation, process, instance })
             .log("INFO listening on 127.0.0.1:8000")
             .event(What::ProcessReady { incarnation })
     }
