@@ -90,3 +90,14 @@ Feature: Races
       Examples:
         | story              | what happens                                          |
         | two_logins_at_once | A callback arrives twice, and then two logins at once |
+
+  @RACE-11 @must @error
+  Rule: A call that met 401 because another one refreshed is repeated
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then the call is repeated with the newer token (RACE-11)
+
+      Examples:
+        | story                                      | what happens                                     |
+        | a_call_meets_401_after_a_sibling_refreshed | A call meets 401 after another one has refreshed |

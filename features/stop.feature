@@ -54,7 +54,7 @@ Feature: Stopping
       Then every process stops, each after one call at most (STOP-05)
 
       Examples:
-        | story                       | what happens                                     |
+        | story                       | what happens                                         |
         | revoked_under_two_processes | The user revokes access while several processes work |
 
   @STOP-06 @must @error

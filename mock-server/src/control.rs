@@ -10,10 +10,12 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use crate::{
     ConsentMode, SecretChange, Skew, TokenShape,
     fault::{CannotDo, Fate, Rule, RuleGuard, RuleId},
+    front::notices,
     journal::{At, Entry, What},
     lineage::{self, Lineage},
     state::{Shared, State},
     vault::Canary,
+    webhook::{self, Deliveries, NoSecret, Signed},
 };
 
 /// Which grants something is done to.
@@ -242,10 +244,11 @@ impl Control {
         self.add_work_in(0, kind, count)
     }
 
-    /// Adds units of work in a company, by index.
+    /// Adds units of work in a company, by index. Whoever subscribed to new export jobs is sent a webhook for each, which is not waited for.
     pub fn add_work_in(&self, company: usize, kind: UnitKind, count: usize) -> Vec<Unit> {
         let now = self.shared.clock.now();
         let mut state = self.shared.state();
+        let before = state.store.jobs();
         let State { store, source, .. } = &mut *state;
         let mut add = || match kind {
             UnitKind::Export => store.add_export(source, now, company),
@@ -253,7 +256,29 @@ impl Control {
         };
         let units: Vec<Unit> = (0..count).map(|_| Unit { id: add(), kind }).collect();
         self.told(Action::WorkAdded { units: units.iter().map(|unit| unit.id.clone()).collect() });
+        for notice in notices(&mut state, before, now) {
+            Deliveries::begin(&self.shared, notice);
+        }
         units
+    }
+
+    /// The secret with which [`sign_webhook`](Self::sign_webhook) signs for whoever did not subscribe: one per provider and seed.
+    #[must_use]
+    pub fn webhook_secret(&self) -> &str {
+        &self.shared.webhook_secret
+    }
+
+    /// Signs a message as Pleo would that goes to `url`: with the secret of the company's subscription there, else with the
+    /// [`webhook_secret`](Self::webhook_secret). Its time is the host's, however far the provider's clock was moved.
+    ///
+    /// # Errors
+    /// Never for a secret of this provider.
+    pub fn sign_webhook(&self, url: &str, company: usize, body: &[u8]) -> Result<Signed, NoSecret> {
+        let mut state = self.shared.state();
+        let id = state.source.message_id();
+        let (_, company) = state.store.person(company);
+        let secret = state.store.subscriptions.secret_for(url, &company).unwrap_or(&self.shared.webhook_secret);
+        webhook::sign(secret, &id, self.shared.clock.wall(self.shared.clock.at()).0 / 1000, body)
     }
 
     /// Installs a rule; `nth` counts matching requests from now on. A gate that it holds at is closed again, should it stand open.

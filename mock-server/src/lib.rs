@@ -48,6 +48,7 @@ mod state;
 mod telling;
 mod tenants;
 pub mod vault;
+pub mod webhook;
 
 pub use clock::Skew;
 pub use control::Control;

@@ -1,4 +1,4 @@
-//! Where secrets and ids come from: one seed, a key and two streams.
+//! Where secrets and ids come from: one seed, a key and three streams.
 //!
 //! Tokens and codes are not drawn but sealed (see [`regrant_authority::Key`]) and then dressed, so that a token of any age can be
 //! read. The seed has 64 bits: this is a test double, not a vault.
@@ -15,6 +15,7 @@ use regrant_authority::{DICE, Key, Kind, Look, Mint, SEALED, Stamp, Witness};
 use crate::{
     journal::{Journal, What},
     vault::Vault,
+    webhook::SECRET_PREFIX,
 };
 
 /// What minted secrets look like.
@@ -162,11 +163,12 @@ fn shape_of(look: Look) -> TokenShape {
     SHAPES.get(usize::from(look.0)).copied().unwrap_or_default()
 }
 
-/// Draws client secrets and ids, and holds the key of tokens. Ids have a stream of their own, so that they do not depend on how many secrets were drawn.
+/// Draws client secrets and ids, and holds the key of tokens. Ids and webhooks have streams of their own, so that they do not depend on how many secrets were drawn.
 #[derive(Debug)]
 pub(crate) struct Source {
     secrets: ChaCha20Rng,
     ids: ChaCha20Rng,
+    webhooks: ChaCha20Rng,
     pub(crate) keyed: Arc<Keyed>,
 }
 
@@ -175,7 +177,9 @@ impl Source {
         let secrets = ChaCha20Rng::seed_from_u64(seed);
         let mut ids = ChaCha20Rng::seed_from_u64(seed);
         ids.set_stream(1);
-        Self { secrets, ids, keyed: Arc::new(Keyed::new(seed)) }
+        let mut webhooks = ChaCha20Rng::seed_from_u64(seed);
+        webhooks.set_stream(2);
+        Self { secrets, ids, webhooks, keyed: Arc::new(Keyed::new(seed)) }
     }
 
     /// What is minted from now on looks like this.
@@ -209,6 +213,20 @@ impl Source {
             secret.push(pick(&mut self.secrets, PLAIN));
         }
         String::from_utf8(secret).unwrap_or_default()
+    }
+
+    /// A secret that webhooks are signed with: 24 bytes, as the one on Pleo's pages.
+    pub(crate) fn webhook_secret(&mut self) -> String {
+        use base64::Engine as _;
+        let mut key = [0; 24];
+        self.webhooks.fill_bytes(&mut key);
+        format!("{SECRET_PREFIX}{}", base64::engine::general_purpose::STANDARD.encode(key))
+    }
+
+    /// A `webhook-id`.
+    pub(crate) fn message_id(&mut self) -> String {
+        let letters: String = (0..27).map(|_| char::from(pick(&mut self.webhooks, PLAIN))).collect();
+        format!("msg_{letters}")
     }
 
     /// A random UUID (version 4).

@@ -240,6 +240,7 @@ impl Drop for Closing {
         if let Some(tenants) = &self.0.tenants {
             drop(tenants.close());
         }
+        self.0.deliveries.end();
         self.0.journal.close();
     }
 }
@@ -396,6 +397,7 @@ impl Provider {
         if let Some(management) = self.management {
             management.stop().await;
         }
+        self.control.shared.deliveries.end();
         self.control.shared.journal.close();
         if let Some(recorder) = self.recorder {
             // Only a panic could be in it, and that was told where it happened.

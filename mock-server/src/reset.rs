@@ -7,7 +7,7 @@ use regrant_authority::{Client, Secret, Time};
 use crate::{Control, control::Action, front::Store, mint::Source};
 
 impl Control {
-    /// Ends a story that was loaded, forgets all grants and tokens, rules, gates (what they hold is dropped), pending pages, work and the journal, and puts clock,
+    /// Ends a story that was loaded, forgets all grants and tokens, subscriptions and the webhooks under way, rules, gates (what they hold is dropped), pending pages, work and the journal, and puts clock,
     /// policy, consent and token shape back to what they were at the start. Clients stay, with their secrets.
     ///
     /// Numbers of journal lines, connections and exchanges go on; grants count from 1 again.
@@ -29,6 +29,7 @@ impl Control {
         state.source.set_shape(crate::TokenShape::default());
         // From the seed again, so that companies and employees keep their ids.
         state.store = Store::new(&mut Source::new(shared.seed));
+        shared.deliveries.end();
         shared.gates.drop_all();
         shared.clock.reset();
         shared.journal.clear();

@@ -19,6 +19,7 @@ use crate::{
     telling::Telling,
     tenants::{self, Origin, Tenants},
     vault::{Canary, Vault},
+    webhook::Deliveries,
 };
 
 /// One tenant of a running provider. Locks are taken in the order state, gates, journal.
@@ -44,6 +45,10 @@ pub(crate) struct Shared {
     pub(crate) rule_count: RuleCount,
     /// A story that waits goes on.
     pub(crate) go_on: Notify,
+    /// Webhooks under way.
+    pub(crate) deliveries: Deliveries,
+    /// What signs messages to those that did not subscribe.
+    pub(crate) webhook_secret: String,
     open: Mutex<OpenRequests>,
     ended: Condvar,
     state: Mutex<State>,
@@ -129,6 +134,7 @@ impl Shared {
         let clock = Arc::new(Clock::new(config.epoch));
         let journal = Arc::new(Journal::new(clock.clone(), config.journal));
         let mut source = Source::new(seed);
+        let webhook_secret = source.webhook_secret();
         let store = Store::new(&mut source);
         let mut authority = Authority::new(config.policy.clone(), source.keyed.clone());
         authority.remember_ended(config.remember.most());
@@ -158,6 +164,8 @@ impl Shared {
             reach: origin.reach,
             rule_count: state.rules.count(),
             go_on: Notify::new(),
+            deliveries: Deliveries::default(),
+            webhook_secret,
             open: Mutex::default(),
             ended: Condvar::new(),
             state: Mutex::new(state),

@@ -171,6 +171,7 @@ impl Tenants {
         let house = self.known().remove(name);
         house.is_some_and(|house| {
             house.shared.gates.drop_all();
+            house.shared.deliveries.end();
             house.shared.journal.close();
             true
         })
@@ -182,6 +183,7 @@ impl Tenants {
         for (_, house) in std::mem::take(&mut *self.known()) {
             left.listeners.extend(house.doors.into_iter().map(|(_, listener)| listener));
             left.recorders.extend(house.recorder);
+            house.shared.deliveries.end();
             house.shared.journal.close();
         }
         left

@@ -30,6 +30,7 @@ struct Honest {
     undecided: &'static [(&'static str, &'static str)],
     /// Undecided or passed, as its own clock and the story's happen to meet.
     perhaps: &'static [&'static str],
+    /// RACE-11, for one: six of them make one call after the other.
     not_applicable: &'static [&'static str],
     /// Warnings that are deserved: nobody promised to be without any.
     convicted: &'static [(&'static str, &'static str)],
@@ -72,7 +73,13 @@ const ALL: [Honest; 8] = [
         not_applicable: &["RECOVER-03", "RECOVER-06"],
         convicted: &[],
     },
-    Honest { name: "one-shot", undecided: &[NO_COUNT, NO_PLACE], perhaps: &[], not_applicable: &["RECOVER-04"], convicted: &[IN_CLEAR] },
+    Honest {
+        name: "one-shot",
+        undecided: &[NO_COUNT, NO_PLACE],
+        perhaps: &[],
+        not_applicable: &["RACE-11", "RECOVER-04"],
+        convicted: &[IN_CLEAR],
+    },
     Honest {
         name: "refresh-on-401",
         undecided: &[NO_COUNT, ONE_SCOPE],
@@ -84,25 +91,31 @@ const ALL: [Honest; 8] = [
         name: "crash-only",
         undecided: &[NO_COUNT, NO_PLACE, LOGINS_UNSEEN],
         perhaps: &["REFRESH-11"],
-        not_applicable: &["RECOVER-04"],
+        not_applicable: &["RACE-11", "RECOVER-04"],
         convicted: &[],
     },
     Honest {
         name: "early-refresher",
         undecided: &[NO_COUNT, NO_PLACE, LOGINS_UNSEEN, ONE_SCOPE],
         perhaps: &["PURGE-08", "LOG-05"],
-        not_applicable: &["RECOVER-03", "RECOVER-04", "RECOVER-06", "PURGE-09", "REFRESH-09"],
+        not_applicable: &["RACE-11", "RECOVER-03", "RECOVER-04", "RECOVER-06", "PURGE-09", "REFRESH-09"],
         convicted: &[],
     },
     Honest {
         name: "queue-on-disk",
         undecided: &[],
         perhaps: &["LOG-05"],
-        not_applicable: &["RECOVER-05", "RECOVER-06"],
+        not_applicable: &["RACE-11", "RECOVER-05", "RECOVER-06"],
         convicted: &[IN_CLEAR],
     },
-    Honest { name: "json-api-only", undecided: &[NO_COUNT, NO_PLACE, LOGINS_UNSEEN], perhaps: &[], not_applicable: &[], convicted: &[] },
-    Honest { name: "tombstone", undecided: &[NO_COUNT, LOGINS_UNSEEN], perhaps: &[], not_applicable: &[], convicted: &[] },
+    Honest {
+        name: "json-api-only",
+        undecided: &[NO_COUNT, NO_PLACE, LOGINS_UNSEEN],
+        perhaps: &[],
+        not_applicable: &["RACE-11"],
+        convicted: &[],
+    },
+    Honest { name: "tombstone", undecided: &[NO_COUNT, LOGINS_UNSEEN], perhaps: &[], not_applicable: &["RACE-11"], convicted: &[] },
 ];
 
 #[test]

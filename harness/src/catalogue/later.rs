@@ -5,7 +5,6 @@ use super::{Finding, Level::*, Requirement, Scope, Severity::*};
 
 const KILLED_AT_ONCE: &str =
     "Always, in this version: no story kills the subject between the answer to a refresh and the moment it is stored.";
-const OVERLAPPING_CALLS: &str = "Always, in this version: no story answers a call with 401 after another one's refresh. It will not apply where no two calls of a connection ever overlap.";
 const PAUSED: &str = "Always, in this version: no story stops the subject in the middle of a refresh and lets it go on later.";
 const NO_MEMORY: &str = "Always, in this version: memory is not read. With `features.memory = \"off\"` it does not apply.";
 
@@ -52,20 +51,6 @@ pub(super) const ALL: &[Requirement] = &[
         declarable: true,
         scope: Scope::Connection,
         check: |_| Finding::undecided("no pause in the middle of a refresh is told by this version"),
-    },
-    Requirement {
-        id: "RACE-11",
-        level: Must,
-        severity: Error,
-        sentence: "replays calls that met 401 because a sibling refreshed",
-        sources: &["Pleo, How to refresh tokens: other requests wait for the refreshed token", "Pleo, Race condition prevention"],
-        why: "Two calls go out side by side; one of them refreshes, the other one's 401 comes a moment later, and its work is given up.",
-        observed: "Calls whose 401 came after another call's refresh, and whether their work was done without being asked for again.",
-        undecided: OVERLAPPING_CALLS,
-        remedy: "On a 401 compare the token that was sent with the stored one: if that is newer, repeat the call with it and refresh nothing.",
-        declarable: true,
-        scope: Scope::Connection,
-        check: |_| Finding::undecided("no story of this version holds a call until a sibling has refreshed"),
     },
 ];
 

@@ -1,5 +1,6 @@
 //! PROMPT: what the user is shown. A prompt is what differs from the page of a connected subject.
 
+pub(super) mod messages;
 mod notices;
 
 use super::{Finding, Level::*, Requirement, Scope, Severity::*, shared::*};
@@ -17,7 +18,7 @@ pub(super) const ALL: &[Requirement] = &[
         sentence: "requires the user to reauthenticate: what the user sees leads to the authorise endpoint",
         sources: &["Pleo, How to handle token expiry or revocation, steps 2 and 3"],
         why: "Some integrations offer no way back at all: the connection must be deleted and made anew, settings and history with it.",
-        observed: "The page of `prompt` while connected and after the refusal; every link, form and redirect that looks like a way to connect is walked up to the consent page.",
+        observed: "The page of `prompt` while connected and after the refusal, or the messages that come to `{notify_url}` or `{smtp_url}`; every link, form and redirect that looks like a way to connect is walked up to the consent page.",
         undecided: "No `[prompt]`, or the page does not differ from that of a connected subject: a permanent link proves nothing.",
         remedy: "When the connection is marked, show a notice with a link to the route that starts the authorisation flow.",
         declarable: false,
@@ -34,7 +35,7 @@ pub(super) const ALL: &[Requirement] = &[
             "Pleo, Handling Refresh Token Expiry or Revocation: a friendly message prompting the user to reconnect",
         ],
         why: "\"Something went wrong\" makes users wait or write to support; the connection stays dead meanwhile.",
-        observed: "Whether what differs on the page matches `prompt.says`, by default a list of English words.",
+        observed: "Whether what differs on the page, or a message that comes after the refusal, matches `prompt.says`, by default a list of English words.",
         undecided: "No `[prompt]`; the page does not differ; or the words were not recognised and the manifest does not give them.",
         remedy: "Say what happened and what to do, next to the link.",
         declarable: true,
@@ -51,7 +52,7 @@ pub(super) const ALL: &[Requirement] = &[
             "Pleo, Centralised token refresh: reauthentication only when strictly needed",
         ],
         why: "After a minute of 503 all users of a service were sent through consent again.",
-        observed: "The page of `prompt` during a transient fault, against the same page when the grant is really dead.",
+        observed: "The page of `prompt` during a transient fault, against the same page when the grant is really dead; messages likewise.",
         undecided: "No `[prompt]`; the fault was answered fewer than twice; or the same page showed no prompt when one was due.",
         remedy: "Prompt from the mark, and set the mark only for a definitive refusal.",
         declarable: true,
@@ -65,8 +66,8 @@ pub(super) const ALL: &[Requirement] = &[
         sentence: "tells the user once per outage, not on every run, and not never",
         sources: &["Pleo, How to handle token expiry or revocation, step 4: make it explicit to users (best practice)"],
         why: "A mail for every run of the nightly job: after a week the user had a filter for them. Or none at all: nobody knew until the year's end.",
-        observed: "Lines of log that `prompt.log` names, from the refusal until the user sets out to reconnect, against the work that was asked for meanwhile. A new process may tell it again.",
-        undecided: "The work was asked for fewer than twice after the refusal, or there were too many log lines to look at all of them. Webhooks and mails are not served: a subject that tells the user that way stays undecided.",
+        observed: "Lines of log that `prompt.log` names, and messages to `{notify_url}` or `{smtp_url}` that tell the user, from the refusal until the user sets out to reconnect, against the work that was asked for meanwhile. A new process may tell it again.",
+        undecided: "The work was asked for fewer than twice after the refusal, or there were too many log lines to look at all of them.",
         remedy: "Send the notice in the step that changes the connection's state, not in the job that meets the closed door.",
         declarable: true,
         scope: Scope::Connection,
@@ -100,6 +101,9 @@ fn pages<'h>(view: &View<'h>, check: impl Fn(&Death, &'h PageSeen, &'h PageSeen,
 }
 
 fn prompt_01(view: &View<'_>) -> Finding {
+    if messages::only(view) {
+        return messages::prompt_01(view);
+    }
     pages(view, |death, before, after, cited| {
         let told = before.says == Says::No && after.says == Says::Yes;
         match (after.leads_to_authorize, differs(before, after)) {
@@ -140,6 +144,9 @@ fn no_link(view: &View<'_>, death: &Death, told: bool, mut cited: Vec<u32>) -> F
 }
 
 fn prompt_02(view: &View<'_>) -> Finding {
+    if messages::only(view) {
+        return messages::prompt_02(view);
+    }
     pages(view, |_, before, after, cited| match (before.says, after.says, differs(before, after)) {
         (Says::No, Says::Yes, _) => Finding::pass("the page says that access must be restored", cited),
         (_, _, false) => Finding::undecided("the page is the same as while connected"),
@@ -154,11 +161,17 @@ fn prompt_02(view: &View<'_>) -> Finding {
 }
 
 fn prompt_03(view: &View<'_>) -> Finding {
-    if !view.terms.prompt {
+    if !view.terms.prompt && !view.terms.prompt_notices {
         return Finding::locked("it is not known where a person would see that access must be restored", "[prompt]");
     }
     let faults: Vec<_> = view.exchanges.iter().filter(|x| x.is_refresh() && x.met_transient_fault()).collect();
     let Some(first) = faults.first() else { return unrealised(view, "no transient fault was met in this story") };
+    if let Some(finding) = messages::too_early(view, first.arrived) {
+        return finding;
+    }
+    if messages::only(view) {
+        return messages::due(view, first.arrived, faults.len());
+    }
     let Some(calm) = healthy(view, first.arrived) else { return Finding::undecided("the page was not read while connected") };
     let prompts = |page: &PageSeen| {
         let appeared = page.leads_to_authorize && !calm.leads_to_authorize;

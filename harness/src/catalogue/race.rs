@@ -6,6 +6,7 @@ mod late;
 mod loser;
 mod processes;
 mod revoked;
+mod sibling;
 
 use super::{Finding, Level::*, Requirement, Scope, Severity::*, several, shared::*, work};
 use crate::{
@@ -132,6 +133,20 @@ pub(super) const ALL: &[Requirement] = &[
         declarable: true,
         scope: Scope::Connection,
         check: doubled::race_10,
+    },
+    Requirement {
+        id: "RACE-11",
+        level: Must,
+        severity: Error,
+        sentence: "replays calls that met 401 because a sibling refreshed",
+        sources: &["Pleo, How to refresh tokens: other requests wait for the refreshed token", "Pleo, Race condition prevention"],
+        why: "Two calls go out side by side; one of them refreshes, the other one's 401 comes a moment later, and its work is given up.",
+        observed: "Two calls are held side by side. The first one's 401 is let go, and the subject refreshes; then the second one's. Whether that call goes out again with the newer token, or else its work was done without being asked for again.",
+        undecided: "Calls overlapped, but no 401 came after another one's refresh; or the call was not repeated, and nothing shows that work was left undone because of that (`work.kind`). It does not apply where no two calls of a connection ever overlap.",
+        remedy: "On a 401 compare the token that was sent with the stored one: if that is newer, repeat the call with it and refresh nothing.",
+        declarable: true,
+        scope: Scope::Connection,
+        check: sibling::race_11,
     },
 ];
 

@@ -19,7 +19,7 @@ pub(super) const ALL: &[Requirement] = &[
         sentence: "puts no access or refresh token, client secret or code verifier in its logs, in any encoding",
         sources: &["Pleo, Secure token storage: never log tokens", "RFC 6749 sections 10.3 and 10.4"],
         why: "The token endpoint's answer is logged whole when something is wrong with it, which is when it holds new tokens; redaction misses the form-encoded request.",
-        observed: "Every log line is searched for every secret in all common encodings.",
+        observed: "Every log line is searched for every secret in all common encodings, and logs that were rotated away or packed.",
         undecided: "No log line was seen after a token was used, or there were too many to look at all of them.",
         remedy: "Log error codes and ids; never request or response bodies, headers or token objects.",
         declarable: false,
@@ -50,7 +50,7 @@ pub(super) const ALL: &[Requirement] = &[
             "Pleo, How to register an OAuth client: the secret never reaches a frontend",
         ],
         why: "A status endpoint that returned the stored record, refresh token included; an error page that printed the failed request with its headers.",
-        observed: "What the subject answers is searched for access and refresh tokens and the client secret in all common encodings: status, prompt, settings and data, and its answers to triggers and callbacks.",
+        observed: "What the subject answers is searched for access and refresh tokens and the client secret in all common encodings: status, prompt, settings and data, its answers to triggers and callbacks, and its messages to `{notify_url}` and `{smtp_url}`.",
         undecided: "No page was answered with success after a token was used: [prompt] or [status] shows one.",
         remedy: "Build answers from the fields that are meant to be seen; never serialise the stored record or the failed request.",
         declarable: true,
@@ -163,6 +163,9 @@ fn secret_01(view: &View<'_>) -> Finding {
     }
     if view.events().any(|(_, what)| matches!(what, What::LogFlooded { .. })) {
         return Finding::undecided("no secret was found, but there were too many log lines to look at all of them");
+    }
+    if let Some(reason) = shown::unread_log(view) {
+        return Finding::undecided(format!("no secret was found, but not every log could be read: {reason}"));
     }
     Finding::pass("no secret stands in any log line", lines)
 }

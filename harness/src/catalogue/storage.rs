@@ -37,7 +37,7 @@ pub(super) fn is_copy(found: &Found, token: &str) -> bool {
 pub(super) fn is_live(place: &Place) -> bool {
     match place {
         Place::File(_) | Place::Row(_) | Place::Dump(_) => true,
-        Place::Residue(_) | Place::Log(_) | Place::Page(_) | Place::Url | Place::Referer => false,
+        Place::Residue(_) | Place::Log(_) | Place::Page(_) | Place::Notice(_) | Place::Url | Place::Referer => false,
     }
 }
 
@@ -45,7 +45,7 @@ pub(super) fn is_live(place: &Place) -> bool {
 pub(super) fn is_on_disk(place: &Place) -> bool {
     match place {
         Place::File(_) | Place::Row(_) | Place::Residue(_) => true,
-        Place::Dump(_) | Place::Log(_) | Place::Page(_) | Place::Url | Place::Referer => false,
+        Place::Dump(_) | Place::Log(_) | Place::Page(_) | Place::Notice(_) | Place::Url | Place::Referer => false,
     }
 }
 
@@ -63,6 +63,7 @@ pub(super) fn place(place: &Place) -> String {
         Place::Residue(path) => format!("free space of {path}"),
         Place::Log(_) => "a log".into(),
         Place::Page(page) => format!("the page {page}"),
+        Place::Notice(_) => "a message to the user".into(),
         Place::Url => "a URL".into(),
         Place::Referer => "a Referer".into(),
     }

@@ -73,6 +73,9 @@ pub(super) fn serve(typed: &args::Serve) -> Result<ExitStatus, CliError> {
         ..ProviderConfig::local(meant::seed(typed.seed))
     };
     allow_many_connections();
+    // An idle server uses little of each huge page that it touches.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::thread::disable_transparent_huge_pages(true);
     wait::block_here_on(|mut cancel| async move {
         let ca = Authority::folder(typed.tls || typed.intercept.is_some())?;
         let seed = config.seed;

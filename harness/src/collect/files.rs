@@ -14,19 +14,19 @@ use regex::Regex;
 use super::{
     database::{self, Database},
     glob::Globs,
-    page,
+    packed, page,
     walk::{FILES, Walk, open},
 };
 use crate::{
-    canary::{Hit, Searcher},
-    evidence::{FileSeen, Found, Place},
+    canary::{Hit, Kind, Searcher},
+    evidence::{FileSeen, Found, LogStream, Place},
 };
 
 /// So many files are told one by one.
 const TOLD: usize = 200;
 /// By so much of a file it is told whether it is text.
 const HEAD: u64 = 64 << 10;
-/// More bytes in one search are left unread.
+/// More bytes in one search are left unread; of what packed files hold, too.
 const BYTES: u64 = 256 << 20;
 
 /// What to search.
@@ -34,7 +34,7 @@ const BYTES: u64 = 256 << 20;
 pub struct ScanPlan {
     /// Files and folders; nothing outside is looked at, not even through a link.
     pub roots: Vec<PathBuf>,
-    /// Globs of log files (absolute, or relative to `sandbox_root`): not storage, left out, rotated ones too.
+    /// Globs of log files (absolute, or relative to `sandbox_root`): not storage. What was rotated away or packed is searched as log.
     pub log_globs: Vec<String>,
     /// Files that the harness or `prepare` wrote: left out as long as they are unchanged.
     pub exclude: Vec<Prepared>,
@@ -77,6 +77,10 @@ pub struct Scan {
     pub open_to_others: Vec<(Place, String)>,
     /// What the files were like, at most 200 of them.
     pub files: Vec<FileSeen>,
+    /// What was found in logs that nobody follows: rotated away, or packed.
+    pub in_logs: Vec<Found>,
+    /// Which of those could not be read, each with its reason.
+    pub unread_logs: Vec<String>,
 }
 
 /// Searches all storage. Blocks; a file that vanishes meanwhile is no error.
@@ -98,6 +102,7 @@ struct Scanner<'a> {
     prepared: HashMap<&'a Path, &'a str>,
     sandbox: PathBuf,
     left: u64,
+    left_inside: u64,
     scan: Scan,
 }
 
@@ -111,6 +116,7 @@ impl<'a> Scanner<'a> {
             prepared: plan.exclude.iter().map(|p| (p.path.as_path(), p.digest.as_str())).collect(),
             sandbox,
             left: BYTES,
+            left_inside: BYTES,
             scan: Scan::default(),
         }
     }
@@ -140,7 +146,7 @@ impl<'a> Scanner<'a> {
     }
 
     fn files(&mut self, files: &BTreeSet<PathBuf>) {
-        let storage: Vec<&PathBuf> = files.iter().filter(|path| !self.is_log(path)).collect();
+        let (logs, storage): (Vec<&PathBuf>, Vec<&PathBuf>) = files.iter().partition(|path| self.is_log(path));
         let (databases, plain): (Vec<&PathBuf>, Vec<&PathBuf>) = storage.into_iter().partition(|path| database::is_sqlite(path));
         let companions: HashSet<PathBuf> = databases.iter().flat_map(|path| database::companions(path)).collect();
         for path in databases {
@@ -150,7 +156,74 @@ impl<'a> Scanner<'a> {
             let hits = self.raw(path).unwrap_or_default();
             let place = Place::File(self.told(path));
             self.add(super::found(&hits, &place));
+            self.inside(path);
         }
+        let elsewhere = self.logs_elsewhere(files);
+        for path in logs.into_iter().chain(&elsewhere) {
+            self.log(path);
+        }
+    }
+
+    /// What a packed file holds. Nobody can tell live rows from dead ones in a packed database.
+    fn inside(&mut self, path: &Path) {
+        if self.is_prepared(path) || !packed::is_packed(path) {
+            return;
+        }
+        let told = self.told(path);
+        match packed::search(path, self.searcher, &mut self.left_inside) {
+            Ok(inside) => {
+                let place = if inside.is_database { Place::Residue(told) } else { Place::File(told) };
+                if !inside.hits.is_empty() {
+                    self.note_open(path);
+                }
+                self.add(super::found_inside(&inside.hits, &place));
+                // Nobody said that it is packed: it may as well be a secret kept well.
+                if let Some(reason) = inside.unread.filter(|_| is_called_packed(path)) {
+                    self.unread(path, &reason);
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => self.unread(path, &error.to_string()),
+        }
+    }
+
+    /// A log that is not followed line by line: rotated away, or packed.
+    fn log(&mut self, path: &Path) {
+        let is_packed = packed::is_packed(path);
+        if self.is_prepared(path) || (self.logs.matches(path) && !is_packed) {
+            return;
+        }
+        let place = Place::Log(LogStream::File(self.told(path)));
+        let searched = if is_packed {
+            packed::search(path, self.searcher, &mut self.left_inside).map(|inside| (inside.hits, inside.unread))
+        } else {
+            open(path).and_then(|file| {
+                let mut input = file.take(self.left);
+                let hits = self.searcher.find_in(&mut input)?;
+                self.left = input.limit();
+                Ok((hits, (self.left == 0).then(|| "more than 256 MiB in one search".to_owned())))
+            })
+        };
+        match searched {
+            Ok((mut hits, unread)) => {
+                // A `state` is no secret once it came back.
+                hits.retain(|hit| hit.kind != Kind::State);
+                let found = if is_packed { super::found_inside(&hits, &place) } else { super::found(&hits, &place) };
+                self.scan.in_logs.extend(found);
+                self.scan.unread_logs.extend(unread.map(|reason| format!("{}: {reason}", self.told(path))));
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => self.scan.unread_logs.push(format!("{}: {error}", self.told(path))),
+        }
+    }
+
+    /// Logs outside of what is searched: those that the globs name, and what was rotated away beside them.
+    fn logs_elsewhere(&self, known: &BTreeSet<PathBuf>) -> Vec<PathBuf> {
+        let named: BTreeSet<PathBuf> = self.logs.files().into_iter().filter(|path| !known.contains(path)).collect();
+        let folders: BTreeSet<&Path> = named.iter().filter_map(|path| path.parent()).collect();
+        let beside = folders.into_iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten().map(|entry| entry.path());
+        let beside: Vec<PathBuf> = beside.filter(|path| path.is_file() && self.is_log(path)).take(FILES).collect();
+        beside.into_iter().filter(|path| !known.contains(path)).collect()
     }
 
     /// The live rows first: what stands in the bytes besides is residue.
@@ -213,16 +286,23 @@ impl<'a> Scanner<'a> {
     }
 
     fn note(&mut self, path: &Path, has_canaries: bool) {
-        let told = self.told(path);
-        let open = self.is_open(path);
-        if open && has_canaries {
-            let mode = fs::metadata(path).map_or(0, |meta| meta.permissions().mode() & 0o7777);
-            self.scan.open_to_others.push((Place::File(told.clone()), format!("{mode:04o}")));
+        let (told, open) = (self.told(path), self.is_open(path));
+        if has_canaries {
+            self.note_open(path);
         }
         if self.scan.files.len() < TOLD
             && let Ok(digest) = self::open(path).and_then(page::digest_of)
         {
             self.scan.files.push(FileSeen { path: told, digest, text: is_text(path), open });
+        }
+    }
+
+    /// A file with canaries: whether other users may read it.
+    fn note_open(&mut self, path: &Path) {
+        let place = Place::File(self.told(path));
+        if self.is_open(path) && !self.scan.open_to_others.iter().any(|(known, _)| *known == place) {
+            let mode = fs::metadata(path).map_or(0, |meta| meta.permissions().mode() & 0o7777);
+            self.scan.open_to_others.push((place, format!("{mode:04o}")));
         }
     }
 
@@ -280,6 +360,11 @@ impl<'a> Scanner<'a> {
     }
 }
 
+/// By its name.
+fn is_called_packed(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gz") || extension.eq_ignore_ascii_case("tgz"))
+}
+
 /// Whether a file's beginning reads as text.
 fn is_text(path: &Path) -> bool {
     let mut head = Vec::new();
@@ -289,152 +374,15 @@ fn is_text(path: &Path) -> bool {
     read.is_ok() && !head.contains(&0) && utf8()
 }
 
-/// The path of a log file before it was rotated: `app.log` for `app.log.1`, `app.log.2.gz`, `app.log-20240131`, `app.log.2024-01-31`.
+/// The path of a log file before it was rotated: `app.log` for `app.log.1`, `app.log.gz`, `app.log.2.gz`, `app.log-20240131`, `app.log.2024-01-31`.
 fn unrotated(path: &Path) -> Option<PathBuf> {
-    static SUFFIX: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"[.-](?:\d{1,10}|\d{4}-\d{2}-\d{2}[-_\d]*)(?:\.gz)?$").ok());
+    static SUFFIX: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"[.-](?:\d{1,10}|\d{4}-\d{2}-\d{2}[-_\d]*)$").ok());
     let text = path.to_str()?;
-    let suffix = SUFFIX.as_ref()?.find(text)?;
-    Some(PathBuf::from(&text[..suffix.start()]))
+    let packed = text.strip_suffix(".gz");
+    let bare = packed.unwrap_or(text);
+    let numbered = SUFFIX.as_ref()?.find(bare).map(|suffix| &bare[..suffix.start()]);
+    numbered.or(packed).map(PathBuf::from)
 }
 
 #[cfg(test)]
-mod tests {
-    use std::{fs::File, os::unix::fs::symlink};
-
-    use super::*;
-    use crate::{
-        canary::{Canary, Kind},
-        evidence::CanaryForm,
-    };
-
-    const TOKEN: &str = "kT4vQzW8nB2xLr7pYc5mHd9gJf3sA6eU";
-    const OTHER: &str = "Yb0nR5tK8wVq2ZxC7mLd4PfG9hJs1AeU";
-
-    fn searcher() -> Searcher {
-        let canary = |name: &str, value: &str| Canary { name: name.into(), value: value.into(), kind: Kind::Refresh, client_id: None };
-        Searcher::new(&[canary("refresh#1", TOKEN), canary("refresh#2", OTHER)])
-    }
-
-    fn sandbox(files: &[(&str, &str)]) -> tempfile::TempDir {
-        let dir = tempfile::tempdir().expect("a folder");
-        for (name, content) in files {
-            let path = dir.path().join(name);
-            fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
-            fs::write(path, content).expect("a file");
-        }
-        dir
-    }
-
-    fn plan(dir: &tempfile::TempDir) -> ScanPlan {
-        ScanPlan { roots: vec![dir.path().join("state")], sandbox_root: dir.path().to_owned(), ..ScanPlan::default() }
-    }
-
-    fn places(scan: &Scan) -> Vec<(&str, CanaryForm, &Place)> {
-        scan.found.iter().map(|f| (f.canary.as_str(), f.form, &f.place)).collect()
-    }
-
-    #[test]
-    fn a_token_in_a_file_is_found_with_its_relative_path() {
-        let json = format!(r#"{{"refresh_token":"{TOKEN}"}}"#);
-        let dir = sandbox(&[("state/deep/tokens.json", &json), ("state/other.txt", "nothing"), ("outside.txt", TOKEN)]);
-        let scan = scan_storage(&plan(&dir), &searcher());
-        assert_eq!(places(&scan), [("refresh#1", CanaryForm::Raw, &Place::File("state/deep/tokens.json".into()))]);
-        assert_eq!((scan.places, scan.unread), (2, vec![]));
-    }
-
-    #[test]
-    fn a_file_named_after_a_token_is_a_finding_that_does_not_show_it() {
-        let dir = sandbox(&[(&format!("state/{TOKEN}.lock"), "")]);
-        let scan = scan_storage(&plan(&dir), &searcher());
-        assert_eq!(places(&scan), [("refresh#1", CanaryForm::Raw, &Place::File("state/‹refresh#1›.lock".into()))]);
-    }
-
-    #[test]
-    fn log_files_are_no_storage_even_when_rotated() {
-        let dir = sandbox(&[
-            ("state/app.log", TOKEN),
-            ("state/app.log.1", TOKEN),
-            ("state/app.log-20240131.gz", TOKEN),
-            ("state/app.logs", TOKEN),
-        ]);
-        let plan = ScanPlan { log_globs: vec!["state/*.log".into()], ..plan(&dir) };
-        let scan = scan_storage(&plan, &searcher());
-        assert_eq!(places(&scan), [("refresh#1", CanaryForm::Raw, &Place::File("state/app.logs".into()))]);
-    }
-
-    #[test]
-    fn a_prepared_file_counts_only_once_it_was_changed() {
-        let dir = sandbox(&[("state/seed.env", &format!("SECRET={TOKEN}"))]);
-        let plan = ScanPlan { exclude: Prepared::snapshot(&plan(&dir).roots), ..plan(&dir) };
-        assert_eq!(plan.exclude.len(), 1);
-        assert_eq!(scan_storage(&plan, &searcher()).found, []);
-        fs::write(dir.path().join("state/seed.env"), OTHER).expect("a file");
-        let scan = scan_storage(&plan, &searcher());
-        assert_eq!(places(&scan), [("refresh#2", CanaryForm::Raw, &Place::File("state/seed.env".into()))]);
-    }
-
-    #[test]
-    fn links_lead_nowhere() {
-        let dir = sandbox(&[("state/x", "nothing"), ("elsewhere/tokens", TOKEN)]);
-        symlink(dir.path().join("elsewhere"), dir.path().join("state/folder")).expect("a link");
-        symlink(dir.path().join("elsewhere/tokens"), dir.path().join("state/file")).expect("a link");
-        let scan = scan_storage(&plan(&dir), &searcher());
-        assert_eq!((scan.found, scan.unread), (vec![], vec![]));
-    }
-
-    #[test]
-    fn a_root_that_leads_out_of_the_sandbox_is_told_as_unread() {
-        let (dir, foreign) = (sandbox(&[("x", "")]), sandbox(&[("tokens", TOKEN)]));
-        symlink(foreign.path(), dir.path().join("state")).expect("a link");
-        let scan = scan_storage(&plan(&dir), &searcher());
-        assert_eq!((scan.found, scan.unread), (vec![], vec!["state: a link that leads out of the sandbox".to_owned()]));
-    }
-
-    #[test]
-    fn what_is_too_much_is_told_as_unread() {
-        let dir = sandbox(&[("state/a", "")]);
-        for i in 0..FILES + 3 {
-            fs::write(dir.path().join(format!("state/b{i}")), "").expect("a file");
-        }
-        File::create(dir.path().join("state/Big")).expect("a file").set_len(BYTES + 1).expect("a sparse file");
-        let scan = scan_storage(&plan(&dir), &searcher());
-        assert_eq!(scan.unread, ["5 more files: more than 2000 are not searched", "state/Big: more than 256 MiB in one search"]);
-    }
-
-    #[test]
-    fn files_are_told_with_what_they_are_like_and_whom_they_are_open_to() {
-        let dir = sandbox(&[("state/tokens.json", TOKEN), ("state/closed/blob", "a\0b"), ("state/group.txt", TOKEN)]);
-        let set = |name: &str, mode: u32| {
-            fs::set_permissions(dir.path().join(name), fs::Permissions::from_mode(mode)).expect("its own file");
-        };
-        for (name, mode) in [
-            ("state", 0o755),
-            ("state/tokens.json", 0o644),
-            ("state/closed", 0o700),
-            ("state/closed/blob", 0o644),
-            ("state/group.txt", 0o640),
-        ] {
-            set(name, mode);
-        }
-        let scan = scan_storage(&plan(&dir), &searcher());
-        let told: Vec<_> = scan.files.iter().map(|f| (f.path.as_str(), f.text, f.open)).collect();
-        assert_eq!(told, [("state/closed/blob", false, false), ("state/group.txt", true, false), ("state/tokens.json", true, true)]);
-        assert_eq!(scan.open_to_others, [(Place::File("state/tokens.json".into()), "0644".into())]);
-        fs::write(dir.path().join("state/tokens.json"), "changed").expect("written");
-        let again = scan_storage(&plan(&dir), &searcher());
-        let changed = |i: usize| again.files[i].digest != scan.files[i].digest;
-        assert!(!changed(0) && !changed(1) && changed(2));
-    }
-
-    #[test]
-    fn missing_roots_are_no_error() {
-        let dir = sandbox(&[("x", "")]);
-        assert_eq!(scan_storage(&plan(&dir), &searcher()), Scan::default());
-    }
-
-    #[test]
-    fn text_from_elsewhere_is_searched_as_well() {
-        let place = Place::Dump("redis-cli".into());
-        assert_eq!(scan_text(&place, TOKEN.as_bytes(), &searcher()), [Found { canary: "refresh#1".into(), form: CanaryForm::Raw, place }]);
-    }
-}
+mod tests;

@@ -1,7 +1,7 @@
 //! Log lines: read from files as they grow, and turned into events.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fs::File,
     io::{self, Read, Seek, SeekFrom},
     os::unix::fs::MetadataExt,
@@ -11,7 +11,7 @@ use std::{
 
 use regex::Regex;
 
-use super::{found_of, glob::Globs, shorten, walk};
+use super::{found_of, glob::Globs, packed, shorten, walk};
 use crate::{
     canary::{CanarySet, Kind},
     evidence::{Found, LogStream, Place, What},
@@ -32,6 +32,8 @@ pub struct LogTail {
     globs: Globs,
     root: PathBuf,
     followed: HashMap<(u64, u64), Followed>,
+    /// Files that hold no lines as they stand: what is inside was written before, and is searched with the storage.
+    packed: HashSet<(u64, u64)>,
     count: u64,
 }
 
@@ -61,7 +63,7 @@ impl LogTail {
     pub fn new(globs: impl IntoIterator<Item = String>, root: impl Into<PathBuf>) -> Self {
         let root = root.into();
         let globs: Vec<String> = globs.into_iter().collect();
-        Self { globs: Globs::new(&globs, &root), root, followed: HashMap::new(), count: 0 }
+        Self { globs: Globs::new(&globs, &root), root, followed: HashMap::new(), packed: HashSet::new(), count: 0 }
     }
 
     /// Whole lines written since the last call, file by file. Blocks. At most 4 MiB a call: the rest comes with the next one.
@@ -109,8 +111,12 @@ impl LogTail {
         for path in self.globs.files() {
             let Ok(meta) = path.symlink_metadata() else { continue };
             let key = (meta.dev(), meta.ino());
-            if !self.followed.contains_key(&key) && self.followed.len() < FILES {
+            if !self.followed.contains_key(&key) && !self.packed.contains(&key) && self.followed.len() < FILES {
                 let Ok(file) = walk::open(&path) else { continue };
+                if packed::begins_packed(&file) {
+                    self.packed.insert(key);
+                    continue;
+                }
                 let stream = LogStream::File(self.relative(&path));
                 self.followed.insert(key, Followed { place: self.count, file, stream, read: 0, rest: Vec::new() });
                 self.count += 1;
@@ -233,6 +239,16 @@ mod tests {
             assert_eq!(texts(tail.read()), ["four"]);
             fs::remove_file(&path).expect("removed");
         }
+    }
+
+    #[test]
+    fn a_packed_log_holds_no_lines() {
+        let dir = tempfile::tempdir().expect("a folder");
+        fs::write(dir.path().join("app.log.2.gz"), [&[0x1f, 0x8b, 8][..], b"one\ntwo\n"].concat()).expect("a file");
+        let mut tail = LogTail::new(vec!["*.log*".into()], dir.path());
+        append(&dir.path().join("app.log"), "three\n");
+        assert_eq!(texts(tail.read()), ["three"]);
+        assert_eq!(tail.finish(), []);
     }
 
     #[test]

@@ -6,12 +6,15 @@ mod database;
 pub mod files;
 mod glob;
 pub mod logs;
+mod notice;
+mod packed;
 pub mod page;
 mod walk;
 pub mod wire;
 
 pub use files::{Prepared, Scan, ScanPlan, scan_storage, scan_text};
 pub use logs::{Line, LogTail, log_event};
+pub use notice::{Notice, unpacked};
 pub use page::{Answer, Pattern, count_records, digest, page_found, page_seen, read_status, says, visible};
 pub use wire::{AGENT_HEADER, WireCollector};
 
@@ -42,6 +45,20 @@ pub fn adopt(secrets: &[vault::Canary], client_id: Option<&str>) -> Vec<Canary> 
 #[must_use]
 pub fn found(hits: &[Hit], place: &Place) -> Vec<Found> {
     found_of(hits, place, |_| true)
+}
+
+/// What was hit inside a packed file. A part of a secret stays that.
+fn found_inside(hits: &[Hit], place: &Place) -> Vec<Found> {
+    let mut all: Vec<Found> = Vec::new();
+    for mut one in found(hits, place) {
+        if one.form != CanaryForm::Prefix {
+            one.form = CanaryForm::Compressed;
+        }
+        if !all.contains(&one) {
+            all.push(one);
+        }
+    }
+    all
 }
 
 /// As [`found`], but only secrets that have no business there.

@@ -180,6 +180,8 @@ pub enum Place {
     Dump(String),
     /// A page or an answer of the subject: what was asked.
     Page(String),
+    /// A message to the user.
+    Notice(Channel),
     /// The path or query of a request to the provider.
     Url,
     /// The `Referer` of a request to the provider.
@@ -221,7 +223,7 @@ pub enum CanaryForm {
     Basic,
     /// At least half of it, and 16 characters, from its beginning.
     Prefix,
-    /// Within gzip or zlib.
+    /// Inside a file packed with gzip.
     Compressed,
 }
 
@@ -497,6 +499,22 @@ pub enum What {
         text: String,
         /// Whether it tells that access must be restored.
         says: Says,
+        /// Its number in the story, from 1; 0: recorded before they were counted.
+        #[serde(default)]
+        notice: u32,
+    },
+    /// The links in a message that tells the user were followed.
+    NoticeFollowed {
+        /// Which message.
+        notice: u32,
+        /// One of them leads to the authorise endpoint (the way was walked up to the consent page, which was not answered).
+        leads_to_authorize: bool,
+        /// How many actions of a person it takes; none: there is no way, or it is not known.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        actions: Option<u32>,
+        /// How many fields a person must fill in on the way.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        fields: Option<u32>,
     },
 
     // --- text ---
@@ -511,6 +529,11 @@ pub enum What {
     LogFlooded {
         /// How many.
         lines: u64,
+    },
+    /// A log that was rotated away or packed could not be searched for canaries, or not wholly.
+    LogUnread {
+        /// Which, and why.
+        reason: String,
     },
     /// A canary was found in a log line (then `seen` is the event number of the line), a page or a URL.
     CanarySeen {

@@ -57,9 +57,9 @@ pub struct Terms {
     /// `prompt.log`: the line of log that tells somebody that access must be restored.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prompt_log: Option<String>,
-    /// The user is told by a webhook or a mail, which nobody receives.
+    /// The user is told by a webhook or a mail.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub prompt_unserved: bool,
+    pub prompt_notices: bool,
     /// `prompt.says` is there.
     pub prompt_says: bool,
     /// `prompt.from` is there.
@@ -119,7 +119,7 @@ impl Default for Terms {
             status_broken: false,
             prompt: false,
             prompt_log: None,
-            prompt_unserved: false,
+            prompt_notices: false,
             prompt_says: false,
             prompt_from: false,
             connect: ConnectBy::Link,

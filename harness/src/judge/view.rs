@@ -311,6 +311,7 @@ fn is_stimulus(what: &What) -> bool {
         | What::CallbackDelivered { .. }
         | What::StatusRead { .. }
         | What::PromptRead(_)
+        | What::NoticeFollowed { .. }
         | What::SettingsRead { .. }
         | What::DataRead { .. } => true,
         _ => false,

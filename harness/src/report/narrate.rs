@@ -79,9 +79,11 @@ impl<'h> Narrator<'h> {
             | What::SettingsRead { .. }
             | What::DataRead { .. }
             | What::StorageScanned { .. }
-            | What::Notified { .. } => probe(what),
+            | What::Notified { .. }
+            | What::NoticeFollowed { .. } => probe(what),
             What::Log { stream, text } => format!("{} says: {}", words::stream(stream), shortened(text, 200)),
             What::LogFlooded { lines } => format!("{lines} further lines of log were left out"),
+            What::LogUnread { reason } => format!("a log could not be searched: {reason}"),
             What::CanarySeen { found, .. } => format!("found {}", words::found(found)),
             What::Revoked { grants, cause } => format!("{} ends {}", words::cause(*cause), words::grants(grants)),
             What::Expired { grants, refresh: true } => format!("the access and refresh tokens of {} expire", words::grants(grants)),
@@ -230,14 +232,18 @@ fn probe(what: &What) -> String {
             Some(digest) => format!("settings are read (digest {})", shortened(digest, 12)),
             None => "settings could not be read".into(),
         },
-        What::Notified { channel, text, says } => {
+        What::Notified { channel, text, says, notice: _ } => {
             let way = match channel {
-                Channel::Webhook => "webhook",
+                Channel::Webhook => "call of the webhook",
                 Channel::Mail => "mail",
             };
             let says = if *says == Says::Yes { "tells" } else { "does not tell" };
             format!("a {way} comes; it {says} the user that access must be restored{}", tail(&shortened(text, 120)))
         }
+        What::NoticeFollowed { notice, leads_to_authorize: true, .. } => {
+            format!("a link in message {notice} leads to the authorise endpoint")
+        }
+        What::NoticeFollowed { notice, .. } => format!("no link in message {notice} leads to the authorise endpoint"),
         What::DataRead { count } => match count {
             Some(count) => format!("data is read: {count} records"),
             None => "data could not be read".into(),
@@ -336,6 +342,8 @@ mod tests {
 
     fn of_verbs_and_probes() -> Vec<What> {
         let found = Found { canary: "refresh#3".into(), form: CanaryForm::Base64, place: Place::Row("app.db tokens.refresh".into()) };
+        let packed =
+            Found { form: CanaryForm::Compressed, place: Place::Log(LogStream::File("logs/app.log.2.gz".into())), ..found.clone() };
         let page = PageSeen {
             actions: None,
             fields: None,
@@ -378,8 +386,15 @@ mod tests {
                 found: vec![found.clone()],
                 unread: vec!["lock.db: locked".into()],
             },
+            What::Notified { channel: Channel::Mail, text: "Please reconnect".into(), says: Says::Yes, notice: 1 },
+            What::Notified { channel: Channel::Webhook, text: "sync done".into(), says: Says::No, notice: 2 },
+            What::NoticeFollowed { notice: 1, leads_to_authorize: true, actions: Some(1), fields: Some(0) },
+            What::NoticeFollowed { notice: 2, leads_to_authorize: false, actions: None, fields: None },
+            What::CanarySeen { found: Found { place: Place::Notice(Channel::Mail), ..found.clone() }, seen: 21 },
             What::Log { stream: LogStream::File("logs/app.log".into()), text: "refresh failed".into() },
             What::LogFlooded { lines: 900 },
+            What::LogUnread { reason: "app.log.2.gz: not wholly unpacked".into() },
+            What::CanarySeen { found: packed, seen: 4 },
             What::CanarySeen { found, seen: 4 },
         ]
     }

@@ -6,7 +6,9 @@ use regrant_mock_server::{
     journal::Carried,
 };
 
-use crate::evidence::{CanaryForm, Found, Grant, LogStream, Outcome, PageSeen, Place, Presentation, Refreshing, Reply, Says, Verb, Wanted};
+use crate::evidence::{
+    CanaryForm, Channel, Found, Grant, LogStream, Outcome, PageSeen, Place, Presentation, Refreshing, Reply, Says, Verb, Wanted,
+};
 
 pub(super) fn refreshing(how: Refreshing) -> &'static str {
     match how {
@@ -78,7 +80,8 @@ pub(super) fn stream(stream: &LogStream) -> String {
 }
 
 pub(super) fn found(found: &Found) -> String {
-    format!("{} ({}) in {}", found.canary, form(found.form), place(&found.place))
+    let where_ = if found.form == CanaryForm::Compressed { "inside" } else { "in" };
+    format!("{} ({}) {where_} {}", found.canary, form(found.form), place(&found.place))
 }
 
 fn form(form: CanaryForm) -> &'static str {
@@ -104,6 +107,8 @@ fn place(place: &Place) -> String {
         Place::Residue(path) => format!("dead bytes of {path}"),
         Place::Dump(command) => format!("the output of {command}"),
         Place::Page(page) => format!("the page {page}"),
+        Place::Notice(Channel::Webhook) => "a call of the webhook".into(),
+        Place::Notice(Channel::Mail) => "a mail".into(),
         Place::Url => "a URL".into(),
         Place::Referer => "a Referer".into(),
     }

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     catalogue,
     evidence::{History, Phase, What},
-    subject::Manifest,
+    subject::{Manifest, manifest::PromptChannel},
 };
 
 /// The story: what every story begins and ends with.
@@ -158,7 +158,8 @@ fn probes(manifest: &Manifest, seen: &[&What]) -> Vec<(&'static str, Control)> {
         (
             "prompt",
             read(
-                manifest.prompt.is_some(),
+                // A line of log or a message comes when it is due, not when it is asked for.
+                manifest.prompt.as_ref().is_some_and(|prompt| matches!(prompt.channel, PromptChannel::Verb(_))),
                 last(|what| if let What::PromptRead(page) = what { Some(page.status < 400) } else { None }),
                 "it is read",
             ),

@@ -116,6 +116,7 @@ const SHIPPED: &[(&str, &str)] = shipped![
     "two_processes_need_one_refresh",
     "revoked_under_two_processes",
     "a_second_refresh_loses",
+    "a_call_meets_401_after_a_sibling_refreshed",
     "refusal_after_a_reconnection",
     "success_after_a_reconnection",
     "success_after_a_disconnection",

@@ -18,7 +18,7 @@ pub(super) fn terms(manifest: &Manifest, work: Option<manifest::WorkKind>) -> Te
         status_broken: manifest.status.as_ref().is_some_and(|s| s.broken.is_some()),
         prompt: manifest.prompt.as_ref().is_some_and(|p| matches!(p.channel, PromptChannel::Verb(_))),
         prompt_log: manifest.prompt.as_ref().and_then(|p| p.log.as_ref()).map(|regex| regex.as_str().to_owned()),
-        prompt_unserved: manifest.prompt.as_ref().is_some_and(|p| matches!(p.channel, PromptChannel::Webhook | PromptChannel::Mail)),
+        prompt_notices: manifest.prompt.as_ref().is_some_and(|p| p.webhook || p.mail),
         prompt_says: manifest.prompt.as_ref().is_some_and(|p| p.says.is_some()),
         prompt_from: manifest.prompt.as_ref().is_some_and(|p| p.from.is_some()),
         connect: connect_by(&manifest.connect),

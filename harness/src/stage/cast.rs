@@ -1,7 +1,7 @@
 //! The cast of one story: provider, sandbox, subject, browser, collectors. Entering and leaving the stage.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
@@ -25,6 +25,7 @@ use super::{
     expected::Patience,
     instances::{self, Instance},
     links::{Link, links},
+    notify::Doors,
     pumps::{self, Processes},
     recorder::Recorder,
     setup,
@@ -32,7 +33,7 @@ use super::{
 use crate::{
     canary::CanarySet,
     collect::{LogTail, Prepared, ScanPlan, WireCollector, adopt},
-    evidence::What,
+    evidence::{Found, What},
     subject::{
         Bindings, Driver, PortLease, ProcId, Sandbox, SpawnRequest, Stdin, SubjectError, Supervisor,
         manifest::{AlsoStart, Argv, Ready, Role, Start},
@@ -78,6 +79,10 @@ pub(super) struct Cast {
     pub(super) driver: Driver,
     pub(super) bindings: Bindings,
     pub(super) scan: ScanPlan,
+    /// What was found in logs that nobody follows, and is told.
+    pub(super) found_in_logs: HashSet<Found>,
+    /// Which of those the newest search could not read.
+    pub(super) unread_logs: Vec<String>,
     /// The longest time from a stimulus to the subject's last reaction in the prologue.
     pub(super) longest_reaction: Duration,
     /// The rhythm is being learned.
@@ -98,6 +103,8 @@ pub(super) struct Cast {
     /// How many `need_refresh` the story has, and how many were met.
     pub(super) refreshes_planned: usize,
     pub(super) refreshes_done: usize,
+    /// Where messages to the user arrive.
+    pub(super) doors: Doors,
     /// Where redirects lead.
     pub(super) elsewhere: Option<Elsewhere>,
     provider: Provider,
@@ -130,7 +137,7 @@ impl Cast {
         let (mut bindings, mut instances, ports) = instances::first_bindings(&setting, &sandbox, wanted)?;
         let mut provider = setup::start_provider(&setting, &recorder, policy, &bindings).await?;
         setup::bind_provider(&mut bindings, &provider, &setting, &sandbox)?;
-        let doors = instances::open_doors(&mut provider, &mut instances).await?;
+        let addresses = instances::open_doors(&mut provider, &mut instances).await?;
         let relays = setup::relays(&setting, &provider, &bindings, &instances).await?;
         let (client_id, _) = provider.client();
         let control = provider.control().clone();
@@ -138,8 +145,11 @@ impl Cast {
             let all = control.canaries();
             adopt(all.get(given..).unwrap_or_default(), Some(&client_id))
         });
+        let doors = Doors::open(manifest.prompt.as_ref(), &recorder, &canaries).await;
+        let doors = doors.map_err(|e| StageError::Environment(format!("no port for messages to the user: {e}")))?;
+        setup::bind_doors(&mut bindings, &doors, &setting);
         let agent_token = format!("agent-{:016x}", rand::random::<u64>());
-        let collector = Arc::new(Mutex::new(WireCollector::new(agent_token.clone(), canaries.clone()).with_doors(doors)));
+        let collector = Arc::new(Mutex::new(WireCollector::new(agent_token.clone(), canaries.clone()).with_doors(addresses)));
         let (supervisor, events) = Supervisor::launch(&setting.regrant, &sandbox).await?;
         let supervisor = Arc::new(supervisor);
         let agent = setup::new_agent(&setting, &provider, &bindings, &instances, agent_token)?;
@@ -166,6 +176,8 @@ impl Cast {
             driver,
             bindings,
             scan,
+            found_in_logs: HashSet::new(),
+            unread_logs: Vec::new(),
             longest_reaction: Duration::ZERO,
             calibrating: true,
             last_stimulus: Duration::ZERO,
@@ -178,6 +190,7 @@ impl Cast {
             secret_pending: None,
             refreshes_planned: 0,
             refreshes_done: 0,
+            doors,
             elsewhere: None,
             provider,
             relays,
@@ -303,6 +316,9 @@ impl Cast {
     pub(super) async fn leave(mut self) {
         for task in self.detached.drain(..) {
             task.abort();
+        }
+        for reason in std::mem::take(&mut self.unread_logs) {
+            self.recorder.record(What::LogUnread { reason });
         }
         let cleanup = self.setting.manifest.stop.cleanup.clone();
         for argv in &cleanup {

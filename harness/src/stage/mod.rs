@@ -13,6 +13,7 @@ mod instances;
 mod intercepted;
 mod lifecycle;
 mod links;
+mod notify;
 mod probes;
 mod pumps;
 mod quiet;

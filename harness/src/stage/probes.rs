@@ -32,6 +32,7 @@ impl Cast {
             }
             self.read_prompt(link).await;
         }
+        self.follow_notices().await;
         self.read_settings().await;
         self.read_data().await;
     }
@@ -66,13 +67,21 @@ impl Cast {
                 Err(error) => scan.unread.push(format!("`{name}`: {error}")),
             }
         }
-        self.recorder.record(What::StorageScanned {
-            places: scan.places,
-            found: scan.found,
-            unread: scan.unread,
-            open_to_others: scan.open_to_others,
-            files: scan.files,
-        });
+        let at = self.recorder.now();
+        let draft = self.recorder.record_at(
+            at,
+            What::StorageScanned {
+                places: scan.places,
+                found: scan.found,
+                unread: scan.unread,
+                open_to_others: scan.open_to_others,
+                files: scan.files,
+            },
+        );
+        // What is in an old log stays there from one search to the next.
+        scan.in_logs.retain(|found| self.found_in_logs.insert(found.clone()));
+        self.recorder.found_in(at, scan.in_logs, draft);
+        self.unread_logs = scan.unread_logs;
     }
 
     /// Reads the status; what it says, if the manifest's patterns tell.

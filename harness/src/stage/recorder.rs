@@ -172,6 +172,7 @@ fn is_activity(what: &What) -> bool {
         | What::Aborted { .. }
         | What::Log { .. }
         | What::LogFlooded { .. }
+        | What::Notified { .. }
         | What::ProcessExited { .. } => true,
         _ => false,
     }

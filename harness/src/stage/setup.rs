@@ -9,7 +9,7 @@ use regrant_mock_server::{
 };
 use url::Url;
 
-use super::{Setting, StageError, instances::Instance, recorder::Recorder};
+use super::{Setting, StageError, instances::Instance, notify::Doors, recorder::Recorder};
 use crate::{
     collect::ScanPlan,
     subject::{
@@ -102,6 +102,17 @@ pub(super) fn bind_provider(bindings: &mut Bindings, provider: &Provider, settin
     trust.write(provider).map_err(|e| StageError::Environment(format!("cannot write {}: {e}", trust.ca_file.display())))?;
     bindings.set("ca_file", trust.ca_file.to_string_lossy());
     Ok(())
+}
+
+/// Where the subject's messages to its user are to go.
+pub(super) fn bind_doors(bindings: &mut Bindings, doors: &Doors, setting: &Setting) {
+    let host = setting.manifest.provider.reachable_as.as_deref().unwrap_or("127.0.0.1");
+    if let Some(address) = doors.webhook {
+        bindings.set("notify_url", format!("http://{host}:{}/", address.port()));
+    }
+    if let Some(address) = doors.mail {
+        bindings.set("smtp_url", format!("smtp://{host}:{}", address.port()));
+    }
 }
 
 /// Our TLS fronts before the subject's instances, if the manifest asks for one.

@@ -195,6 +195,40 @@ pub enum Act {
     Reload(Times),
 }
 
+impl Act {
+    /// Whether the provider does it by itself; the rest is left to the person, or to the harness in their place.
+    #[must_use]
+    pub fn is_provider_s(&self) -> bool {
+        match self {
+            Self::Revoke(_)
+            | Self::NeedRefresh(_)
+            | Self::Expire(_)
+            | Self::Reject(_)
+            | Self::RotateSecret(_)
+            | Self::AddSecret(_)
+            | Self::RetireSecret(_)
+            | Self::RevokeSecret(_)
+            | Self::SkewApi(_)
+            | Self::Advance(_)
+            | Self::AddWork(_)
+            | Self::Release(_)
+            | Self::Drop(_) => true,
+            Self::Reconnect(_)
+            | Self::Deny(_)
+            | Self::Abandon(_)
+            | Self::Disconnect(_)
+            | Self::Trigger(_)
+            | Self::Kill(_)
+            | Self::Pause(_)
+            | Self::Continue(_)
+            | Self::Stop(_)
+            | Self::Outlive(_)
+            | Self::Restart(_)
+            | Self::Reload(_) => false,
+        }
+    }
+}
+
 /// How often. Written `{ times = 2 }` or just a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(untagged)]

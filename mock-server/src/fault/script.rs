@@ -65,7 +65,7 @@ pub async fn run(control: &Control, scenario: &Scenario, mut tell: impl FnMut(To
         }
         teller.mark();
         for act in &step.acts {
-            if !is_provider_s(act) {
+            if !act.is_provider_s() {
                 tell(Told::Left(act));
                 left = true;
                 continue;
@@ -190,18 +190,8 @@ impl Teller<'_> {
             Act::AddWork(times) => drop(control.add_work(UnitKind::Export, usize::try_from(times.get()).unwrap_or(0))),
             Act::Release(release) => drop_count(control.release_as(release)),
             Act::Drop(gate) => drop_count(control.drop_held(gate)),
-            Act::Reconnect(_)
-            | Act::Deny(_)
-            | Act::Abandon(_)
-            | Act::Disconnect(_)
-            | Act::Trigger(_)
-            | Act::Kill(_)
-            | Act::Pause(_)
-            | Act::Continue(_)
-            | Act::Stop(_)
-            | Act::Outlive(_)
-            | Act::Restart(_)
-            | Act::Reload(_) => {}
+            // Left to the person.
+            _ => {}
         }
         None
     }
@@ -209,37 +199,6 @@ impl Teller<'_> {
 
 /// The journal has the number.
 fn drop_count(_: usize) {}
-
-/// Whether the provider can do it by itself.
-fn is_provider_s(act: &Act) -> bool {
-    match act {
-        Act::Revoke(_)
-        | Act::NeedRefresh(_)
-        | Act::Expire(_)
-        | Act::Reject(_)
-        | Act::RotateSecret(_)
-        | Act::AddSecret(_)
-        | Act::RetireSecret(_)
-        | Act::RevokeSecret(_)
-        | Act::SkewApi(_)
-        | Act::Advance(_)
-        | Act::AddWork(_)
-        | Act::Release(_)
-        | Act::Drop(_) => true,
-        Act::Reconnect(_)
-        | Act::Deny(_)
-        | Act::Abandon(_)
-        | Act::Disconnect(_)
-        | Act::Trigger(_)
-        | Act::Kill(_)
-        | Act::Pause(_)
-        | Act::Continue(_)
-        | Act::Stop(_)
-        | Act::Outlive(_)
-        | Act::Restart(_)
-        | Act::Reload(_) => false,
-    }
-}
 
 fn is_work(what: &What) -> bool {
     matches!(what, What::Arrived(arrived) if matches!(arrived.endpoint, Endpoint::Token | Endpoint::Api))

@@ -31,7 +31,7 @@ mod wire;
 pub(crate) mod wiremock;
 
 pub(crate) use alone::{Answered, answer};
-pub(crate) use api::Store;
+pub(crate) use api::{Store, notices};
 pub(crate) use connection::Connection;
 pub(crate) use door::Door;
 pub(crate) use farewell::say as farewell;

@@ -180,6 +180,7 @@ fn weight(what: &What) -> usize {
             size_of::<Arrived>() + line + long(&arrived.headers, &arrived.body)
         }
         What::Replied(replied) => size_of::<super::Replied>() + long(&replied.headers, &replied.body),
+        What::WebhookSent(sent) => size_of::<super::WebhookSent>() + sent.url.len() + long(&sent.headers, &sent.body),
         What::Proxied { authority, .. } => authority.len(),
         What::Opened { .. }
         | What::Closed { .. }
@@ -191,6 +192,7 @@ fn weight(what: &What) -> usize {
         | What::Read { .. }
         | What::ReadUnknown { .. }
         | What::Aborted { .. }
+        | What::WebhookEnded { .. }
         | What::Minted { .. }
         | What::Controlled(_) => 0,
     };

@@ -157,6 +157,15 @@ pub enum What {
         /// Bytes of the reply that were written.
         written: u64,
     },
+    /// A webhook is sent to whoever subscribed.
+    WebhookSent(Arc<WebhookSent>),
+    /// What came of a webhook.
+    WebhookEnded {
+        /// Which.
+        delivery: u64,
+        /// What came of it.
+        end: WebhookEnd,
+    },
     /// A secret came into being.
     Minted {
         /// Its name, e.g. `access#2`.
@@ -164,6 +173,35 @@ pub enum What {
     },
     /// The user or the provider's owner did something (through [`crate::Control`] or the management listener).
     Controlled(crate::control::Action),
+}
+
+/// A webhook as it is sent.
+#[derive(Debug, Clone)]
+pub struct WebhookSent {
+    /// Its number, from 1.
+    pub delivery: u64,
+    /// Id of the subscription.
+    pub subscription: String,
+    /// What it tells of, e.g. `v1.export-job.created`.
+    pub event_type: String,
+    /// Which event.
+    pub event_id: String,
+    /// Where to.
+    pub url: String,
+    /// `webhook-id`, `webhook-timestamp` and `webhook-signature`.
+    pub headers: Vec<(String, String)>,
+    /// Body.
+    pub body: bytes::Bytes,
+}
+
+/// What came of a webhook. There is no second attempt.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WebhookEnd {
+    /// It was answered, with this status.
+    Answered(u16),
+    /// It was not, and why.
+    Failed(String),
 }
 
 /// What came of a request to the proxy.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde_json::{Value, json};
 
 use super::{Arrived, AuthorizeOutcome, Decision, Entry, Presented, TokenOutcome, What};
-use crate::vault::Vault;
+use crate::{vault::Vault, webhook::SECRET_PREFIX};
 
 /// What happened, in a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
@@ -24,6 +24,8 @@ pub(crate) enum Event {
     Read,
     ReadUnknown,
     Aborted,
+    WebhookSent,
+    WebhookEnded,
     Minted,
     Controlled,
     /// Lines were forgotten before they could be read.
@@ -103,6 +105,16 @@ impl Shower {
             }),
             What::Read { exchange } | What::ReadUnknown { exchange } => json!({"exchange": exchange}),
             What::Aborted { exchange, by, written } => json!({"exchange": exchange, "by": by, "written": written}),
+            What::WebhookSent(sent) => json!({
+                "delivery": sent.delivery,
+                "subscription": sent.subscription,
+                "event_type": sent.event_type,
+                "event_id": sent.event_id,
+                "url": self.named(&sent.url),
+                "headers": self.headers(&sent.headers),
+                "body": self.text(&sent.body),
+            }),
+            What::WebhookEnded { delivery, end } => json!({"delivery": delivery, "end": end}),
             What::Minted { name } => json!({"name": name}),
             What::Controlled(action) => json!({"did": action}),
         }
@@ -153,7 +165,7 @@ impl Shower {
         if self.open {
             return String::from_utf8_lossy(body).into_owned();
         }
-        let named = self.named(&String::from_utf8_lossy(body));
+        let named = unsigned(self.named(&String::from_utf8_lossy(body)));
         let hidden = |pair: &str| match pair.split_once('=') {
             Some(("client_secret", value)) if !value.is_empty() && !value.contains('#') => "client_secret=(a secret)".to_owned(),
             _ => pair.to_owned(),
@@ -188,6 +200,14 @@ impl Shower {
     }
 }
 
+/// Text without the secrets that webhooks are signed with, which are no canaries.
+fn unsigned(text: String) -> String {
+    let mut pieces = text.split(SECRET_PREFIX);
+    let Some(first) = pieces.next().filter(|first| first.len() < text.len()) else { return text };
+    let rest = pieces.map(|piece| piece.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || "+/=".contains(c)));
+    rest.fold(first.to_owned(), |shown, piece| format!("{shown}{SECRET_PREFIX}(a secret){piece}"))
+}
+
 fn event(what: &What) -> Event {
     match what {
         What::Opened { .. } => Event::Opened,
@@ -203,6 +223,8 @@ fn event(what: &What) -> Event {
         What::Read { .. } => Event::Read,
         What::ReadUnknown { .. } => Event::ReadUnknown,
         What::Aborted { .. } => Event::Aborted,
+        What::WebhookSent(_) => Event::WebhookSent,
+        What::WebhookEnded { .. } => Event::WebhookEnded,
         What::Minted { .. } => Event::Minted,
         What::Controlled(_) => Event::Controlled,
     }
@@ -279,6 +301,13 @@ mod tests {
         for form in ["abc+/ \"def=", "abc%2B%2F+%22def%3D", "abc%2B%2F%20%22def%3D", "abc+/ \\\"def="] {
             assert_eq!(shower.named(&format!("<{form}>")), "<refresh#1>", "{form}");
         }
+    }
+
+    #[test]
+    fn what_webhooks_are_signed_with_is_not_shown() {
+        let shown = shower().text(br#"{"secretKey":"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS+/w==","b":1}"#);
+        assert_eq!(shown, r#"{"secretKey":"whsec_(a secret)","b":1}"#);
+        assert_eq!(shower().text(b"no secret, not even whse_"), "no secret, not even whse_");
     }
 
     #[test]

@@ -27,3 +27,4 @@ mod shipped;
 mod stories;
 mod tenants;
 mod tiny;
+mod webhooks;

@@ -7,11 +7,7 @@ use std::{
     time::Duration,
 };
 
-use regrant_mock_server::{
-    control::Action,
-    fault::scenario::{Act, Scenario},
-    journal::What,
-};
+use regrant_mock_server::{control::Action, fault::scenario::Scenario, journal::What};
 use tokio::task::JoinSet;
 
 use crate::{support::*, tiny};
@@ -29,24 +25,6 @@ fn stories() -> Vec<(PathBuf, Scenario)> {
         (path, story)
     };
     files.map(read).collect()
-}
-
-fn is_the_person_s(act: &Act) -> bool {
-    matches!(
-        act,
-        Act::Reconnect(_)
-            | Act::Deny(_)
-            | Act::Abandon(_)
-            | Act::Disconnect(_)
-            | Act::Trigger(_)
-            | Act::Kill(_)
-            | Act::Pause(_)
-            | Act::Continue(_)
-            | Act::Restart(_)
-            | Act::Stop(_)
-            | Act::Outlive(_)
-            | Act::Reload(_)
-    )
 }
 
 #[tokio::test]
@@ -68,7 +46,7 @@ async fn hear(name: &str, story: &Scenario) {
     let provider = Arc::new(provider().await);
     let (left, _) = tiny::told(provider.clone(), story).await;
     let acts = story.steps.iter().flat_map(|step| &step.acts);
-    let theirs: Vec<Act> = acts.filter(|act| is_the_person_s(act)).cloned().collect();
+    let theirs: Vec<_> = acts.filter(|act| !act.is_provider_s()).cloned().collect();
     assert_eq!(left, theirs, "{name}");
     let journal = provider.control().journal();
     let installed: BTreeSet<u32> = journal

@@ -247,18 +247,6 @@ async fn perform(tiny: &Arc<Tiny>, act: &Act, at_work: &mut JoinSet<()>, new_sec
             }
         }
         Act::Pause(_) | Act::Continue(_) | Act::Restart(_) | Act::Stop(_) | Act::Outlive(_) => {}
-        Act::Revoke(_)
-        | Act::NeedRefresh(_)
-        | Act::Expire(_)
-        | Act::Reject(_)
-        | Act::RotateSecret(_)
-        | Act::AddSecret(_)
-        | Act::RetireSecret(_)
-        | Act::RevokeSecret(_)
-        | Act::SkewApi(_)
-        | Act::Advance(_)
-        | Act::AddWork(_)
-        | Act::Release(_)
-        | Act::Drop(_) => panic!("{act:?} is the provider's"),
+        _ => panic!("{act:?} is the provider's"),
     }
 }

@@ -9,7 +9,12 @@ use super::{
     stored,
 };
 use crate::{
-    catalogue::{Finding, log::words::shape, prompt::differs, shared::*},
+    catalogue::{
+        Finding,
+        log::words::shape,
+        prompt::{differs, messages},
+        shared::*,
+    },
     evidence::{Outcome, What},
     judge::{Mark, View},
 };
@@ -80,7 +85,7 @@ fn shown(view: &View<'_>, denial: &Denial<'_, '_>) -> Result<Mark, Finding> {
     let page = page.and_then(|(_, calm)| view.prompts().find(|(mark, page)| within(*mark) && differs(calm, page)));
     let refused = view.triggers(START, denial.until).filter(|call| call.outcome() == Some(Outcome::Refused));
     let refused = refused.filter_map(|call| call.answered).map(|(mark, _)| mark).find(|mark| within(*mark));
-    let told = view.events().find(|(mark, what)| within(*mark) && matches!(what, What::Notified { .. })).map(|(mark, _)| mark);
+    let told = messages::novel(view, denial.first, over);
     let marks = [status.map(|(mark, ..)| mark), page.map(|(mark, _)| mark), refused, told, logged(view, denial, over)];
     if let Some(mark) = marks.into_iter().flatten().min() {
         return Ok(mark);

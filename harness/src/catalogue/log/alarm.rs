@@ -8,9 +8,8 @@ use super::{
     words::shape,
 };
 use crate::{
-    catalogue::{Finding, shared::*},
-    evidence::What,
-    judge::{Death, Ended, Mark, View},
+    catalogue::{Finding, prompt::messages, shared::*},
+    judge::{Death, Ended, View},
 };
 
 /// Fewer lines of a level say nothing of what is usual.
@@ -35,9 +34,7 @@ fn alike(windows: &[Window<'_, '_>], death: &Death) -> HashSet<String> {
 
 fn stands_out(view: &View<'_>, all: &[Said<'_>], alike: &HashSet<String>, death: &Death) -> Finding {
     let Some(settled) = death.settled else { return not_at_rest() };
-    let told =
-        |(mark, what): (Mark, &What)| (matches!(what, What::Notified { .. }) && mark > death.asked && mark < death.until).then_some(mark);
-    if let Some(notice) = view.events().find_map(told) {
+    if let Some(notice) = messages::novel(view, death.asked, death.until) {
         return Finding::pass("somebody was told of the refused refresh", vec![death.refused.n, notice.n]);
     }
     let calm: Vec<Grade> =

@@ -9,18 +9,17 @@ use crate::{
 };
 
 pub(in super::super) fn prompt_04(view: &View<'_>) -> Finding {
-    if view.terms.prompt_unserved {
-        return Finding::undecided("the user is told by a webhook or a mail, which are not served");
+    if view.terms.prompt_log.is_none() && !view.terms.prompt_notices {
+        return Finding::not_applicable(
+            "there is no channel by which the user would be told once: `prompt.log`, `prompt.webhook` and `prompt.mail` name one",
+        );
     }
-    let Some(pattern) = &view.terms.prompt_log else {
-        return Finding::not_applicable("there is no channel by which the user would be told once: `prompt.log` names one");
-    };
-    let pattern = match Regex::new(pattern) {
+    let pattern = match view.terms.prompt_log.as_deref().map(Regex::new).transpose() {
         Ok(pattern) => pattern,
         Err(error) => return Finding::undecided(format!("`prompt.log` is no regular expression: {error}")),
     };
     let notices: Vec<Mark> = view.marks(|what| match what {
-        What::Log { text, .. } => pattern.is_match(text),
+        What::Log { text, .. } => pattern.as_ref().is_some_and(|pattern| pattern.is_match(text)),
         What::Notified { says, .. } => *says == Says::Yes,
         _ => false,
     });

@@ -226,3 +226,4 @@ fn an_old_token_used_by_a_waiter_first_is_not_the_end_of_it() {
 
 mod overtaken;
 mod processes;
+mod sibling;

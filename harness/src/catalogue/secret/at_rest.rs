@@ -45,7 +45,14 @@ pub(super) fn secret_08(view: &View<'_>) -> Finding {
     for scan in &scans {
         let plain = scan.found.iter().find(|found| match &found.place {
             Place::File(path) => is_token(&found.canary) && is_plain(found.form) && text(scan, path),
-            Place::Row(_) | Place::Residue(_) | Place::Dump(_) | Place::Log(_) | Place::Page(_) | Place::Url | Place::Referer => false,
+            Place::Row(_)
+            | Place::Residue(_)
+            | Place::Dump(_)
+            | Place::Log(_)
+            | Place::Page(_)
+            | Place::Notice(_)
+            | Place::Url
+            | Place::Referer => false,
         });
         if let Some(found) = plain {
             let reason = format!("{} lies in {}, which is plain text", found.canary, place(&found.place));
@@ -110,7 +117,7 @@ pub(super) fn secret_05(view: &View<'_>) -> Finding {
 fn file_of(place: &Place) -> Option<&str> {
     match place {
         Place::File(path) | Place::Row(path) | Place::Residue(path) => Some(path),
-        Place::Dump(_) | Place::Log(_) | Place::Page(_) | Place::Url | Place::Referer => None,
+        Place::Dump(_) | Place::Log(_) | Place::Page(_) | Place::Notice(_) | Place::Url | Place::Referer => None,
     }
 }
 

@@ -59,6 +59,17 @@ fn without_a_line_after_a_token_was_used_nothing_is_known() {
     Story::honest().event(What::LogFlooded { lines: 7 }).undecided("SECRET-01", "too many log lines");
 }
 
+#[test]
+fn what_was_packed_away_counts_as_log_and_what_cannot_be_unpacked_decides_nothing() {
+    let packed = || Place::Log(LogStream::File("app.log.2.gz".into()));
+    seen("access#1", packed(), CanaryForm::Compressed).fails("SECRET-01", "access#1 stands in app.log.2.gz");
+    seen("code#1", packed(), CanaryForm::Compressed).fails("SECRET-07", "code#1 stands in app.log.2.gz");
+    let unread = || Story::honest().event(What::LogUnread { reason: "app.log.2.gz: not wholly unpacked".into() });
+    for id in ["SECRET-01", "SECRET-07"] {
+        unread().undecided(id, "app.log.2.gz: not wholly unpacked");
+    }
+}
+
 // --- pages ---
 
 #[test]
@@ -153,6 +164,8 @@ fn encoded_is_not_encrypted_and_a_part_decides_nothing() {
     };
     told(form(CanaryForm::Base64), true, false).fails("SECRET-04", "in base64, which is no encryption");
     told(form(CanaryForm::Base64), true, false).is_not_accused(&["SECRET-08"]);
+    told(form(CanaryForm::Compressed), false, false).fails("SECRET-04", "compressed, which is no encryption");
+    told(form(CanaryForm::Compressed), false, false).is_not_accused(&["SECRET-08"]);
     form(CanaryForm::Prefix).undecided("SECRET-04", "a part of access#1");
 }
 

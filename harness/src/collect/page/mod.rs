@@ -90,6 +90,12 @@ fn normalised(seen: &text::Seen, canaries: &CanarySet) -> String {
     shorten(normal::normalise(&canaries.redact(&seen.whole())), KEPT)
 }
 
+/// What is written in an answer, and the targets of its links and forms.
+pub(super) fn read(answer: Answer<'_>) -> (String, Vec<String>) {
+    let seen = text::seen(answer);
+    (seen.text, seen.targets)
+}
+
 /// A stable digest, for equality.
 #[must_use]
 pub fn digest(bytes: &[u8]) -> String {

@@ -107,7 +107,11 @@ impl WireCollector {
                 self.callers.came(*conn, local.port());
                 Vec::new()
             }
-            journal::What::Closed { .. } | journal::What::Proxied { .. } | journal::What::Minted { .. } => Vec::new(),
+            journal::What::Closed { .. }
+            | journal::What::Proxied { .. }
+            | journal::What::WebhookSent(_)
+            | journal::What::WebhookEnded { .. }
+            | journal::What::Minted { .. } => Vec::new(),
             journal::What::Arrived(arrived) => self.arrived(arrived),
             journal::What::Decided { exchange, decision } => self.decided(*exchange, decision),
             journal::What::Held { exchange, gate, at: _ } => vec![What::Held { exchange: *exchange, gate: gate.clone() }],

@@ -10,7 +10,7 @@ use regrant_mock_server::{
 
 use super::{
     Answer, Story, found,
-    late::{dead_on_arrival, doubled, held_pair, reconnected_first, works_now_and_after_a_restart},
+    late::{dead_on_arrival, denied_late, doubled, goes_on, held_pair, reconnected_first, works_now_and_after_a_restart},
 };
 use crate::{evidence::*, judge::NewSecret};
 
@@ -53,6 +53,7 @@ pub(crate) fn honest() -> Vec<Story> {
         another_company(),
         job_in_progress(),
         answered_meanwhile(),
+        goes_on(denied_late().delivers().rest()),
     ]
     .into_iter()
     .chain(super::answers::honest())
@@ -282,6 +283,7 @@ pub(crate) fn faulty() -> Vec<(&'static str, Story)> {
     vec![
         ("STOP-01", end(calls(dead()))),
         ("STOP-02", end(presents(dead()))),
+        ("RACE-11", goes_on(denied_late().rest())),
         ("STOP-03", end(calls(dead()))),
         ("STOP-04", end(calls(dead().asked_in_vain(2).rest().restarted()))),
         ("PURGE-01", end(calls(dead().asked_in_vain(2).rest().restarted()))),

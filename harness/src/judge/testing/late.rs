@@ -1,12 +1,12 @@
-//! Answers that come late, and two logins at once.
+//! Answers that come late, and two logins at once; two calls side by side.
 
 use regrant_mock_server::{
     authority::{Cause, TokenState},
-    journal::AuthStyle,
+    journal::{AuthStyle, Carried, Endpoint},
 };
 
 use super::{Answer, Story};
-use crate::evidence::{Outcome, Reply, What};
+use crate::evidence::{Outcome, Presentation, Reply, What};
 
 /// The pair that a held refresh brings.
 pub(crate) fn held_pair() -> Answer {
@@ -73,4 +73,49 @@ pub(crate) fn doubled() -> Story {
     });
     let story = story.exchanges().authorizes().exchanges().arrives();
     story.event(What::VerbAnswered { call: first, outcome: Outcome::Accepted, status: Some(302), detail: String::new() }).rest()
+}
+
+/// A call of the API arrives and is held; its number is given.
+pub(crate) fn call_held(mut story: Story) -> (Story, u64) {
+    story.exchange += 1;
+    let exchange = story.exchange;
+    let story = story.requested(Endpoint::Api, "GET", "/v3/export-jobs", false);
+    (story.event(What::Held { exchange, gate: "calls".into() }), exchange)
+}
+
+/// It is let go, and answered with a status.
+pub(crate) fn call_let_go(story: Story, exchange: u64, token: &str, status: u16) -> Story {
+    let state = if status == 401 { TokenState::Rejected } else { TokenState::Active };
+    let presented = Some(Presentation { token: Some(token.into()), grant: Some(story.grant), state });
+    story.events([
+        What::Released { exchange, dropped: false },
+        What::Api { exchange, presented, carried: Carried::Bearer, status, handed_out: Vec::new(), delivered: Vec::new() },
+        What::Replied { exchange, status, reply: Reply::Plain },
+        What::Read { exchange },
+    ])
+}
+
+/// Work is asked for twice at once, and two calls are held side by side; the number of each is given.
+pub(crate) fn two_calls_held() -> (Story, u64, u64) {
+    let asked = |story: Story| story.trigger().answered(Outcome::Accepted);
+    let (story, first) = call_held(asked(asked(Story::connected().adds_work(1).rejected())));
+    let (story, second) = call_held(story);
+    (story.settled(), first, second)
+}
+
+/// The first one met 401, a refresh followed, and its work was done; there is new work, and the second call is still held.
+pub(crate) fn sibling_refreshed() -> (Story, u64) {
+    let (story, first, second) = two_calls_held();
+    (call_let_go(story, first, "access#1", 401).refreshes().delivers().settled().adds_work(1), second)
+}
+
+/// The second call's 401 comes now.
+pub(crate) fn denied_late() -> Story {
+    let (story, second) = sibling_refreshed();
+    call_let_go(story, second, "access#1", 401)
+}
+
+/// Work is asked for and done, until the end.
+pub(crate) fn goes_on(story: Story) -> Story {
+    story.works().works().rest().adds_work(1).works().works().rest().epilogue()
 }

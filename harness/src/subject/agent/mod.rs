@@ -243,6 +243,24 @@ impl Agent {
         })
     }
 
+    /// Whether the authorise endpoint is reached from a message with links (as a page), without requesting it: clicks, and fields to fill in.
+    /// `base` is the subject's address; a message has none of its own.
+    pub async fn leads(&self, page: &str, base: &str, limit: Duration) -> Option<(u32, u32)> {
+        let until = Deadline::after(limit);
+        let base = Url::parse(base).ok()?;
+        let mut named = base.clone();
+        let renamed = named.set_host(Some("localhost")).is_ok();
+        // A subject may call this machine by either name.
+        for url in [Some(base), Some(named).filter(|_| renamed && page.contains("//localhost"))].into_iter().flatten() {
+            let headers = vec![("content-type".to_owned(), "text/html".to_owned())];
+            let answer = Answer { status: 200, headers, body: page.to_owned(), url, redirects: 0, authorize: None };
+            if let Some(way) = self.find_way(&answer, until).await {
+                return Some((way.actions, way.fields));
+            }
+        }
+        None
+    }
+
     /// The first URL of the authorise endpoint in a text (a program's output, a JSON answer, a script).
     #[must_use]
     pub fn find_authorize_url(&self, text: &str) -> Option<AuthorizeUrl> {

@@ -253,10 +253,9 @@ fn stop(raw: RawStop) -> Result<Stop, Wrong> {
 
 fn prompt(raw: &RawPrompt) -> Result<Prompt, Wrong> {
     let (webhook, mail) = (raw.webhook == Some(true), raw.mail == Some(true));
-    // A line of log may stand beside a page: that of the operator.
+    // A line of log or a message may stand beside a page.
     let has_verb = verbs::verb_or("prompt", raw.verb(), &[]).is_ok_and(|verb| verb.is_some());
-    let log_alone = raw.log.is_some() && !has_verb;
-    let others = [("log", log_alone), ("webhook", webhook), ("mail", mail)];
+    let others = [("log", raw.log.is_some() && !has_verb), ("webhook", webhook && !has_verb), ("mail", mail && !has_verb)];
     let channel = match (verbs::verb_or("prompt", raw.verb(), &others)?, &raw.log) {
         (Some(verb), _) => PromptChannel::Verb(verb),
         (None, Some(pattern)) => PromptChannel::Log(pattern.0.clone()),
@@ -267,6 +266,8 @@ fn prompt(raw: &RawPrompt) -> Result<Prompt, Wrong> {
     Ok(Prompt {
         channel,
         log: raw.log.clone().map(|pattern| pattern.0),
+        webhook,
+        mail,
         says: raw.says.clone().map(|pattern| pattern.0),
         from: raw.from.clone(),
     })

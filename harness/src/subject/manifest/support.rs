@@ -28,13 +28,6 @@ pub(super) fn notes(manifest: &Manifest) -> Vec<(String, String)> {
             notes.push((key.to_owned(), instead.to_owned()));
         }
     };
-    let channel = manifest.prompt.as_ref().map(|prompt| &prompt.channel);
-    note(
-        matches!(channel, Some(PromptChannel::Webhook)),
-        "prompt.webhook",
-        "{notify_url} is not served: requirements on prompts stay undecided",
-    );
-    note(matches!(channel, Some(PromptChannel::Mail)), "prompt.mail", "{smtp_url} is not served: requirements on prompts stay undecided");
     note(manifest.logs.otlp, "logs.otlp", "{otlp_url} is not served: logs are read from files and from stdout and stderr");
     note(!manifest.storage.urls.is_empty(), "storage.urls", "stores are not opened by URL: write storage.dump to have their content read");
     let signed = manifest.also.iter().any(|source| source.signed);

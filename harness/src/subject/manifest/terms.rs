@@ -369,6 +369,10 @@ pub struct Prompt {
     pub channel: PromptChannel,
     /// The line of log that tells an operator; it may stand beside a page.
     pub log: Option<Regex>,
+    /// The user is told by a call of `{notify_url}`, perhaps beside a page.
+    pub webhook: bool,
+    /// The user is told by a mail to `{smtp_url}`, perhaps beside a page.
+    pub mail: bool,
     /// What tells the user; none: a list of English words.
     pub says: Option<Regex>,
     /// A place the user should come back to.

@@ -18,6 +18,9 @@ pub(super) struct Texts {
     pub(super) single: Option<String>,
     /// Pleo's hosts are intercepted.
     intercepts: bool,
+    /// `prompt.webhook` and `prompt.mail`.
+    webhook: bool,
+    mail: bool,
 }
 
 /// Texts that are no templates: patterns and words for people.
@@ -31,8 +34,6 @@ const ADDRESSES: &[&str] = &["http", "poll", "get", "ready", "attach", "urls"];
 const LOCAL: &[(&str, &[&str], &str)] = &[
     ("callback_url", &["connect.callback"], "it has a value in connect.callback only"),
     ("item_id", &["trigger"], "it has a value in [trigger] and [[trigger.also]] only"),
-    ("notify_url", &[], "this release serves none; prompts are read from pages, programs and logs"),
-    ("smtp_url", &[], "this release serves none; prompts are read from pages, programs and logs"),
     ("otlp_url", &[], "this release serves none; logs are read from files, stdout and stderr"),
     ("webhook_secret", &[], "this release signs no webhooks"),
 ];
@@ -40,7 +41,13 @@ const LOCAL: &[(&str, &[&str], &str)] = &[
 /// Checks all texts.
 pub(super) fn check(table: &Table) -> Result<Texts, Wrong> {
     let hosts = table.get("intercept").and_then(|table| table.get("hosts")).and_then(Value::as_array);
-    let mut texts = Texts { intercepts: hosts.is_some_and(|hosts| !hosts.is_empty()), ..Texts::default() };
+    let told_by = |key: &str| table.get("prompt").and_then(|prompt| prompt.get(key)).and_then(Value::as_bool) == Some(true);
+    let mut texts = Texts {
+        intercepts: hosts.is_some_and(|hosts| !hosts.is_empty()),
+        webhook: told_by("webhook"),
+        mail: told_by("mail"),
+        ..Texts::default()
+    };
     for (key, value) in table {
         if VERBATIM_TABLES.contains(&key.as_str()) {
             listen(key, value, &mut texts);
@@ -83,7 +90,7 @@ fn is_free(path: &str) -> bool {
 fn check_text(path: &str, key: &str, text: &str, texts: &mut Texts) -> Result<(), Wrong> {
     for piece in pieces(text) {
         if let Piece::Name(name) = piece {
-            check_name(path, name, texts.intercepts)?;
+            check_name(path, name, texts)?;
             texts.ports.extend(name.strip_prefix("port:").map(str::to_owned));
         }
     }
@@ -100,7 +107,7 @@ fn check_text(path: &str, key: &str, text: &str, texts: &mut Texts) -> Result<()
     Ok(())
 }
 
-fn check_name(path: &str, name: &str, intercepts: bool) -> Result<(), Wrong> {
+fn check_name(path: &str, name: &str, texts: &Texts) -> Result<(), Wrong> {
     if name.starts_with("port:") {
         return Ok(());
     }
@@ -110,8 +117,14 @@ fn check_name(path: &str, name: &str, intercepts: bool) -> Result<(), Wrong> {
         let help = format!("known: {}; for a literal {{{name}}} write {{{{{name}}}}}", NAMES.map_braces());
         return Err(Wrong::new(path, format!("unknown placeholder {{{name}}}{question}")).help(help).code("manifest::unknown_placeholder"));
     }
-    if name == "proxy_url" && !intercepts {
-        let message = "{proxy_url} has no value here: it has one where [intercept] names hosts";
+    let without = match name {
+        "proxy_url" if !texts.intercepts => Some("where [intercept] names hosts"),
+        "notify_url" if !texts.webhook => Some("where [prompt] says webhook = true"),
+        "smtp_url" if !texts.mail => Some("where [prompt] says mail = true"),
+        _ => None,
+    };
+    if let Some(condition) = without {
+        let message = format!("{{{name}}} has no value here: it has one {condition}");
         return Err(Wrong::new(path, message).code("manifest::unknown_placeholder"));
     }
     match LOCAL.iter().find(|(local, places, _)| *local == name && !places.iter().any(|place| path.starts_with(place))) {

@@ -93,26 +93,7 @@ fn act_fault(scenario: &Scenario, step: usize, index: usize, act: &Act) -> Optio
         Act::NeedRefresh(NeedRefresh::Table { connection }) => connection_fault(scenario, place, Some(*connection)),
         Act::Trigger(how) => connection_fault(scenario, place, how.connection),
         Act::SkewApi(how) if how.skew().is_none() => Some(fault(place, "a clock cannot be ahead and behind at once", "leave one out")),
-        Act::Deny(_)
-        | Act::Abandon(_)
-        | Act::Disconnect(_)
-        | Act::NeedRefresh(NeedRefresh::Word(_))
-        | Act::Expire(_)
-        | Act::Reject(_)
-        | Act::RotateSecret(_)
-        | Act::AddSecret(_)
-        | Act::RetireSecret(_)
-        | Act::RevokeSecret(_)
-        | Act::SkewApi(_)
-        | Act::Advance(_)
-        | Act::AddWork(_)
-        | Act::Kill(_)
-        | Act::Pause(_)
-        | Act::Continue(_)
-        | Act::Stop(_)
-        | Act::Outlive(_)
-        | Act::Restart(_)
-        | Act::Reload(_) => None,
+        _ => None,
     }
 }
 

@@ -186,7 +186,8 @@ fn apply(entry: &mut Entry, update: &Value) {
     }
 }
 
-fn show(job: &Job, now: Time) -> Value {
+/// A job, as the API shows it.
+pub(super) fn show(job: &Job, now: Time) -> Value {
     let moment = |time: Option<Time>| time.map(iso);
     let left = if job.status.is_running() { EXPORT_JOB_LIFE.saturating_sub(now.since(job.updated)).as_secs() } else { 0 };
     let mut shown = json!({

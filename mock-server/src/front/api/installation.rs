@@ -51,6 +51,7 @@ fn delete(desk: &mut Desk<'_>, caller: &Caller) -> Reply {
     let live: Vec<GrantId> = desk.state.authority.live_grants_of(client).collect();
     let grants: Vec<GrantId> = live.into_iter().filter(|id| desk.state.authority.revoke(now, *id, Cause::Installation)).collect();
     desk.state.store.installations.remove(client);
+    desk.state.store.subscriptions.end_of(client);
     if grants.is_empty() {
         return not_found("INSTALLATION_NOT_FOUND", "Installation does not exist");
     }

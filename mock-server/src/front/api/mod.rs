@@ -2,6 +2,7 @@
 //!
 //! In: requests under `/v…`. Out: replies in Pleo's shapes, and which units of work they hand out or report as done.
 
+mod asked;
 mod employees;
 mod export;
 mod fallback;
@@ -9,6 +10,7 @@ mod installation;
 mod page;
 mod route;
 mod store;
+mod subscriptions;
 
 use regrant_authority::Grant;
 use serde_json::{Value, json};
@@ -18,6 +20,7 @@ use super::{desk::Desk, presented, reply::Reply, request::Request};
 use crate::journal::{Carried, Decision};
 
 pub(crate) use store::Store;
+pub(crate) use subscriptions::notices;
 
 /// Who calls.
 struct Caller {
@@ -96,6 +99,13 @@ fn answer(desk: &mut Desk<'_>, request: &Request, route: &Route, caller: &Caller
         Route::Introspect => introspect(caller),
         Route::Installation => installation::handle(desk, request, caller),
         Route::Activate => installation::activate(desk, caller),
+        Route::Subscriptions => subscriptions::list(&desk.state.store.subscriptions, request, caller),
+        Route::Subscribe => subscriptions::create(desk, request, caller),
+        Route::Subscription { id } => subscriptions::one(&desk.state.store.subscriptions, id, caller),
+        Route::ChangeSubscription { id } => subscriptions::change(desk, id, request, caller),
+        Route::Unsubscribe { id } => subscriptions::delete(desk, id, caller),
+        Route::Activities { subscription } => subscriptions::activities(&desk.state.store.subscriptions, subscription, request, caller),
+        Route::SubscriptionSecret { subscription } => subscriptions::secret(&desk.state.store.subscriptions, subscription, caller),
         Route::Fallback => fallback::answer(desk, request),
         Route::Method { allow } => {
             Reply::api_error(405, "METHOD_NOT_ALLOWED", &format!("Only {allow} is allowed here")).header("allow", allow)

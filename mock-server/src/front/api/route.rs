@@ -32,6 +32,23 @@ pub(super) enum Route {
     Introspect,
     Installation,
     Activate,
+    Subscriptions,
+    Subscribe,
+    Subscription {
+        id: String,
+    },
+    ChangeSubscription {
+        id: String,
+    },
+    Unsubscribe {
+        id: String,
+    },
+    Activities {
+        subscription: String,
+    },
+    SubscriptionSecret {
+        subscription: String,
+    },
     /// Pleo documents it, and it is not modelled.
     Fallback,
     /// It exists, with other methods.
@@ -98,6 +115,16 @@ pub(super) fn find(request: &Request, supplied: &[ApiReply]) -> Route {
         ("GET", ["v1", "introspect"]) => Route::Introspect,
         ("GET" | "POST" | "PUT" | "DELETE", ["v1", "installations", "me"]) => Route::Installation,
         ("POST", ["v1", "installations", "me:activate"]) => Route::Activate,
+        ("GET", ["v1", "subscriptions"]) => Route::Subscriptions,
+        ("POST", ["v1", "subscriptions"]) => Route::Subscribe,
+        ("GET", ["v1", "subscriptions", one]) => Route::Subscription { id: id(one) },
+        ("PUT", ["v1", "subscriptions", one]) => Route::ChangeSubscription { id: id(one) },
+        ("DELETE", ["v1", "subscriptions", one]) => Route::Unsubscribe { id: id(one) },
+        ("GET", ["v1", "subscriptions", one, "activities"]) => Route::Activities { subscription: id(one) },
+        ("GET", ["v1", "subscriptions", one, "secret"]) => Route::SubscriptionSecret { subscription: id(one) },
+        (_, ["v1", "subscriptions"]) => Route::Method { allow: "GET, POST" },
+        (_, ["v1", "subscriptions", _]) => Route::Method { allow: "GET, PUT, DELETE" },
+        (_, ["v1", "subscriptions", _, "activities" | "secret"]) => Route::Method { allow: "GET" },
         (_, ["v2", "employees"] | ["v2", "employees", _] | ["v3", "export-jobs", _] | ["v3", "export-items"] | ["v1", "introspect"]) => {
             Route::Method { allow: "GET" }
         }
@@ -126,6 +153,14 @@ pub(super) fn scopes(route: &Route, request: &Request) -> Scopes {
         }
         Route::ExportItems => &["export-items"],
         Route::Fallback => request.path.split('/').nth(2).and_then(documented).unwrap_or_default(),
+        // Which scope subscriptions want is not documented; what they are about has its own.
+        Route::Subscriptions
+        | Route::Subscribe
+        | Route::Subscription { .. }
+        | Route::ChangeSubscription { .. }
+        | Route::Unsubscribe { .. }
+        | Route::Activities { .. }
+        | Route::SubscriptionSecret { .. } => &[],
         Route::Supplied(_) | Route::Introspect | Route::Installation | Route::Activate | Route::Method { .. } | Route::Undocumented => &[],
     };
     Scopes { any_of: resources.iter().map(|resource| format!("{resource}:{right}")).collect() }
@@ -175,6 +210,8 @@ mod tests {
         assert_eq!(at("PATCH", "/v2/employees"), Route::Method { allow: "GET" });
         assert_eq!(at("PUT", "/v1/accounting-entries:search"), Route::Method { allow: "POST" });
         assert_eq!(at("TRACE", "/v1/vendors"), Route::Method { allow: "GET, POST, PUT, PATCH, DELETE" });
+        assert_eq!(at("GET", "/v1/subscriptions/7/secret"), Route::SubscriptionSecret { subscription: "7".into() });
+        assert_eq!(at("POST", "/v1/subscriptions/7"), Route::Method { allow: "GET, PUT, DELETE" });
         assert_eq!(at("GET", "/v9/nonsense"), Route::Undocumented);
         assert_eq!(at("GET", "/vx/employees"), Route::Undocumented);
     }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use regrant_authority::{Company as CompanyId, Time, User};
 use serde_json::Value;
 
-use super::super::request::Request;
+use super::{super::request::Request, subscriptions::Subscriptions};
 use crate::mint::Source;
 
 /// A job that nobody touches for this long has expired (Pleo, multi-currency configuration).
@@ -23,6 +23,8 @@ pub(crate) struct Store {
     pub(super) jobs: Vec<Job>,
     /// Status by client.
     pub(super) installations: HashMap<String, Installation>,
+    /// Who is told of what.
+    pub(crate) subscriptions: Subscriptions,
     units: HashSet<String>,
 }
 
@@ -31,7 +33,7 @@ pub(super) struct Company {
     pub(super) id: CompanyId,
     pub(super) name: String,
     /// Who consents for it.
-    user: User,
+    pub(super) user: User,
 }
 
 #[derive(Debug)]
@@ -98,7 +100,14 @@ impl Store {
     pub(crate) fn new(source: &mut Source) -> Self {
         let company = |name: &&str| Company { id: source.uuid(), name: format!("{name} {}", source.word()), user: source.uuid() };
         let companies: Vec<Company> = COMPANIES.iter().map(company).collect();
-        let mut store = Self { companies, employees: Vec::new(), jobs: Vec::new(), installations: HashMap::new(), units: HashSet::new() };
+        let mut store = Self {
+            companies,
+            employees: Vec::new(),
+            jobs: Vec::new(),
+            installations: HashMap::new(),
+            subscriptions: Subscriptions::default(),
+            units: HashSet::new(),
+        };
         for company in 0..COMPANIES.len() {
             for _ in 0..3 {
                 let _not_a_unit = store.new_employee(source, company);
@@ -140,6 +149,11 @@ impl Store {
         let company = self.person(company).1;
         self.new_job(source, now, company, vec![entry.clone()]);
         entry
+    }
+
+    /// How many jobs there are.
+    pub(crate) fn jobs(&self) -> usize {
+        self.jobs.len()
     }
 
     /// Adds a pending job; returns its id.

@@ -29,5 +29,4 @@ fn without_a_channel_it_does_not_apply_and_without_work_nothing_is_known() {
     let story = Story::connected().terms(|t| t.prompt_log = Some("mail sent".into())).dies().rest().epilogue();
     story.undecided("PROMPT-04", "at least 2 are needed");
     Story::honest().terms(|t| t.prompt_log = Some("(".into())).undecided("PROMPT-04", "no regular expression");
-    Story::honest().terms(|t| t.prompt_unserved = true).undecided("PROMPT-04", "not served");
 }
