@@ -594,6 +594,22 @@ pub enum What {
         /// Their ids.
         units: Vec<String>,
     },
+    /// The provider sends a webhook to the subject, which subscribed to it.
+    WebhookSent {
+        /// Counted from 1 in each story.
+        delivery: u64,
+        /// What it tells of, e.g. `v1.export-job.created`.
+        told: String,
+        /// The units of work that it is about.
+        units: Vec<String>,
+    },
+    /// What came of it.
+    WebhookAnswered {
+        /// Which.
+        delivery: u64,
+        /// Status; none: there was no answer.
+        status: Option<u16>,
+    },
     /// From now on a rule befalls traffic.
     RuleBegan {
         /// Which, counted from 1 in each story.

@@ -184,6 +184,18 @@ impl<'h> View<'h> {
         self.calls.iter().filter(move |c| c.verb == Verb::Trigger && c.called > from && c.called < until)
     }
 
+    /// How often the subject was given reason to work between two moments: triggers, and webhooks that it subscribed to.
+    #[must_use]
+    pub fn askings(&self, from: Mark, until: Mark) -> usize {
+        self.triggers(from, until).count() + self.webhooks(from, until)
+    }
+
+    /// Webhooks that were sent between two moments.
+    #[must_use]
+    pub fn webhooks(&self, from: Mark, until: Mark) -> usize {
+        self.events().filter(|(mark, what)| *mark > from && *mark < until && matches!(what, What::WebhookSent { .. })).count()
+    }
+
     /// API calls of the subject that began between two moments; the one call that a disconnect causes is left out.
     pub fn api_calls(&self, from: Mark, until: Mark) -> impl Iterator<Item = &Exchange<'h>> {
         self.exchanges.iter().filter(move |x| x.is_api() && x.began > from.at && x.arrived < until && !self.is_farewell(x))
@@ -309,6 +321,7 @@ fn is_stimulus(what: &What) -> bool {
         What::ProcessStarted { process, instance, .. } => process == SUBJECT || instance.is_some(),
         What::VerbCalled { .. }
         | What::CallbackDelivered { .. }
+        | What::WebhookSent { .. }
         | What::StatusRead { .. }
         | What::PromptRead(_)
         | What::NoticeFollowed { .. }

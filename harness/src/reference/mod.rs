@@ -19,6 +19,7 @@ mod notices;
 mod null;
 mod oauth;
 mod pages;
+mod signature;
 mod spoil;
 mod stop;
 mod store;
@@ -46,6 +47,7 @@ use log::Level;
 use logins::Logins;
 use notices::Notices;
 use oauth::Pleo;
+use signature::WebhookSecret;
 use store::{Seal, Store, StoreError};
 use tokens::Tokens;
 use work::Queue;
@@ -72,6 +74,7 @@ struct App {
     /// Why the last work was held, other than for want of a connection.
     problem: Mutex<Option<String>>,
     secure_cookies: bool,
+    webhook_secret: Option<WebhookSecret>,
     flaws: Flaws,
 }
 
@@ -207,6 +210,7 @@ impl App {
             exporting: Alone::new(config.state_dir.join("export.lock")),
             problem: Mutex::new(None),
             secure_cookies: config.redirect_uri.starts_with("https:"),
+            webhook_secret: config.webhook_secret.clone(),
             flaws,
         })
     }

@@ -99,6 +99,11 @@ impl<'h> Narrator<'h> {
             }
             What::SecretHanded => "the subject is given the newest client secret".into(),
             What::WorkAdded { units } => format!("new work at the provider: {}", listed(units)),
+            What::WebhookSent { delivery, told, units } => {
+                format!("the provider sends webhook {delivery} to the subject, which subscribed to {told}: {}", listed(units))
+            }
+            What::WebhookAnswered { delivery, status: Some(status) } => format!("the subject answers webhook {delivery} -> {status}"),
+            What::WebhookAnswered { delivery, status: None } => format!("webhook {delivery} was not answered"),
             What::ClockMoved { by } => format!("the provider's clock moves by {}", span(*by)),
             What::RuleBegan { rule } => format!("from now on rule {rule} of the story befalls traffic"),
             What::RuleEnded { rule } => format!("rule {rule} of the story has ended"),
@@ -412,6 +417,9 @@ mod tests {
             What::SecretAdded { secret: "secret#3".into() },
             What::SecretEnds { secret: "secret#2".into() },
             What::ApiClockSet { ahead: -2_000_000 },
+            What::WebhookSent { delivery: 1, told: "v1.export-job.created".into(), units: vec!["unit-1".into()] },
+            What::WebhookAnswered { delivery: 1, status: Some(202) },
+            What::WebhookAnswered { delivery: 2, status: None },
             What::ClockMoved { by: 3_600_000_000 },
         ]
     }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use futures::future::join_all;
-use regrant_mock_server::fault::scenario;
+use regrant_mock_server::{Control, fault::scenario};
 
 use super::{cast::Cast, connect::DETAIL, probes::look_for_canaries, recorder::Recorder};
 use crate::{
@@ -33,6 +33,8 @@ struct Pull {
     hung: Arc<AtomicBool>,
     limit: Duration,
     call: u32,
+    /// Who signs for Pleo, and the company that it is about.
+    pleo: (Control, usize),
 }
 
 impl Cast {
@@ -121,6 +123,7 @@ impl Cast {
             hung: Arc::clone(&self.hung),
             limit: self.limit(),
             call: self.recorder.next_call(),
+            pleo: (self.control().clone(), self.company(link)),
         }
         .known_to(self)
     }
@@ -153,8 +156,17 @@ impl Pull {
         });
     }
 
+    /// What Pleo sends along with a message.
+    fn signature(&self, url: &str, body: &[u8]) -> Vec<(String, String)> {
+        let (control, company) = &self.pleo;
+        // The secret is the provider's own: it signs.
+        let signed = control.sign_webhook(url, *company, body).ok();
+        signed.into_iter().flat_map(|signed| signed.headers()).map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+
     async fn answer(self) -> Outcome {
-        let answered = self.driver.trigger(&self.trigger, &self.bindings, self.limit).await;
+        let sign = |url: &str, body: &[u8]| self.signature(url, body);
+        let answered = self.driver.trigger(&self.trigger, &self.bindings, &sign, self.limit).await;
         let (outcome, status, detail) = match &answered {
             Ok(answered) => {
                 let outcome = match answered.outcome(&self.trigger) {

@@ -17,7 +17,9 @@ use regrant_mock_server::{
     SecretChange, Skew,
     authority::GrantId,
     control::Action,
-    journal::{self, Arrived, AuthStyle, AuthorizeOutcome, Carried, Decision, Endpoint, Entry, Exchange, Presented, Side, TokenOutcome},
+    journal::{
+        self, Arrived, AuthStyle, AuthorizeOutcome, Carried, Decision, Endpoint, Entry, Exchange, Presented, Side, TokenOutcome, WebhookEnd,
+    },
 };
 
 use self::{callers::Callers, request::Parameters};
@@ -107,11 +109,15 @@ impl WireCollector {
                 self.callers.came(*conn, local.port());
                 Vec::new()
             }
-            journal::What::Closed { .. }
-            | journal::What::Proxied { .. }
-            | journal::What::WebhookSent(_)
-            | journal::What::WebhookEnded { .. }
-            | journal::What::Minted { .. } => Vec::new(),
+            journal::What::Closed { .. } | journal::What::Proxied { .. } | journal::What::Minted { .. } => Vec::new(),
+            journal::What::WebhookSent(sent) => {
+                let (delivery, told) = (sent.delivery, self.words(&sent.event_type));
+                vec![What::WebhookSent { delivery, told, units: sent.units.clone() }]
+            }
+            journal::What::WebhookEnded { delivery, end } => {
+                let status = if let WebhookEnd::Answered(status) = end { Some(*status) } else { None };
+                vec![What::WebhookAnswered { delivery: *delivery, status }]
+            }
             journal::What::Arrived(arrived) => self.arrived(arrived),
             journal::What::Decided { exchange, decision } => self.decided(*exchange, decision),
             journal::What::Held { exchange, gate, at: _ } => vec![What::Held { exchange: *exchange, gate: gate.clone() }],
