@@ -424,6 +424,21 @@ pub enum What {
         /// A few words for a person, redacted.
         detail: String,
     },
+    /// The subject was asked how work stands that it had accepted (`trigger.done`). The newest answer counts.
+    JobPolled {
+        /// Which call of the trigger.
+        call: u32,
+        /// It is done, says the subject.
+        done: bool,
+        /// HTTP status of the newest answer; none: there was none.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        status: Option<i32>,
+        /// How often it was asked up to now.
+        polls: u32,
+        /// What it said in place of done: the value that was looked at, redacted.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        says: Option<String>,
+    },
     /// The user's browser delivered a callback to the subject.
     CallbackDelivered {
         /// Part of which connect.

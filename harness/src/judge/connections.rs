@@ -107,6 +107,7 @@ impl Owners {
             What::VerbCalled { connection, .. } | What::StatusRead { connection, .. } => named(connection),
             What::PromptRead(page) => named(&page.connection),
             What::VerbAnswered { call, .. }
+            | What::JobPolled { call, .. }
             | What::CallbackDelivered { call, .. }
             | What::OtherCompany { call, .. }
             | What::Returned { call, .. } => called(call),

@@ -51,6 +51,19 @@ pub struct Call<'h> {
     pub answered: Option<(Mark, Outcome)>,
     /// HTTP or exit status of the answer.
     pub status: Option<i32>,
+    /// How the subject says that its work stands, where it was asked (`trigger.done`).
+    pub progress: Option<Progress<'h>>,
+}
+
+/// The subject's newest word on work that it had accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress<'h> {
+    /// When.
+    pub mark: Mark,
+    /// It is done.
+    pub done: bool,
+    /// What it said in place of that.
+    pub says: Option<&'h str>,
 }
 
 impl Call<'_> {
@@ -354,6 +367,7 @@ fn calls<'h>(order: &[(Mark, &'h Event)]) -> Vec<Call<'h>> {
                     instance: *instance,
                     answered: None,
                     status: None,
+                    progress: None,
                 };
                 calls.entry(*call).or_insert(it);
             }
@@ -361,6 +375,11 @@ fn calls<'h>(order: &[(Mark, &'h Event)]) -> Vec<Call<'h>> {
                 if let Some(it) = calls.get_mut(call) {
                     it.answered = Some((*mark, *outcome));
                     it.status = *status;
+                }
+            }
+            What::JobPolled { call, done, says, .. } => {
+                if let Some(it) = calls.get_mut(call) {
+                    it.progress = Some(Progress { mark: *mark, done: *done, says: says.as_deref() });
                 }
             }
             _ => {}

@@ -172,7 +172,7 @@ async fn serve(flaws: Flaws) -> Result<(), StartError> {
     }
     let at_rest = futures::future::join_all(apps.iter().map(|app| app.tokens.at_rest()));
     drop(tokio::time::timeout(LAST_REFRESH, at_rest).await);
-    if flaws.has(Flaw::SavesLate) {
+    if flaws.has(Flaw::SavesLate) || flaws.has(Flaw::SavesInTwoSteps) {
         apps.iter().try_for_each(|app| app.store.flush())?;
     }
     log::line(Level::Info, "stopped", "stopping as asked", Value::Null);

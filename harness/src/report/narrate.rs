@@ -68,6 +68,12 @@ impl<'h> Narrator<'h> {
                 let status = status.map(|status| format!(" ({status})")).unwrap_or_default();
                 format!("the {verb} is {}{status}{}", words::outcome(*outcome), tail(detail))
             }
+            What::JobPolled { done: true, polls, .. } => format!("the subject says that the work is done (asked {polls} times)"),
+            What::JobPolled { done: false, status: Some(status), polls, says, .. } => {
+                let said = says.as_ref().map(|says| format!("{says}, ")).unwrap_or_default();
+                format!("the subject does not say that the work is done ({said}{status}, asked {polls} times)")
+            }
+            What::JobPolled { done: false, status: None, .. } => "the subject does not answer how its work stands".into(),
             What::OtherCompany { company, .. } => format!("the user consents for another company, number {company}"),
             What::Returned { to, there: true, .. } => format!("the user is back where the login began: {to}"),
             What::Returned { to, there: false, .. } => format!("the user set out from elsewhere and is now at {to}"),
@@ -379,6 +385,9 @@ mod tests {
                 instance: Some(1),
             },
             What::VerbAnswered { call: 2, outcome: Outcome::NoAnswer, status: None, detail: "connection reset".into() },
+            What::JobPolled { call: 2, done: false, status: Some(200), polls: 7, says: Some("waiting".into()) },
+            What::JobPolled { call: 2, done: false, status: None, polls: 8, says: None },
+            What::JobPolled { call: 2, done: true, status: Some(200), polls: 9, says: None },
             What::CallbackDelivered { call: 1, forged: true, status: Some(400), code: Some("code#2".into()) },
             What::StatusRead { connection: None, count: None, state: None, raw: "{\"state\":\n\"?\"}".into() },
             What::PromptRead(page),

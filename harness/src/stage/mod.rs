@@ -11,6 +11,7 @@ mod elsewhere;
 mod expected;
 mod instances;
 mod intercepted;
+mod jobs;
 mod lifecycle;
 mod links;
 mod notify;

@@ -11,7 +11,13 @@ use std::{
 use futures::future::join_all;
 use regrant_mock_server::{Control, fault::scenario};
 
-use super::{cast::Cast, connect::DETAIL, probes::look_for_canaries, recorder::Recorder};
+use super::{
+    cast::Cast,
+    connect::DETAIL,
+    jobs::{self, Jobs},
+    probes::look_for_canaries,
+    recorder::Recorder,
+};
 use crate::{
     canary::CanarySet,
     collect::brief,
@@ -30,6 +36,7 @@ struct Pull {
     recorder: Recorder,
     canaries: CanarySet,
     open: Arc<AtomicUsize>,
+    jobs: Jobs,
     hung: Arc<AtomicBool>,
     limit: Duration,
     call: u32,
@@ -120,6 +127,7 @@ impl Cast {
             recorder: self.recorder.clone(),
             canaries: self.canaries.clone(),
             open: Arc::clone(&self.open_triggers),
+            jobs: Arc::clone(&self.jobs),
             hung: Arc::clone(&self.hung),
             limit: self.limit(),
             call: self.recorder.next_call(),
@@ -186,6 +194,9 @@ impl Pull {
             self.hung.store(true, Ordering::Release);
         }
         self.recorder.record(What::VerbAnswered { call: self.call, outcome, status, detail });
+        if let Some(done) = self.trigger.done.as_ref().filter(|_| outcome == Outcome::Accepted) {
+            jobs::accepted(&self.jobs, self.call, done, &self.bindings);
+        }
         self.open.fetch_sub(1, Ordering::AcqRel);
         outcome
     }
