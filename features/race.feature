@@ -58,6 +58,16 @@ Feature: Races
         | success_after_a_disconnection | A refresh succeeds after the user has disconnected                 |
         | success_after_a_reconnection  | A refresh of the old grant succeeds after the user has reconnected |
 
+  @RACE-07 @must @error
+  Rule: A kill between the answer to a refresh and the save does no lasting harm
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then the restarted subject works, or says that access must be restored (RACE-07)
+
+      Examples:
+        | story | what happens |
+
   @RACE-08 @must @error
   Rule: A revocation while a refresh is in flight ends the connection
 

@@ -149,7 +149,7 @@ async fn verbs_that_are_programs_answer_with_output_and_exit() {
     };
     let mut bindings = Bindings::new();
     bindings.set("item_id", "i-7");
-    let answered = scene.driver.trigger(&trigger, &bindings, LIMIT).await.expect("ran");
+    let answered = scene.driver.trigger(&trigger, &bindings, &|_, _| Vec::new(), LIMIT).await.expect("ran");
     assert_eq!((answered.status(), answered.text(), answered.outcome(&trigger)), (75, "did i-7\n", Outcome::Refused));
     assert!(!answered.crashed(&trigger.exits) && answered.crashed(&[0]));
     let other = Trigger { refused: Some(StatusPattern::Exit(3)), ..trigger.clone() };

@@ -4,8 +4,6 @@
 use super::{Finding, Level::*, Requirement, Scope, Severity::*};
 
 const SEVERAL_PROCESSES: &str = "Always, in this version: one process is started, and several that share a store are not driven. With `features.processes = 1` it does not apply.";
-const KILLED_AT_ONCE: &str =
-    "Always, in this version: no story kills the subject between the answer to a refresh and the moment it is stored.";
 const PAUSED: &str = "Always, in this version: no story stops the subject in the middle of a refresh and lets it go on later.";
 const NO_MEMORY: &str = "Always, in this version: memory is not read. With `features.memory = \"off\"` it does not apply.";
 
@@ -52,20 +50,6 @@ pub(super) const ALL: &[Requirement] = &[
         declarable: true,
         scope: Scope::Connection,
         check: |_| Finding::undecided("several processes are not driven by this version"),
-    },
-    Requirement {
-        id: "RACE-07",
-        level: Must,
-        severity: Error,
-        sentence: "survives kill -9 between reply and save: unauthenticated or working, never mixed, at most three refreshes",
-        sources: &["Pleo, How to refresh tokens: store both new tokens"],
-        why: "A crash in the middle of the save cuts the store short; at the next start it is taken for empty, and every account is lost.",
-        observed: "Status, calls and refreshes after a start that follows such a kill.",
-        undecided: KILLED_AT_ONCE,
-        remedy: "Write the pair in one transaction, or to a file of its own that is then renamed.",
-        declarable: true,
-        scope: Scope::Connection,
-        check: |_| Finding::undecided("no kill between reply and save is told by this version"),
     },
     Requirement {
         id: "RACE-09",

@@ -1,6 +1,7 @@
 //! RACE: what happens at the same time.
 
 mod doubled;
+mod killed;
 mod lasting;
 mod late;
 mod loser;
@@ -90,6 +91,20 @@ pub(super) const ALL: &[Requirement] = &[
         declarable: true,
         scope: Scope::Connection,
         check: late::race_06,
+    },
+    Requirement {
+        id: "RACE-07",
+        level: Must,
+        severity: Error,
+        sentence: "survives kill -9 between reply and save: unauthenticated or working, never mixed, at most three refreshes",
+        sources: &["Pleo, How to refresh tokens: store both new tokens"],
+        why: "A crash between two writes leaves the new access token beside the old refresh token: all is well until that one is presented, and the provider ends the family.",
+        observed: "The process is killed as soon as it has read the answer to a refresh, and started again. Then: which tokens are sent together, how many refreshes come to nothing, and whether it works or says that access must be restored.",
+        undecided: "The subject was not killed with such an answer just read, was not started again, or was asked fewer than twice afterwards; or it does not work and nobody knows what it says (`[status]`).",
+        remedy: "Write the pair in one transaction, or to a file of its own that is then renamed, before anything is done with it.",
+        declarable: true,
+        scope: Scope::Connection,
+        check: killed::race_07,
     },
     Requirement {
         id: "RACE-08",
@@ -220,8 +235,17 @@ fn race_03(view: &View<'_>) -> Finding {
             Finding::fail(reason, [vec![x.arrived.n], asked_later].concat())
         };
     };
-    let lost = lost_units(view, x.arrived, released);
-    if let Some(unit) = lost.first() {
+    let (lost, open) = lost_units(view, x.arrived, released);
+    if let Some((unit, Some(said))) = lost.iter().find(|(_, said)| said.is_some()) {
+        let reason = format!("{unit} met a refresh in flight, and the subject said that it was done, but it was never delivered");
+        return Finding::fail(reason, vec![x.arrived.n, released.n, said.n]);
+    }
+    if let (Some(unit), true) = (open.first(), lost.is_empty()) {
+        return Finding::undecided(format!(
+            "accepted work that met a refresh in flight is still to be done, says the subject, {unit} among it"
+        ));
+    }
+    if let Some((unit, _)) = lost.first() {
         // Whoever still has work to do is not finished: the end of the story must have come, and in peace.
         let finished = view.rests.last().is_some_and(|rest| rest.quiet && rest.mark > released) && asked_later.len() >= 2;
         let reason = format!("{} units of accepted work that met a refresh in flight were lost, {unit} among them", lost.len());
@@ -253,15 +277,23 @@ fn silenced(view: &View<'_>, from: Mark, until: Mark) -> Option<Vec<u32>> {
     (asked.len() >= 2 && idle).then(|| asked.iter().map(|mark| mark.n).collect())
 }
 
-/// Accepted units that were open while the refresh was held, and were never delivered; none are known where the kind of work is not.
-fn lost_units(view: &View<'_>, from: Mark, until: Mark) -> Vec<String> {
+/// A unit, and when the subject said that it was done, if that cannot be true.
+type Lost = (String, Option<Mark>);
+
+/// Accepted units that were open while the refresh was held and were never delivered: those that are lost, and those that are still to be
+/// done, as the subject says at the end. None are known where the kind of work is not.
+fn lost_units(view: &View<'_>, from: Mark, until: Mark) -> (Vec<Lost>, Vec<String>) {
     if view.terms.work.is_none() {
-        return Vec::new();
+        return (Vec::new(), Vec::new());
     }
     let calm = view.rests.iter().rfind(|rest| rest.mark < from).map_or(START, |rest| rest.mark);
     let met = |mark: Option<Mark>| mark.is_some_and(|mark| mark > calm && mark < until);
-    let lost = work::ledger(view).into_iter().filter(|(_, unit)| met(unit.accepted) && unit.deliveries.is_empty());
-    lost.map(|(id, _)| id).collect()
+    let units = work::ledger(view);
+    let claimed = |id: &str| work::claimed(view, &units, id);
+    let missing = units.iter().filter(|(_, unit)| met(unit.accepted) && unit.deliveries.is_empty());
+    let (open, lost): (Vec<_>, Vec<_>) = missing.partition(|(_, unit)| unit.said_open.is_some_and(|said| said > until));
+    let lost = lost.into_iter().map(|(id, _)| (id.clone(), claimed(id))).collect();
+    (lost, open.into_iter().map(|(id, _)| id.clone()).collect())
 }
 
 #[cfg(test)]

@@ -43,8 +43,8 @@ pub(super) const ALL: &[Requirement] = &[
             "Pleo, Handling Refresh Token Expiry or Revocation: queue API requests until a new token is obtained",
         ],
         why: "116 batches were acknowledged and dropped while a connection was dead; nobody noticed until the month was closed.",
-        observed: "Each unit of work has an identity. Those that were accepted must have been delivered by the end of the story. Work that was refused honestly is not lost.",
-        undecided: "Fewer than three units were accepted, none was delivered before the outage, an unanswered trigger leaves a unit unknown, or the subject was not asked twice to go on afterwards.",
+        observed: "Each unit of work has an identity. Those that were accepted must have been delivered by the end of the story. Work that was refused honestly is not lost. What the subject calls done (`trigger.done`) must have been delivered.",
+        undecided: "Fewer than three units were accepted, none was delivered before the outage, an unanswered trigger leaves a unit unknown, the subject says that a unit is still to be done, or the subject was not asked twice to go on afterwards.",
         remedy: "Take work out of the queue after the provider's 2xx, not before.",
         declarable: false,
         scope: Scope::Connection,
@@ -216,8 +216,20 @@ fn recover_02(view: &View<'_>) -> Finding {
         Ok(trouble) => trouble,
         Err(finding) => return finding,
     };
+    if let Some((id, unit, said)) = units.iter().find_map(|(id, unit)| Some((id, unit, work::claimed(view, &units, id)?))) {
+        let reason = format!("{id} was accepted, and the subject said that it was done, but it was never delivered");
+        return Finding::fail(reason, unit.accepted.map(|mark| mark.n).into_iter().chain([trouble.n, said.n]).collect());
+    }
     let Some(recovered) = recovered(view, trouble) else { return Finding::undecided(NOT_RECOVERED) };
-    let lost: Vec<_> = units.iter().filter(|(_, u)| u.accepted.is_some() && u.deliveries.is_empty()).collect();
+    let missing = units.iter().filter(|(_, u)| u.accepted.is_some() && u.deliveries.is_empty());
+    let (open, lost): (Vec<_>, Vec<_>) = missing.partition(|(_, u)| u.said_open.is_some_and(|said| said > recovered));
+    if let (Some((id, _)), []) = (open.first(), lost.as_slice()) {
+        return Finding::undecided(format!(
+            "{} of {} accepted units were not delivered, and the subject says that they are still to be done, {id} among them",
+            open.len(),
+            units.len()
+        ));
+    }
     if let Some((id, unit)) = lost.first() {
         let mut cited = vec![trouble.n, recovered.n];
         cited.extend([unit.born, unit.accepted].into_iter().flatten().map(|m| m.n));

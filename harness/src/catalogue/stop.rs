@@ -165,7 +165,7 @@ fn presented_more_than(view: &View<'_>, death: &Death, allowed: usize) -> Option
 fn in_one_burst(view: &View<'_>, death: &Death, again: &[&Exchange<'_>], allowed: usize) -> Option<Finding> {
     let knowing: Vec<_> = again.iter().copied().filter(|x| x.began > death.knew.at).collect();
     let calm = view.rests.iter().rfind(|rest| rest.mark < death.asked).map_or(START, |rest| rest.mark);
-    let workers = view.triggers(calm, death.settled.unwrap_or(death.until)).count().max(1);
+    let workers = view.askings(calm, death.settled.unwrap_or(death.until)).max(1);
     let presented = knowing.len() + 1;
     if presented <= allowed * workers {
         return None;

@@ -415,6 +415,21 @@ pub enum What {
         /// A few words for a person, redacted.
         detail: String,
     },
+    /// The subject was asked how work stands that it had accepted (`trigger.done`). The newest answer counts.
+    JobPolled {
+        /// Which call of the trigger.
+        call: u32,
+        /// It is done, says the subject.
+        done: bool,
+        /// HTTP status of the newest answer; none: there was none.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        status: Option<i32>,
+        /// How often it was asked up to now.
+        polls: u32,
+        /// What it said in place of done: the value that was looked at, redacted.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        says: Option<String>,
+    },
     /// The user's browser delivered a callback to the subject.
     CallbackDelivered {
         /// Part of which connect.
@@ -584,6 +599,22 @@ pub enum What {
     WorkAdded {
         /// Their ids.
         units: Vec<String>,
+    },
+    /// The provider sends a webhook to the subject, which subscribed to it.
+    WebhookSent {
+        /// Counted from 1 in each story.
+        delivery: u64,
+        /// What it tells of, e.g. `v1.export-job.created`.
+        told: String,
+        /// The units of work that it is about.
+        units: Vec<String>,
+    },
+    /// What came of it.
+    WebhookAnswered {
+        /// Which.
+        delivery: u64,
+        /// Status; none: there was no answer.
+        status: Option<u16>,
     },
     /// From now on a rule befalls traffic.
     RuleBegan {

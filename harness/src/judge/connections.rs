@@ -107,12 +107,14 @@ impl Owners {
             What::VerbCalled { connection, .. } | What::StatusRead { connection, .. } => named(connection),
             What::PromptRead(page) => named(&page.connection),
             What::VerbAnswered { call, .. }
+            | What::JobPolled { call, .. }
             | What::CallbackDelivered { call, .. }
             | What::OtherCompany { call, .. }
             | What::Returned { call, .. } => called(call),
             What::Revoked { grants, cause } => return some(is_own(grants), |grants| What::Revoked { grants, cause: *cause }),
             What::Expired { grants, refresh } => return some(is_own(grants), |grants| What::Expired { grants, refresh: *refresh }),
             What::AccessRejected { grants } => return some(is_own(grants), |grants| What::AccessRejected { grants }),
+            What::WebhookSent { units, .. } => units.is_empty() || units.iter().any(|unit| self.is_own_unit(unit, name)),
             What::WorkAdded { units } => {
                 let own = units.iter().filter(|unit| self.is_own_unit(unit, name)).cloned().collect();
                 return some(own, |units| What::WorkAdded { units });
@@ -178,6 +180,15 @@ mod tests {
         let judged = judge(std::slice::from_ref(&story.history), terms, &[purpose], |r| r.id == id);
         let one = judged.requirements.into_iter().next().expect("one requirement");
         (one.verdict, one.reason)
+    }
+
+    #[test]
+    fn a_webhook_is_for_the_connection_whose_work_it_tells_of() {
+        let sent = |unit: &str| What::WebhookSent { delivery: 1, told: "v1.export-job.created".into(), units: vec![unit.into()] };
+        let owned = |name: &str| std::iter::once(Some(name.to_owned())).collect();
+        let owners = Owners { units: [("a-1".to_owned(), owned("a")), ("b-1".to_owned(), owned("b"))].into(), ..Owners::default() };
+        assert!(owners.keep(&sent("a-1"), "a").is_some() && owners.keep(&sent("b-1"), "a").is_none());
+        assert!(owners.keep(&sent("nobody's"), "a").is_some(), "it may be anybody's");
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub use exchange::{ApiFacts, Exchange, TokenFacts};
 pub(crate) use merge::finding;
 pub use merge::{Purpose, judge};
 pub use terms::{ConnectBy, NewSecret, Terms, WorkKind};
-pub use view::{Call, Callback, Mark, Pair, Rest, View};
+pub use view::{Call, Callback, Mark, Pair, Progress, Rest, View};
 
 use crate::catalogue::{Finding, Level, Severity, Verdict};
 

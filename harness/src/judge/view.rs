@@ -49,6 +49,19 @@ pub struct Call<'h> {
     pub answered: Option<(Mark, Outcome)>,
     /// HTTP or exit status of the answer.
     pub status: Option<i32>,
+    /// How the subject says that its work stands, where it was asked (`trigger.done`).
+    pub progress: Option<Progress<'h>>,
+}
+
+/// The subject's newest word on work that it had accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress<'h> {
+    /// When.
+    pub mark: Mark,
+    /// It is done.
+    pub done: bool,
+    /// What it said in place of that.
+    pub says: Option<&'h str>,
 }
 
 impl Call<'_> {
@@ -182,6 +195,18 @@ impl<'h> View<'h> {
         self.calls.iter().filter(move |c| c.verb == Verb::Trigger && c.called > from && c.called < until)
     }
 
+    /// How often the subject was given reason to work between two moments: triggers, and webhooks that it subscribed to.
+    #[must_use]
+    pub fn askings(&self, from: Mark, until: Mark) -> usize {
+        self.triggers(from, until).count() + self.webhooks(from, until)
+    }
+
+    /// Webhooks that were sent between two moments.
+    #[must_use]
+    pub fn webhooks(&self, from: Mark, until: Mark) -> usize {
+        self.events().filter(|(mark, what)| *mark > from && *mark < until && matches!(what, What::WebhookSent { .. })).count()
+    }
+
     /// API calls of the subject that began between two moments; the one call that a disconnect causes is left out.
     pub fn api_calls(&self, from: Mark, until: Mark) -> impl Iterator<Item = &Exchange<'h>> {
         self.exchanges.iter().filter(move |x| x.is_api() && x.began > from.at && x.arrived < until && !self.is_farewell(x))
@@ -307,6 +332,7 @@ fn is_stimulus(what: &What) -> bool {
         What::ProcessStarted { process, .. } => process == SUBJECT,
         What::VerbCalled { .. }
         | What::CallbackDelivered { .. }
+        | What::WebhookSent { .. }
         | What::StatusRead { .. }
         | What::PromptRead(_)
         | What::NoticeFollowed { .. }
@@ -338,6 +364,7 @@ fn calls<'h>(order: &[(Mark, &'h Event)]) -> Vec<Call<'h>> {
                     item: item.as_deref(),
                     answered: None,
                     status: None,
+                    progress: None,
                 };
                 calls.entry(*call).or_insert(it);
             }
@@ -345,6 +372,11 @@ fn calls<'h>(order: &[(Mark, &'h Event)]) -> Vec<Call<'h>> {
                 if let Some(it) = calls.get_mut(call) {
                     it.answered = Some((*mark, *outcome));
                     it.status = *status;
+                }
+            }
+            What::JobPolled { call, done, says, .. } => {
+                if let Some(it) = calls.get_mut(call) {
+                    it.progress = Some(Progress { mark: *mark, done: *done, says: says.as_deref() });
                 }
             }
             _ => {}

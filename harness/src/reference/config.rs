@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::signature::WebhookSecret;
+
 /// Asked for at every consent. `export-items:read` is for a report that reads no API yet.
 const DEFAULT_SCOPES: &str = "users:read export-jobs:read export-jobs:write export-items:read";
 
@@ -23,6 +25,8 @@ pub(crate) struct Config {
     pub(crate) scopes: Vec<String>,
     /// The names of the connections, the first one's being that of a request which names none.
     pub(crate) connections: Vec<String>,
+    /// What Pleo signs its webhooks with; `None`: they are taken unsigned.
+    pub(crate) webhook_secret: Option<WebhookSecret>,
     /// A PEM bundle to trust beside the system's roots.
     pub(crate) extra_roots: Option<PathBuf>,
 }
@@ -34,6 +38,8 @@ pub(crate) enum ConfigError {
     Missing(&'static str),
     #[error("PORT is not a port number: {0:?}")]
     Port(String),
+    #[error("WEBHOOK_SECRET is none of Pleo's: they begin with whsec_")]
+    WebhookSecret,
 }
 
 impl Config {
@@ -50,9 +56,15 @@ impl Config {
             store_key: required("STORE_KEY")?,
             scopes: optional("SCOPES").as_deref().unwrap_or(DEFAULT_SCOPES).split_whitespace().map(str::to_owned).collect(),
             connections: optional("CONNECTIONS").as_deref().unwrap_or("pleo").split_whitespace().map(str::to_owned).collect(),
+            webhook_secret: webhook_secret()?,
             extra_roots: optional("SSL_CERT_FILE").map(Into::into),
         })
     }
+}
+
+fn webhook_secret() -> Result<Option<WebhookSecret>, ConfigError> {
+    let Some(text) = optional("WEBHOOK_SECRET") else { return Ok(None) };
+    WebhookSecret::read(&text).map(Some).ok_or(ConfigError::WebhookSecret)
 }
 
 /// The port to listen on: all that a null subject needs.

@@ -148,6 +148,8 @@ flaws! {
         breaks ["REFRESH-02"] may ["PURGE-08" "DETECT-04" "DETECT-05" "PURGE-01" "REFRESH-03" "REFRESH-04" "REFRESH-06" "REFRESH-13" "RETRY-04" "RACE-03" "RACE-11" "RECOVER-02" "RECOVER-01" "REFRESH-07" "MARK-01" "REFRESH-09" "REFRESH-05" "ROTATE-04"]
     SavesLate "saves-late" "writes a refreshed pair to the store only at an orderly stop"
         breaks ["REFRESH-03"] may ["PURGE-08" "PURGE-02" "REFRESH-13" "RACE-07" "RECOVER-02" "PROMPT-03" "STOP-02" "SECRET-04"]
+    SavesInTwoSteps "saves-in-two-steps" "writes a refreshed access token at once, and the refresh token a while later"
+        breaks ["RACE-07"] may ["REFRESH-02" "REFRESH-03" "PURGE-02" "PURGE-08" "DETECT-04" "RECOVER-01" "RECOVER-02" "PROMPT-03" "RACE-03" "RACE-04" "REFRESH-13" "STOP-02"]
     TokenInQuery "token-in-query" "sends the access token in the query of one of its API calls as well"
         breaks ["REFRESH-08" "SECRET-02"] may []
     NoSingleFlight "no-single-flight" "lets every caller refresh for itself"

@@ -18,6 +18,7 @@ mod notices;
 mod null;
 mod oauth;
 mod pages;
+mod signature;
 mod spoil;
 mod stop;
 mod store;
@@ -44,6 +45,7 @@ use log::Level;
 use logins::Logins;
 use notices::Notices;
 use oauth::Pleo;
+use signature::WebhookSecret;
 use store::{Seal, Store, StoreError};
 use tokens::Tokens;
 use work::Queue;
@@ -70,6 +72,7 @@ struct App {
     /// Why the last work was held, other than for want of a connection.
     problem: Mutex<Option<String>>,
     secure_cookies: bool,
+    webhook_secret: Option<WebhookSecret>,
     flaws: Flaws,
 }
 
@@ -167,7 +170,7 @@ async fn serve(flaws: Flaws) -> Result<(), StartError> {
     }
     let at_rest = futures::future::join_all(apps.iter().map(|app| app.tokens.at_rest()));
     drop(tokio::time::timeout(LAST_REFRESH, at_rest).await);
-    if flaws.has(Flaw::SavesLate) {
+    if flaws.has(Flaw::SavesLate) || flaws.has(Flaw::SavesInTwoSteps) {
         apps.iter().try_for_each(|app| app.store.flush())?;
     }
     log::line(Level::Info, "stopped", "stopping as asked", Value::Null);
@@ -205,6 +208,7 @@ impl App {
             exporting: tokio::sync::Mutex::new(()),
             problem: Mutex::new(None),
             secure_cookies: config.redirect_uri.starts_with("https:"),
+            webhook_secret: config.webhook_secret.clone(),
             flaws,
         })
     }

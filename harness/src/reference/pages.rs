@@ -1,12 +1,12 @@
 //! What users and operators see: the status, the front page, settings, records, and the ways to put work in.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::SystemTime};
 
 use axum::{
     Json, Router,
     body::Bytes,
     extract::{Path, Request, State as Shared},
-    http::StatusCode,
+    http::{HeaderMap, StatusCode},
     middleware::{self, Next},
     response::{Html, IntoResponse, Response},
     routing::{get, post},
@@ -85,7 +85,13 @@ async fn sync(Shared(app): Shared<Arc<App>>) -> Response {
     accept(&app, "sync")
 }
 
-async fn webhook(Shared(app): Shared<Arc<App>>, _body: Bytes) -> Response {
+/// `POST /webhook`: what Pleo did not sign is not work.
+async fn webhook(Shared(app): Shared<Arc<App>>, headers: HeaderMap, body: Bytes) -> Response {
+    let forged = app.webhook_secret.as_ref().is_some_and(|secret| !secret.signed(&headers, &body, SystemTime::now()));
+    if forged {
+        log::line(Level::Warn, "webhook_forged", "a message came that Pleo did not sign; it was left aside", Value::Null);
+        return (StatusCode::UNAUTHORIZED, Json(json!({ "error": "Pleo did not sign this" }))).into_response();
+    }
     accept(&app, "webhook")
 }
 

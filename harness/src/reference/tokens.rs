@@ -33,6 +33,8 @@ const ATTEMPTS: u32 = 3;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// A longer wait than this is left to the next stimulus.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// Planted: how long the second half of a pair waits to be written.
+const SECOND_STEP: Duration = Duration::from_millis(400);
 /// A server cannot silence us for longer.
 const LONGEST_SILENCE: Duration = Duration::from_secs(60);
 
@@ -399,9 +401,17 @@ impl Tokens {
         let refresh = granted.refresh.clone().or_else(|| sent.refresh.clone());
         self.change(sent, |now| {
             let next = self.memory.refreshed(self.flaws, sent, self.with(now, granted, refresh), granted.refresh.is_some());
-            (next, self.memory.saving(self.flaws))
+            let disk = self.memory.saving(self.flaws, sent, &next);
+            (next, disk)
         })?;
         self.memory.after_save(self.flaws, &self.store);
+        if self.flaws.has(Flaw::SavesInTwoSteps) {
+            let store = Arc::clone(&self.store);
+            tokio::spawn(async move {
+                tokio::time::sleep(SECOND_STEP).await;
+                drop(store.flush());
+            });
+        }
         Ok(())
     }
 

@@ -76,7 +76,7 @@ fn refusal_lines(events: &[Event], refusal: usize, before: usize) -> Vec<usize> 
 fn is_stimulus(what: &What) -> bool {
     match what {
         What::VerbCalled { verb, .. } => matches!(verb, Verb::Trigger | Verb::Connect | Verb::Disconnect),
-        What::CallbackDelivered { .. } => true,
+        What::CallbackDelivered { .. } | What::WebhookSent { .. } => true,
         _ => false,
     }
 }

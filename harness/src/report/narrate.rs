@@ -67,6 +67,12 @@ impl<'h> Narrator<'h> {
                 let status = status.map(|status| format!(" ({status})")).unwrap_or_default();
                 format!("the {verb} is {}{status}{}", words::outcome(*outcome), tail(detail))
             }
+            What::JobPolled { done: true, polls, .. } => format!("the subject says that the work is done (asked {polls} times)"),
+            What::JobPolled { done: false, status: Some(status), polls, says, .. } => {
+                let said = says.as_ref().map(|says| format!("{says}, ")).unwrap_or_default();
+                format!("the subject does not say that the work is done ({said}{status}, asked {polls} times)")
+            }
+            What::JobPolled { done: false, status: None, .. } => "the subject does not answer how its work stands".into(),
             What::OtherCompany { company, .. } => format!("the user consents for another company, number {company}"),
             What::Returned { to, there: true, .. } => format!("the user is back where the login began: {to}"),
             What::Returned { to, there: false, .. } => format!("the user set out from elsewhere and is now at {to}"),
@@ -98,6 +104,11 @@ impl<'h> Narrator<'h> {
             }
             What::SecretHanded => "the subject is given the newest client secret".into(),
             What::WorkAdded { units } => format!("new work at the provider: {}", listed(units)),
+            What::WebhookSent { delivery, told, units } => {
+                format!("the provider sends webhook {delivery} to the subject, which subscribed to {told}: {}", listed(units))
+            }
+            What::WebhookAnswered { delivery, status: Some(status) } => format!("the subject answers webhook {delivery} -> {status}"),
+            What::WebhookAnswered { delivery, status: None } => format!("webhook {delivery} was not answered"),
             What::ClockMoved { by } => format!("the provider's clock moves by {}", span(*by)),
             What::RuleBegan { rule } => format!("from now on rule {rule} of the story befalls traffic"),
             What::RuleEnded { rule } => format!("rule {rule} of the story has ended"),
@@ -356,6 +367,9 @@ mod tests {
                 connection: None,
             },
             What::VerbAnswered { call: 2, outcome: Outcome::NoAnswer, status: None, detail: "connection reset".into() },
+            What::JobPolled { call: 2, done: false, status: Some(200), polls: 7, says: Some("waiting".into()) },
+            What::JobPolled { call: 2, done: false, status: None, polls: 8, says: None },
+            What::JobPolled { call: 2, done: true, status: Some(200), polls: 9, says: None },
             What::CallbackDelivered { call: 1, forged: true, status: Some(400), code: Some("code#2".into()) },
             What::StatusRead { connection: None, count: None, state: None, raw: "{\"state\":\n\"?\"}".into() },
             What::PromptRead(page),
@@ -394,6 +408,9 @@ mod tests {
             What::SecretAdded { secret: "secret#3".into() },
             What::SecretEnds { secret: "secret#2".into() },
             What::ApiClockSet { ahead: -2_000_000 },
+            What::WebhookSent { delivery: 1, told: "v1.export-job.created".into(), units: vec!["unit-1".into()] },
+            What::WebhookAnswered { delivery: 1, status: Some(202) },
+            What::WebhookAnswered { delivery: 2, status: None },
             What::ClockMoved { by: 3_600_000_000 },
         ]
     }

@@ -111,6 +111,7 @@ const SHIPPED: &[(&str, &str)] = shipped![
     "refresh_token_is_empty",
     "fewer_scopes_on_refresh",
     "killed_after_refresh",
+    "killed_between_reply_and_save",
     "one_of_two_is_revoked",
     "parallel_work_needs_one_refresh",
     "a_second_refresh_loses",

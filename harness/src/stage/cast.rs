@@ -23,6 +23,7 @@ use super::{
     Setting, StageError,
     elsewhere::Elsewhere,
     expected::Patience,
+    jobs::Jobs,
     links::{Link, links},
     notify::Doors,
     pumps::{self, Processes},
@@ -63,6 +64,8 @@ pub(super) struct Cast {
     /// When something was last asked of the subject.
     pub(super) last_stimulus: Duration,
     pub(super) open_triggers: Arc<AtomicUsize>,
+    /// Accepted work that is not known to be done.
+    pub(super) jobs: Jobs,
     /// Something was not answered since the last start.
     pub(super) hung: Arc<AtomicBool>,
     pub(super) detached: Vec<JoinHandle<()>>,
@@ -153,6 +156,7 @@ impl Cast {
             calibrating: true,
             last_stimulus: Duration::ZERO,
             open_triggers: Arc::default(),
+            jobs: Jobs::default(),
             hung: Arc::default(),
             detached: Vec::new(),
             restarts: 0,

@@ -29,12 +29,17 @@ impl Cast {
     /// Whether the subject can be expected to do something that it took on: nothing was refused for good, and nothing is held. While
     /// a fault stands in the way its next attempt is expected, as long as there was only one.
     pub(super) fn is_expected_to_act(&self) -> bool {
+        self.can_act() && !self.taken_on().is_empty()
+    }
+
+    /// Whether anything that it took on can get done.
+    pub(super) fn can_act(&self) -> bool {
         // With several connections it is not known whose work it is.
         if self.links.len() > 1 || self.is_elsewhere() || self.control().held_anywhere() > 0 || !self.is_admitted() || self.has_left() {
             return false;
         }
         let faults = self.recorder.all_since(self.patience.since, |what| matches!(what, What::Faulted { .. }).then_some(())).len();
-        faults < ENOUGH && !self.taken_on().is_empty()
+        faults < ENOUGH
     }
 
     /// What was waited for in vain is not waited for again.
@@ -72,7 +77,8 @@ impl Cast {
     }
 }
 
-/// Units that were there, or were handed over, when a trigger that was accepted was called, and that no request has delivered.
+/// Units that were there, or were handed over, when a trigger that was accepted was called, and that no request has delivered. Where the
+/// subject says that a trigger's work is done, nothing more is to be expected of it.
 fn undone(kind: WorkKind, events: Vec<What>) -> BTreeSet<String> {
     let mut born = BTreeSet::new();
     let mut called: BTreeMap<u32, BTreeSet<String>> = BTreeMap::new();
@@ -84,7 +90,8 @@ fn undone(kind: WorkKind, events: Vec<What>) -> BTreeSet<String> {
             What::VerbCalled { call, item, .. } => {
                 called.insert(call, item.into_iter().chain(born.iter().cloned()).collect());
             }
-            What::VerbAnswered { call, .. } => taken.extend(called.remove(&call).unwrap_or_default()),
+            What::VerbAnswered { call, .. } => taken.extend(called.get(&call).cloned().unwrap_or_default()),
+            What::JobPolled { call, .. } => done.extend(called.remove(&call).unwrap_or_default()),
             What::Requested { exchange, units, .. } => {
                 named.insert(exchange, units);
             }
@@ -105,6 +112,7 @@ fn relevant(what: &What) -> Option<What> {
     let tells = match what {
         What::WorkAdded { .. } | What::VerbCalled { verb: Verb::Trigger, .. } => true,
         What::VerbAnswered { outcome, .. } => *outcome == Outcome::Accepted,
+        What::JobPolled { done, .. } => *done,
         What::Requested { units, .. } => !units.is_empty(),
         What::Api { status, .. } => (200..300).contains(status),
         _ => false,
@@ -148,6 +156,16 @@ mod tests {
         assert_eq!(left(accepted()), ["a"]);
         assert_eq!(left(accepted().chain([api(503, &["a"])])), ["a"]);
         assert!(left(accepted().chain([api(200, &["a"])])).is_empty());
+    }
+
+    #[test]
+    fn work_that_the_subject_calls_done_is_not_expected() {
+        let polled = |done| What::JobPolled { call: 1, done, status: Some(200), polls: 3, says: None };
+        let accepted = || [added("a")].into_iter().chain(asked(1, Outcome::Accepted));
+        assert_eq!(left(accepted().chain([polled(false)])), ["a"]);
+        assert!(left(accepted().chain([polled(true)])).is_empty());
+        let again = accepted().chain([polled(true), added("b")]).chain(asked(2, Outcome::Accepted));
+        assert_eq!(left(again), ["b"]);
     }
 
     #[test]

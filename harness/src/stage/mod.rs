@@ -10,6 +10,7 @@ mod disconnect;
 mod elsewhere;
 mod expected;
 mod intercepted;
+mod jobs;
 mod lifecycle;
 mod links;
 mod notify;

@@ -4,7 +4,7 @@ use std::{sync::atomic::Ordering, time::Duration};
 
 use tokio::time::{Instant, timeout};
 
-use super::cast::Cast;
+use super::{cast::Cast, jobs::Rhythm};
 use crate::evidence::{Outcome, What, micros};
 
 /// A shorter window would mistake a scheduling hiccup for rest.
@@ -37,13 +37,14 @@ impl Cast {
     }
 
     /// Waits until no request is open or begun, no trigger is unanswered and no log line came for the window; a request that a gate holds
-    /// does not count. Work that was taken on and can be done is waited for, as long as for rest. False if that never came.
+    /// does not count. Work that was taken on and can be done is waited for, as long as for rest; whether it is done the subject is asked where it tells. False if that never came.
     pub(super) async fn settle(&mut self) -> bool {
         let started = Instant::now();
         let period = self.period();
         // A subject with a timer is never silent for long while it is well: it is watched for two periods, and rests between two turns.
         let watched = started + period.map_or(Duration::ZERO, |period| period * 2);
         let ceiling = watched + LONGEST;
+        let mut jobs = Rhythm::until(ceiling);
         let mut activity = self.recorder.activity();
         loop {
             let window = match period {
@@ -60,8 +61,15 @@ impl Cast {
             let open = self.is_anything_open();
             let now = Instant::now();
             let at_rest = !open && now >= rests;
+            if at_rest && self.ask_for_jobs(&mut jobs).await {
+                // Being asked is a stimulus: whoever logs it is not at rest before it is quiet again.
+                continue;
+            }
+            let next_job = jobs.next(now, at_rest && self.awaits_jobs());
             let expects = at_rest && self.is_expected_to_act();
-            if at_rest && (!expects || now >= ceiling) {
+            let ceiling = ceiling.max(jobs.until + window * 3);
+            if at_rest && next_job.is_none() && (!expects || now >= ceiling) {
+                self.leave_jobs(&jobs);
                 if expects {
                     self.give_up();
                 }
@@ -70,12 +78,15 @@ impl Cast {
                 return true;
             }
             if now >= ceiling {
+                self.leave_jobs(&jobs);
                 self.recorder.record(What::Settled { quiet: false, window: micros(window) });
                 return false;
             }
             // While something is open its end is an activity; a look every window keeps us honest about triggers.
             let next = if open {
                 now + window.min(SHORTEST)
+            } else if let Some(next) = next_job {
+                next
             } else if expects {
                 ceiling
             } else {

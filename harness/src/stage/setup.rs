@@ -94,6 +94,7 @@ pub(super) fn bind_provider(bindings: &mut Bindings, provider: &Provider, settin
         .set("api_url", urls.api.clone())
         .set("client_id", id)
         .set("client_secret", secret.unwrap_or_default())
+        .set("webhook_secret", provider.control().webhook_secret())
         .set("scopes", setting.manifest.provider.scopes.join(" "));
     if let Some(proxy) = &urls.proxy {
         bindings.set("proxy_url", proxy.clone());

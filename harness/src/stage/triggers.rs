@@ -9,9 +9,15 @@ use std::{
 };
 
 use futures::future::join_all;
-use regrant_mock_server::fault::scenario;
+use regrant_mock_server::{Control, fault::scenario};
 
-use super::{cast::Cast, connect::DETAIL, probes::look_for_canaries, recorder::Recorder};
+use super::{
+    cast::Cast,
+    connect::DETAIL,
+    jobs::{self, Jobs},
+    probes::look_for_canaries,
+    recorder::Recorder,
+};
 use crate::{
     canary::CanarySet,
     collect::brief,
@@ -29,9 +35,12 @@ struct Pull {
     recorder: Recorder,
     canaries: CanarySet,
     open: Arc<AtomicUsize>,
+    jobs: Jobs,
     hung: Arc<AtomicBool>,
     limit: Duration,
     call: u32,
+    /// Who signs for Pleo, and the company that it is about.
+    pleo: (Control, usize),
 }
 
 impl Cast {
@@ -109,9 +118,11 @@ impl Cast {
             recorder: self.recorder.clone(),
             canaries: self.canaries.clone(),
             open: Arc::clone(&self.open_triggers),
+            jobs: Arc::clone(&self.jobs),
             hung: Arc::clone(&self.hung),
             limit: self.limit(),
             call: self.recorder.next_call(),
+            pleo: (self.control().clone(), self.company(link)),
         }
         .known_to(self)
     }
@@ -143,8 +154,17 @@ impl Pull {
         });
     }
 
+    /// What Pleo sends along with a message.
+    fn signature(&self, url: &str, body: &[u8]) -> Vec<(String, String)> {
+        let (control, company) = &self.pleo;
+        // The secret is the provider's own: it signs.
+        let signed = control.sign_webhook(url, *company, body).ok();
+        signed.into_iter().flat_map(|signed| signed.headers()).map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+
     async fn answer(self) -> Outcome {
-        let answered = self.driver.trigger(&self.trigger, &self.bindings, self.limit).await;
+        let sign = |url: &str, body: &[u8]| self.signature(url, body);
+        let answered = self.driver.trigger(&self.trigger, &self.bindings, &sign, self.limit).await;
         let (outcome, status, detail) = match &answered {
             Ok(answered) => {
                 let outcome = match answered.outcome(&self.trigger) {
@@ -164,6 +184,9 @@ impl Pull {
             self.hung.store(true, Ordering::Release);
         }
         self.recorder.record(What::VerbAnswered { call: self.call, outcome, status, detail });
+        if let Some(done) = self.trigger.done.as_ref().filter(|_| outcome == Outcome::Accepted) {
+            jobs::accepted(&self.jobs, self.call, done, &self.bindings);
+        }
         self.open.fetch_sub(1, Ordering::AcqRel);
         outcome
     }

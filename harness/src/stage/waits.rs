@@ -39,7 +39,13 @@ impl Cast {
             }
         } else if let Some(endpoint) = wait.request {
             let what = if wait.fresh { "with a new token" } else { "" };
-            (format!("a request to {endpoint:?} {what}"), self.until(within, |cast| cast.requested(endpoint, wait.fresh, since)).await)
+            let came = self.until(within, |cast| cast.requested(endpoint, wait.fresh, since)).await;
+            if came && wait.read {
+                let read = self.until(within, |cast| cast.was_read(endpoint, since)).await;
+                (format!("a request to {endpoint:?} {what} and the end of its answer"), read)
+            } else {
+                (format!("a request to {endpoint:?} {what}"), came)
+            }
         } else if let Some(pattern) = &wait.log {
             let regex =
                 Regex::new(pattern).map_err(|e| StageError::Environment(format!("the scenario's `log` is no regular expression: {e}")))?;
@@ -89,6 +95,18 @@ impl Cast {
         })
         .await
         .is_ok()
+    }
+
+    /// The answer to a request since a position was read, as far as that can be known, or nobody waits for it any more.
+    fn was_read(&self, endpoint: Endpoint, since: usize) -> bool {
+        let requests = self.recorder.all_since(since, |w| match w {
+            What::Requested { exchange, endpoint: e, by_agent: false, .. } if *e == endpoint => Some(*exchange),
+            _ => None,
+        });
+        self.recorder.any_since(since, |w| match w {
+            What::Read { exchange } | What::ReadUnknown { exchange } | What::Aborted { exchange, .. } => requests.contains(exchange),
+            _ => false,
+        })
     }
 
     fn requested(&self, endpoint: Endpoint, fresh: bool, since: usize) -> bool {

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 use tokio::{sync::mpsc::UnboundedReceiver, time::timeout};
 
 use super::{
-    Agent, AgentError, Answer, AuthorizeUrl, Bindings, CallbackUrl, Ended, Exit, Follow, Look, ProcId, SpawnRequest, Stdin, SubjectError,
-    Supervisor, SupervisorEvent,
+    Agent, AgentError, Answer, AuthorizeUrl, Bindings, CallbackUrl, Ended, Exit, Follow, Look, ProcId, Signer, SpawnRequest, Stdin,
+    SubjectError, Supervisor, SupervisorEvent,
     manifest::{Argv, Callback, Connect, StatusPattern, Trigger, Verb},
 };
 
@@ -69,11 +69,20 @@ impl Driver {
         }
     }
 
-    /// Performs a trigger; redirects are not followed.
+    /// Performs a trigger, signed if it is to be; redirects are not followed.
     ///
     /// # Errors
     /// As [`Self::perform`].
-    pub async fn trigger(&self, trigger: &Trigger, bindings: &Bindings, limit: Duration) -> Result<Answered, SubjectError> {
+    pub async fn trigger(
+        &self,
+        trigger: &Trigger,
+        bindings: &Bindings,
+        sign: &Signer<'_>,
+        limit: Duration,
+    ) -> Result<Answered, SubjectError> {
+        if let (Verb::Http(call), true) = (&trigger.verb, trigger.signed) {
+            return Ok(Answered::Http(self.agent.message(call, bindings, sign, limit).await?));
+        }
         self.perform(&trigger.name, &trigger.verb, bindings, Follow::Never, limit).await
     }
 

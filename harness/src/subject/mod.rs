@@ -17,7 +17,7 @@ mod sandbox;
 mod supervise;
 mod supervisor;
 
-pub use agent::{Agent, AgentError, AgentSetup, Answer, AuthorizeUrl, CallbackUrl, Consent, Consented, Follow, Intercepted, Look};
+pub use agent::{Agent, AgentError, AgentSetup, Answer, AuthorizeUrl, CallbackUrl, Consent, Consented, Follow, Intercepted, Look, Signer};
 pub use driver::{Answered, Driver, Outcome};
 pub use error::{Blame, SubjectError};
 pub use manifest::{Manifest, ManifestError};

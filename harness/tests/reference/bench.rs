@@ -141,10 +141,21 @@ impl Bench {
 
     pub async fn work(&self, place: &str) -> Option<String> {
         let from = self.lines.count();
-        let accepted = self.agent.post(self.url(place)).body("{}").send().await.ok()?.text().await.ok()?;
+        let signed = self.control.sign_webhook(&self.url(place), 0, b"{}").expect("signed");
+        let mut request = self.agent.post(self.url(place)).body("{}");
+        for (name, value) in signed.headers() {
+            request = request.header(name, value);
+        }
+        let accepted = request.send().await.ok()?.text().await.ok()?;
         let number = serde_json::from_str::<Value>(&accepted).ok()?["work"].clone();
         let its = |line: &Value| line["work"].as_array().is_some_and(|work| work.contains(&number));
         Some(self.line(from, its).await?["event"].as_str()?.to_owned())
+    }
+
+    /// Sends a webhook with these headers; the status of the answer.
+    pub async fn webhook(&self, headers: &[(&str, String)], body: &'static str) -> u16 {
+        let request = headers.iter().fold(self.agent.post(self.url("/webhook")), |request, (name, value)| request.header(*name, value));
+        request.body(body).send().await.expect("answered").status().as_u16()
     }
 
     /// Waits for a line of one of these events after the first `from` lines.
@@ -337,6 +348,7 @@ fn spawn(provider: &Provider, dir: &tempfile::TempDir, port: u16, defects: &[&st
         .env("PORT", port.to_string())
         .env("STATE_DIR", dir.path().join("state"))
         .env("STORE_KEY", STORE_KEY)
+        .env("WEBHOOK_SECRET", provider.control().webhook_secret())
         .stdout(Stdio::piped())
         .kill_on_drop(true)
         .spawn()

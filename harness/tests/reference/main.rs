@@ -85,6 +85,20 @@ async fn it_speaks_tls_to_a_provider_whose_authority_it_is_told_to_trust() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_takes_no_webhook_that_pleo_did_not_sign() {
+    let bench = bench::Bench::connected(&[]).await;
+    let good = bench.control.sign_webhook("", 0, b"{}").expect("signed").headers();
+    let mark = bench.mark();
+    let other = regrant_mock_server::webhook::sign("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", &good[0].1, 1_614_265_330, b"{}");
+    assert_eq!(bench.webhook(&[], "{}").await, 401, "unsigned");
+    assert_eq!(bench.webhook(&other.expect("signed").headers(), "{}").await, 401, "signed with another secret, long ago");
+    assert_eq!(bench.webhook(&good, "{ }").await, 401, "another body");
+    assert!(bench.requests(regrant_mock_server::journal::Endpoint::Api, mark).is_empty(), "nothing of it was done");
+    assert_eq!(bench.webhook(&good, "{}").await, 202);
+    assert_eq!(bench.work("/webhook").await.as_deref(), Some("work_done"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn upright_it_misses_nothing() {
     for story in STORIES {
         assert_eq!((story.tell)(Vec::new()).await, Misses::new(), "{}", story.name);

@@ -91,6 +91,9 @@ pub struct Await {
     /// With `request`: only one that presents a token issued since the previous step.
     #[serde(default)]
     pub fresh: bool,
+    /// With `request`: until the subject has read the answer to it, or has hung up.
+    #[serde(default)]
+    pub read: bool,
     /// The subject's status reads so.
     pub status: Option<Status>,
     /// With `held` or `request`: status and prompt are read at once, whatever is under way.

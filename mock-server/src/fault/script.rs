@@ -120,7 +120,24 @@ impl Teller<'_> {
             let is_fresh = |name: &str| control.canaries_since(minted).iter().any(|canary| canary.name == name);
             let presents_fresh = |arrived: &Arrived| arrived.presented.as_ref().and_then(|p| p.name.as_deref()).is_some_and(is_fresh);
             let is_it = |arrived: &Arrived| arrived.endpoint == endpoint && (!wait.fresh || presents_fresh(arrived));
-            self.until(|what| matches!(what, What::Arrived(arrived) if is_it(arrived))).await;
+            let mut it = None;
+            self.until(|what| match what {
+                What::Arrived(arrived) if is_it(arrived) => {
+                    it = Some(arrived.exchange);
+                    true
+                }
+                _ => false,
+            })
+            .await;
+            if let Some(it) = it.filter(|_| wait.read) {
+                // Where nothing is known of when it was read: once it was written.
+                let is_over = |what: &What| match what {
+                    What::Replied(replied) => replied.exchange == it,
+                    What::Aborted { exchange, .. } => *exchange == it,
+                    _ => false,
+                };
+                self.until(is_over).await;
+            }
         } else if wait.settled.is_some() {
             self.settled().await;
         } else {
@@ -129,7 +146,7 @@ impl Teller<'_> {
     }
 
     /// Waits for a line after the mark, or for a word to go on.
-    async fn until(&mut self, what: impl Fn(&What) -> bool) {
+    async fn until(&mut self, mut what: impl FnMut(&What) -> bool) {
         loop {
             let entry = tokio::select! {
                 biased;

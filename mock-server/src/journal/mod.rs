@@ -186,6 +186,8 @@ pub struct WebhookSent {
     pub event_type: String,
     /// Which event.
     pub event_id: String,
+    /// The units of work that it is about, by id; they do not stand in the body.
+    pub units: Vec<String>,
     /// Where to.
     pub url: String,
     /// `webhook-id`, `webhook-timestamp` and `webhook-signature`.

@@ -110,6 +110,7 @@ impl Shower {
                 "subscription": sent.subscription,
                 "event_type": sent.event_type,
                 "event_id": sent.event_id,
+                "units": sent.units,
                 "url": self.named(&sent.url),
                 "headers": self.headers(&sent.headers),
                 "body": self.text(&sent.body),

@@ -47,6 +47,8 @@ pub(crate) struct Notice {
     pub(crate) subscription: String,
     pub(crate) event_type: String,
     pub(crate) event_id: String,
+    /// What it is about.
+    pub(crate) units: Vec<String>,
     pub(crate) secret: String,
     pub(crate) endpoint: Endpoint,
     /// What the subscriber wants besides.
@@ -112,6 +114,7 @@ async fn deliver(shared: &Shared, delivery: u64, notice: &Notice) -> WebhookEnd 
         subscription: notice.subscription.clone(),
         event_type: notice.event_type.clone(),
         event_id: notice.event_id.clone(),
+        units: notice.units.clone(),
         url: notice.endpoint.url.clone(),
         headers: signed.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),
         body: notice.body.clone(),

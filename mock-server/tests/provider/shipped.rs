@@ -15,8 +15,8 @@ use crate::{support::*, tiny};
 /// A story waits for quiet at each of its steps, a second each time.
 const A_STORY: Duration = Duration::from_secs(20);
 
-/// For one piece of work the small integration never makes two calls at once.
-const NEVER_MET: [(&str, u32); 1] = [("a_call_meets_401_after_a_sibling_refreshed", 4)];
+/// Rules that meet only an integration that makes several calls at once for one piece of work.
+const SIDE_BY_SIDE: [(&str, u32); 1] = [("a_call_meets_401_after_a_sibling_refreshed", 4)];
 
 fn stories() -> Vec<(PathBuf, Scenario)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios");
@@ -59,7 +59,7 @@ async fn hear(name: &str, story: &Scenario) {
     let met: BTreeSet<u32> =
         journal.iter().filter_map(|entry| if let What::Faulted { rule, .. } = &entry.what { Some(*rule) } else { None }).collect();
     assert_eq!(installed.len(), story.rules.len(), "{name}");
-    let unmet: Vec<_> = installed.difference(&met).map(|rule| (name, *rule)).collect();
-    assert!(unmet.iter().all(|rule| NEVER_MET.contains(rule)), "{name}: every rule met a request, but for {unmet:?}");
+    let unmet: Vec<u32> = installed.difference(&met).copied().filter(|rule| !SIDE_BY_SIDE.contains(&(name, *rule))).collect();
+    assert!(met.is_subset(&installed) && unmet.is_empty(), "{name}: every rule met a request, but for {unmet:?}");
     assert_eq!(provider.control().held_anywhere(), 0, "{name}: nothing is left behind at a gate");
 }

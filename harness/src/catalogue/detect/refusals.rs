@@ -102,7 +102,7 @@ fn after_the_last(view: &View<'_>, last: &Exchange<'_>, attempts: &[&Exchange<'_
     let late = control::convicting(view, settled, end.at_rest, more.iter().copied());
     let calm = view.rests.iter().rfind(|rest| attempts.first().is_some_and(|x| rest.mark < x.arrived)).map_or(START, |rest| rest.mark);
     // Several workers at once may each have their attempts.
-    let workers = view.triggers(calm, settled).count().max(1);
+    let workers = view.askings(calm, settled).max(1);
     let burst: Vec<_> = more.into_iter().filter(|x| x.arrived < settled).collect();
     let offenders = if late.is_empty() && !burst.is_empty() && burst.len() + ATTEMPTS > ATTEMPTS * workers { burst } else { late };
     if !offenders.is_empty() {

@@ -3,7 +3,7 @@
 use regrant_mock_server::{authority::TokenState, journal::AuthStyle};
 
 use crate::{
-    evidence::{Outcome, What},
+    evidence::{Outcome, Verb, What},
     judge::{WorkKind, testing::*},
 };
 
@@ -217,6 +217,40 @@ fn work_that_met_the_refresh_and_is_never_delivered_fails() {
     drop_unit(honest(), "unit-2").terms(|t| t.work = Some(WorkKind::Push)).passes("RACE-03");
 }
 
+/// Each trigger carries a unit, `u1` and so on; that of the last one which waited never arrives, and the subject says this of it.
+fn one_missing(done: bool, says: &str) -> Story {
+    let (story, exchange) = waiting(4);
+    let units = ["u1", "u2", "u3", "u4", "u5", "u6", "u7", "u8", "u9", "u10", "u11"].map(String::from);
+    let story = released(story, exchange).delivers().rest().works().works().rest();
+    let mut calls = Vec::new();
+    let story = story.with(|s| {
+        s.terms.work = Some(WorkKind::Push);
+        let mut names = units.iter();
+        for event in &mut s.history.events {
+            if let What::VerbCalled { call, item, verb: Verb::Trigger, .. } = &mut event.what {
+                *item = names.next().cloned();
+                calls.push((*call, item.clone().expect("a name")));
+            }
+        }
+    });
+    let held = story.history.events.iter().position(|event| matches!(event.what, What::Released { .. })).expect("let go");
+    let before =
+        |call: u32| story.history.events[..held].iter().any(|event| matches!(event.what, What::VerbCalled { call: it, .. } if it == call));
+    let missing = calls.iter().rfind(|(call, _)| before(*call)).cloned().expect("one that waited");
+    let arrived: Vec<String> = calls.iter().map(|(_, unit)| unit.clone()).filter(|unit| *unit != missing.1).collect();
+    let polled = |call, done, says: &str| What::JobPolled { call, done, status: Some(200), polls: 1, says: (!done).then(|| says.into()) };
+    let first = calls[0].0;
+    let story = story.reports(&arrived).events([polled(first, false, "waiting"), polled(first, true, ""), polled(missing.0, done, says)]);
+    story.rest().epilogue()
+}
+
+#[test]
+fn work_that_met_the_refresh_is_lost_if_the_subject_calls_it_done_and_not_while_it_waits() {
+    one_missing(true, "").fails("RACE-03", "the subject said that it was done, but it was never delivered");
+    one_missing(false, "waiting").undecided("RACE-03", "still to be done, says the subject");
+    one_missing(false, "failed").fails("RACE-03", "were lost");
+}
+
 #[test]
 fn an_old_token_used_by_a_waiter_first_is_not_the_end_of_it() {
     let (story, exchange) = waiting(4);
@@ -224,5 +258,6 @@ fn an_old_token_used_by_a_waiter_first_is_not_the_end_of_it() {
     story.works().works().rest().epilogue().passes("RACE-03");
 }
 
+mod killed;
 mod overtaken;
 mod sibling;

@@ -130,6 +130,52 @@ fn pushed_work_is_lost_if_it_was_accepted_unknown_if_unanswered_and_not_lost_if_
     pushed(Some(Outcome::Accepted), true).not_applicable("RECOVER-05");
 }
 
+/// Asked at the end how the work of a unit stands; of the first unit it had said that it waits, before it was done.
+fn asked_for(story: Story, item: &str, done: bool, says: &str) -> Story {
+    let call = |item: &str| {
+        story.history.events.iter().find_map(|event| match &event.what {
+            What::VerbCalled { call, item: Some(it), .. } if it == item => Some(*call),
+            _ => None,
+        })
+    };
+    let polled = |item: &str, done: bool, says: &str| What::JobPolled {
+        call: call(item).expect("a trigger that carried it"),
+        done,
+        status: Some(200),
+        polls: 1,
+        says: (!done).then(|| says.to_owned()),
+    };
+    let all = [polled("a", false, "waiting"), polled("a", true, ""), polled(item, done, says)];
+    story.clone().events(all).rest()
+}
+
+#[test]
+fn what_the_subject_calls_done_must_have_been_delivered() {
+    let said = "d was accepted, and the subject said that it was done, but it was never delivered";
+    asked_for(pushed(Some(Outcome::Accepted), false), "d", true, "").fails("RECOVER-02", said);
+    asked_for(pushed(Some(Outcome::Accepted), true), "d", true, "").passes("RECOVER-02");
+    // Its word takes the place of further proof that it had its chance, and acquits nobody.
+    let early = |done| {
+        let story = push(push(Story::connected(), "a", Some(Outcome::Accepted), true), "b", Some(Outcome::Accepted), true).rest().dies();
+        asked_for(push(story, "d", Some(Outcome::Accepted), false).rest(), "d", done, "waiting")
+    };
+    early(true).fails("RECOVER-02", said);
+    early(false).undecided("RECOVER-02", "did not work again");
+    // It may have come, and the answer was lost.
+    let named = asked_for(pushed(Some(Outcome::Accepted), true), "d", true, "").with(|s| {
+        s.history.events.retain(|event| !matches!(&event.what, What::Api { delivered, .. } if delivered.iter().any(|unit| unit == "d")));
+    });
+    named.finding("RECOVER-02");
+}
+
+#[test]
+fn what_the_subject_says_is_still_waiting_is_not_lost_and_what_it_calls_failed_is() {
+    let lost = || pushed(Some(Outcome::Accepted), false);
+    asked_for(lost(), "d", false, "waiting").undecided("RECOVER-02", "still to be done, d among them");
+    asked_for(lost(), "d", false, "failed").fails("RECOVER-02", "d among them");
+    asked_for(pushed(Some(Outcome::Accepted), true), "d", false, "waiting").passes("RECOVER-02");
+}
+
 #[test]
 fn a_unit_reported_twice_fails() {
     let story = busy().comes_back().mark("offence").reports(&["unit-1".to_owned()]).rest();

@@ -39,17 +39,18 @@ pub(super) fn bursts<'v, 'h>(view: &View<'h>, faults: &[&'v Exchange<'h>]) -> Ve
     bursts.into_iter().map(|(_, burst)| burst).collect()
 }
 
-/// What the attempts of a burst may answer to: the triggers since the last rest (one at least), what was asked meanwhile, a timer's ticks.
+/// What the attempts of a burst may answer to: the triggers and webhooks since the last rest (one at least), what was asked meanwhile, a timer's ticks.
 fn stimuli(view: &View<'_>, burst: &[&Exchange<'_>]) -> usize {
     let (Some(first), Some(last)) = (burst.first(), burst.last()) else { return 1 };
     let calm = view.rests.iter().rfind(|rest| rest.quiet && rest.mark < first.arrived).map_or(START, |rest| rest.mark);
-    let before = view.triggers(calm, first.arrived).count().max(1);
+    let before = view.askings(calm, first.arrived).max(1);
     let meanwhile = view.calls.iter().filter(|c| c.called > first.arrived && c.called < last.arrived).count();
+    let told = view.webhooks(first.arrived, last.arrived);
     let ticks = match view.terms.period {
         Some(Some(period)) if period > 0 => usize::try_from(last.began.saturating_sub(first.began) / period).unwrap_or(usize::MAX),
         Some(_) | None => 0,
     };
-    before.saturating_add(meanwhile).saturating_add(ticks)
+    before.saturating_add(meanwhile).saturating_add(told).saturating_add(ticks)
 }
 
 fn gaps(burst: &[&Exchange<'_>]) -> Vec<u64> {

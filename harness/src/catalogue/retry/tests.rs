@@ -149,6 +149,17 @@ fn a_timer_and_triggers_that_come_together_have_attempts_of_their_own() {
 }
 
 #[test]
+fn a_webhook_is_a_reason_of_its_own_to_try() {
+    let told = |story: Story| story.event(What::WebhookSent { delivery: 1, told: "v1.export-job.created".into(), units: Vec::new() });
+    let tries = |story: Story, times| (0..times).fold(story, |story, _| story.faulted(Answer::Unavailable));
+    let asked = || Story::connected().rejected().trigger();
+    let end = |story: Story| back(story.answered(Outcome::Accepted).rest());
+    end(tries(told(asked()), 10)).passes("RETRY-02");
+    end(tries(told(tries(asked(), 5)), 5)).passes("RETRY-02");
+    end(tries(told(asked()), 11)).fails("RETRY-02", "11 attempts where 10 were to be expected");
+}
+
+#[test]
 fn a_subject_that_stays_given_up_fails() {
     let latched = |outcome: fn(Story, u32) -> Story| {
         outcome(out(3, &Answer::Unavailable), 3).rest().revoked().rejected().trigger().answered(Outcome::Accepted).rest().epilogue()

@@ -16,7 +16,9 @@ use regrant_mock_server::{
     SecretChange, Skew,
     authority::GrantId,
     control::Action,
-    journal::{self, Arrived, AuthStyle, AuthorizeOutcome, Carried, Decision, Endpoint, Entry, Exchange, Presented, Side, TokenOutcome},
+    journal::{
+        self, Arrived, AuthStyle, AuthorizeOutcome, Carried, Decision, Endpoint, Entry, Exchange, Presented, Side, TokenOutcome, WebhookEnd,
+    },
 };
 
 use self::request::Parameters;
@@ -86,12 +88,17 @@ impl WireCollector {
 
     fn events(&mut self, what: &journal::What) -> Vec<What> {
         match what {
-            journal::What::Opened { .. }
-            | journal::What::Closed { .. }
-            | journal::What::Proxied { .. }
-            | journal::What::WebhookSent(_)
-            | journal::What::WebhookEnded { .. }
-            | journal::What::Minted { .. } => Vec::new(),
+            journal::What::Opened { .. } | journal::What::Closed { .. } | journal::What::Proxied { .. } | journal::What::Minted { .. } => {
+                Vec::new()
+            }
+            journal::What::WebhookSent(sent) => {
+                let (delivery, told) = (sent.delivery, self.words(&sent.event_type));
+                vec![What::WebhookSent { delivery, told, units: sent.units.clone() }]
+            }
+            journal::What::WebhookEnded { delivery, end } => {
+                let status = if let WebhookEnd::Answered(status) = end { Some(*status) } else { None };
+                vec![What::WebhookAnswered { delivery: *delivery, status }]
+            }
             journal::What::Arrived(arrived) => self.arrived(arrived),
             journal::What::Decided { exchange, decision } => self.decided(*exchange, decision),
             journal::What::Held { exchange, gate, at: _ } => vec![What::Held { exchange: *exchange, gate: gate.clone() }],

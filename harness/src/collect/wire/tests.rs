@@ -214,6 +214,27 @@ fn a_fault_knows_whether_the_decision_was_committed() {
 }
 
 #[test]
+fn webhooks_are_told_with_their_answers() {
+    use regrant_mock_server::journal::{WebhookEnd, WebhookSent};
+    let mut wire = collector();
+    let sent = WebhookSent {
+        delivery: 3,
+        subscription: "s-1".into(),
+        event_type: "v1.export-job.created".into(),
+        event_id: "e-1".into(),
+        units: vec!["unit-1".into()],
+        url: "http://127.0.0.1:1/hook".into(),
+        headers: Vec::new(),
+        body: bytes::Bytes::new(),
+    };
+    let told = tell(&mut wire, journal::What::WebhookSent(sent.into()));
+    assert_eq!(told, [What::WebhookSent { delivery: 3, told: "v1.export-job.created".into(), units: vec!["unit-1".into()] }]);
+    let ended = |end| journal::What::WebhookEnded { delivery: 3, end };
+    assert_eq!(tell(&mut wire, ended(WebhookEnd::Answered(202))), [What::WebhookAnswered { delivery: 3, status: Some(202) }]);
+    assert_eq!(tell(&mut wire, ended(WebhookEnd::Failed("refused".into()))), [What::WebhookAnswered { delivery: 3, status: None }]);
+}
+
+#[test]
 fn units_are_recognised_anywhere_once_they_are_known() {
     let mut wire = collector();
     tell(&mut wire, journal::What::Controlled(Action::WorkAdded { units: vec!["unit-a1".into()] }));

@@ -166,7 +166,10 @@ impl Memory {
     }
 
     /// Where a refreshed pair is written.
-    pub(crate) fn saving(&self, flaws: Flaws) -> Disk {
+    pub(crate) fn saving(&self, flaws: Flaws, sent: &Snapshot, next: &Snapshot) -> Disk {
+        if flaws.has(Flaw::SavesInTwoSteps) {
+            return Disk::Other(Box::new(Snapshot { refresh: sent.refresh.clone(), ..next.clone() }));
+        }
         let late = flaws.has(Flaw::SavesLate) || (flaws.has(Flaw::ReconnectNotPersisted) && self.kept().reconnected);
         if late { Disk::Stays } else { Disk::Same }
     }

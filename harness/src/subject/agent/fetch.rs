@@ -56,9 +56,18 @@ impl Network {
 
     /// Sends a request; redirects are not followed.
     pub(super) async fn fetch(&self, request: &Request, until: Deadline) -> Result<Answer, AgentError> {
+        self.send(&self.browser, request, until).await
+    }
+
+    /// The same without cookies.
+    pub(super) async fn message(&self, request: &Request, until: Deadline) -> Result<Answer, AgentError> {
+        self.send(&self.plain, request, until).await
+    }
+
+    async fn send(&self, client: &Client, request: &Request, until: Deadline) -> Result<Answer, AgentError> {
         let url = &request.url;
         self.check(url)?;
-        let mut builder = self.browser.request(request.method.clone(), url.clone());
+        let mut builder = client.request(request.method.clone(), url.clone());
         for (name, value) in &request.headers {
             builder = builder.header(name, value);
         }

@@ -74,6 +74,9 @@ pub struct Agent {
     bindings: Mutex<Bindings>,
 }
 
+/// Signs a message: the headers for what goes to an address with this body.
+pub type Signer<'s> = dyn Fn(&str, &[u8]) -> Vec<(String, String)> + Send + Sync + 's;
+
 /// What is done with redirects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Follow {
@@ -173,6 +176,18 @@ impl Agent {
     pub async fn send(&self, call: &HttpCall, bindings: &Bindings, follow: Follow, limit: Duration) -> Result<Answer, AgentError> {
         bindings.clone_into(&mut self.bindings.lock().unwrap_or_else(PoisonError::into_inner));
         self.perform(call, bindings, follow, Deadline::after(limit)).await
+    }
+
+    /// Delivers a signed message, as a program on another host would: without cookies, without signing in; redirects are not followed.
+    ///
+    /// # Errors
+    /// No answer, an address beyond loopback.
+    pub async fn message(&self, call: &HttpCall, bindings: &Bindings, sign: &Signer<'_>, limit: Duration) -> Result<Answer, AgentError> {
+        let mut request = Request::from_call(call, bindings)?;
+        let signed = sign(request.url.as_str(), request.body.as_deref().unwrap_or_default());
+        request.headers.retain(|(name, _)| !signed.iter().any(|(own, _)| own.eq_ignore_ascii_case(name)));
+        request.headers.extend(signed);
+        self.network.message(&request, Deadline::after(limit)).await
     }
 
     /// Performs an http `connect` up to the authorise URL, which is not requested.

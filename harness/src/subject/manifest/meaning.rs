@@ -190,6 +190,11 @@ fn also_trigger(index: usize, raw: RawAlsoTrigger) -> Result<Trigger, Wrong> {
         return Err(Wrong::new(&path, format!("`{path}` lacks a `name` of its own")).help("for example: name = \"webhook\"").code(MISSING));
     }
     let verb = verbs::verb(&path, raw.verb())?;
+    let one_request = matches!(&verb, Verb::Http(call) if call.steps.is_empty());
+    if raw.signed && !one_request {
+        let wrong = Wrong::new(format!("{path}.signed"), "only a request can be signed").label("nothing to sign");
+        return Err(wrong.help("write http = \"POST {base_url}/webhooks/pleo\", or leave `signed` out"));
+    }
     source(&path, raw.name, verb, raw.accepted, raw.refused, raw.done, raw.exits, raw.signed)
 }
 

@@ -30,8 +30,6 @@ pub(super) fn notes(manifest: &Manifest) -> Vec<(String, String)> {
     };
     note(manifest.logs.otlp, "logs.otlp", "{otlp_url} is not served: logs are read from files and from stdout and stderr");
     note(!manifest.storage.urls.is_empty(), "storage.urls", "stores are not opened by URL: write storage.dump to have their content read");
-    let signed = manifest.also.iter().any(|source| source.signed);
-    note(signed, "trigger.also.signed", "requests are sent unsigned: a subject that checks signatures refuses them");
     let memory = matches!(manifest.features.memory, MemoryMode::Report | MemoryMode::Strict);
     note(memory && manifest.memory_declared, "features.memory", "memory is not read: no requirement of this release rests on it");
     let processes = manifest.features.processes.is_some_and(|count| count > 1);

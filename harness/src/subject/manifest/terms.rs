@@ -267,7 +267,7 @@ pub struct Trigger {
     pub done: Option<Done>,
     /// Exits that are no crash (run form).
     pub exits: Vec<i32>,
-    /// Signed as Pleo's webhooks are.
+    /// Signed as Pleo's webhooks are; then it is one request.
     pub signed: bool,
 }
 

@@ -213,8 +213,20 @@ fn the_largest_manifest_is_read() {
     assert_eq!(manifest.features.period, Some(None));
     assert_eq!(manifest.connect.opens, Opens::Json("/url".into()));
     let notes: Vec<_> = manifest.unsupported().iter().map(|(key, _)| key.as_str()).collect();
-    assert_eq!(notes, ["logs.otlp", "storage.urls", "trigger.also.signed", "features.memory", "features.processes"]);
+    assert_eq!(notes, ["logs.otlp", "storage.urls", "features.memory", "features.processes"]);
     assert_eq!(manifest.single_job_only(), None);
+}
+
+#[test]
+fn only_a_request_can_be_signed() {
+    let with = |source: &str| parse(&format!("{SMALLEST}\n[[trigger.also]]\nname = \"webhook\"\nsigned = true\n{source}\n"));
+    let signed =
+        with("http = \"POST {base_url}/hook\"\njson = { key = \"{webhook_secret}\" }").map_err(|error| rendered(&error)).expect("right");
+    assert!(signed.also[0].signed && signed.unsupported().is_empty());
+    for source in ["run = [\"./hook\"]", "steps = [{ get = \"{base_url}/hook\" }]", "auto = true"] {
+        let error = with(source).expect_err("nothing to sign");
+        assert!(rendered(&error).contains("only a request can be signed"), "{}", rendered(&error));
+    }
 }
 
 #[test]

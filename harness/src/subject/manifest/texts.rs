@@ -35,7 +35,6 @@ const LOCAL: &[(&str, &[&str], &str)] = &[
     ("callback_url", &["connect.callback"], "it has a value in connect.callback only"),
     ("item_id", &["trigger"], "it has a value in [trigger] and [[trigger.also]] only"),
     ("otlp_url", &[], "this release serves none; logs are read from files, stdout and stderr"),
-    ("webhook_secret", &[], "this release signs no webhooks"),
 ];
 
 /// Checks all texts.

@@ -75,6 +75,9 @@ fn wait_fault(scenario: &Scenario, index: usize, wait: &Await) -> Option<Fault> 
     if wait.fresh && wait.request.is_none() {
         return Some(fault(at(), "fresh goes with request only", "leave it out"));
     }
+    if wait.read && wait.request.is_none() {
+        return Some(fault(at(), "read goes with request only", "leave it out"));
+    }
     wait.held.as_ref().and_then(|gate| gate_fault(at(), gate, &gates(scenario)))
 }
 

@@ -237,6 +237,7 @@ pub(crate) fn notices(state: &mut State, before: usize, now: Time) -> Vec<Notice
                 subscription: subscription.id.clone(),
                 event_type: event_type.to_owned(),
                 event_id: event_id.clone(),
+                units: job.entries.iter().map(|entry| entry.id.clone()).collect(),
                 secret: subscription.secret.clone(),
                 endpoint: subscription.asked.endpoint.clone(),
                 headers: subscription.asked.headers.clone(),

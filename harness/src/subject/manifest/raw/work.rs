@@ -27,7 +27,7 @@ verb_table! {
     RawAlsoTrigger {
         /// What it is called.
         name: String,
-        /// Signed as Pleo's webhooks are.
+        /// Signed as Pleo's webhooks are: with `{webhook_secret}`, or with the secret of the subscription that the subject made for the address.
         signed: bool,
         /// What is taken on.
         accepted: Option<RawPattern>,

@@ -1,0 +1,97 @@
+//! Killed with the answer to a refresh just read: started again, the subject works or says that access must be restored.
+
+use regrant_mock_server::fault::scenario::Status;
+
+use crate::{
+    catalogue::{Finding, shared::unrealised},
+    evidence::What,
+    judge::{Exchange, Mark, View, control},
+};
+
+/// So many refreshes may be refused, or come to nothing, before it is clear to the subject how things stand.
+const ATTEMPTS: usize = 3;
+
+pub(super) fn race_07(view: &View<'_>) -> Finding {
+    let Some(killed) = view.marks(|w| matches!(w, What::ProcessStopping { kill: true, .. })).first().copied() else {
+        return unrealised(view, "the subject was not killed in this story");
+    };
+    let answered = |x: &Exchange<'_>| x.is_refresh() && x.pair().is_some() && x.replied.is_some_and(|(mark, ..)| mark < killed);
+    let Some(x) = view.exchanges.iter().rfind(|x| answered(x)) else {
+        return unrealised(view, "no refresh had been answered with tokens before the kill");
+    };
+    // A one-shot program starts anew with the next piece of work.
+    let restart = if view.terms.one_shot { Some(killed) } else { view.restart_after(killed) };
+    let Some(restart) = restart else { return Finding::undecided("the subject was not started again") };
+    let end = view.reconnection_after(restart).map_or(Mark::END, |call| call.called);
+    if let Some((call, refresh)) = mixed(view, x, restart, end) {
+        let (new, old) = (call.token_name().unwrap_or_default(), refresh.token_name().unwrap_or_default());
+        let reason =
+            format!("after the kill it had half of a pair: it called the API with {new} and presented {old}, which was spent for it");
+        return Finding::fail(reason, vec![x.arrived.n, killed.n, restart.n, call.arrived.n, refresh.arrived.n]);
+    }
+    let first = view.disturbed_after(restart).min(end);
+    let in_vain: Vec<u32> =
+        view.refreshes(restart, first).filter(|y| y.replied.is_some() && y.pair().is_none()).map(|y| y.arrived.n).collect();
+    if in_vain.len() > ATTEMPTS {
+        let reason = format!("after the kill {} refreshes came to nothing, and it went on with them", in_vain.len());
+        return Finding::fail(reason, [vec![killed.n, restart.n], in_vain].concat());
+    }
+    match ended_well(view, restart, end) {
+        Ok((how, mark)) => Finding::pass(how, vec![x.arrived.n, killed.n, restart.n, mark.n]),
+        Err(Wanting::Nothing(cited)) => Finding::fail(
+            "after the kill it neither works nor says that access must be restored, though work was asked for",
+            [vec![x.arrived.n, killed.n, restart.n], cited].concat(),
+        ),
+        Err(Wanting::Requests) => Finding::undecided("after the kill it was asked for work fewer than twice before it came to rest"),
+        Err(Wanting::Words) => Finding::locked("after the kill it does not work, and it is not known what it says", "[status]"),
+    }
+}
+
+/// A call with what the refresh, or a later one, gave, and a refresh with what had been spent for it: neither pair is whole.
+fn mixed<'v, 'h>(view: &'v View<'h>, x: &Exchange<'h>, from: Mark, until: Mark) -> Option<(&'v Exchange<'h>, &'v Exchange<'h>)> {
+    let spent = x.token_name()?;
+    // The refresh token stays good where the answer brought no other.
+    if x.pair().is_some_and(|(_, refresh)| refresh.is_none_or(|refresh| refresh == spent)) {
+        return None;
+    }
+    let access = x.pair().map(|(access, _)| access)?;
+    let call = view.api_calls(from, until).find(|y| y.token_name() == Some(access))?;
+    let refresh = view.refreshes(from, until).find(|y| y.token_name() == Some(spent))?;
+    Some((call, refresh))
+}
+
+/// What a verdict on a subject that does not work wants.
+enum Wanting {
+    /// Nothing: it was asked so often.
+    Nothing(Vec<u32>),
+    /// It was not asked often enough.
+    Requests,
+    /// Nobody looked what it says.
+    Words,
+}
+
+/// It works, or says that it does not.
+fn ended_well(view: &View<'_>, from: Mark, until: Mark) -> Result<(&'static str, Mark), Wanting> {
+    let says = view.statuses().rfind(|(mark, ..)| *mark > from && *mark < until);
+    if let Some((mark, Some(Status::Disconnected), _)) = says {
+        return Ok(("killed before it had saved the pair, it says that access must be restored", mark));
+    }
+    if let Some((mark, _)) = view.prompts().filter(|(mark, page)| *mark > from && *mark < until && page.leads_to_authorize).last()
+        && says.is_none()
+    {
+        return Ok(("killed before it had saved the pair, it asks the user to restore access", mark));
+    }
+    let need = view.marks(|w| matches!(w, What::AccessRejected { .. })).into_iter().rfind(|mark| *mark > from && *mark < until);
+    let since = need.unwrap_or(from);
+    if let Some(call) = view.api_calls(since, until).find(|y| y.answered(2)) {
+        return Ok(("killed with the new pair just read, it works on", call.arrived));
+    }
+    if says.is_none() && !view.prompts().any(|(mark, _)| mark > from && mark < until) {
+        return Err(Wanting::Words);
+    }
+    let Some(last) = view.rests.iter().rev().find(|rest| rest.quiet && rest.mark > since && rest.mark < until) else {
+        return Err(Wanting::Requests);
+    };
+    let asked = control::delivered(view, control::MAIN, since, last.mark, 2, "after the kill");
+    Err(asked.map_or(Wanting::Requests, Wanting::Nothing))
+}
