@@ -13,6 +13,17 @@ Feature: Races
         | story                           | what happens                        |
         | parallel_work_needs_one_refresh | Much work at once needs one refresh |
 
+  @RACE-02 @must @error
+  Rule: Processes that share a store refresh one at a time
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then all processes together refresh once at a time (RACE-02)
+
+      Examples:
+        | story                          | what happens                       |
+        | two_processes_need_one_refresh | Several processes need one refresh |
+
   @RACE-03 @must @error
   Rule: The waiters go on with the new token
 

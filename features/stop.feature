@@ -46,6 +46,17 @@ Feature: Stopping
         | story                        | what happens                                          |
         | restarted_while_disconnected | The subject is restarted while the connection is dead |
 
+  @STOP-05 @must @error
+  Rule: The end holds in every process that shares the store
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then every process stops, each after one call at most (STOP-05)
+
+      Examples:
+        | story                       | what happens                                         |
+        | revoked_under_two_processes | The user revokes access while several processes work |
+
   @STOP-06 @must @error
   Rule: There is no other way in than through the user
 

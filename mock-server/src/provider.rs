@@ -224,6 +224,8 @@ pub struct Provider {
     client: (String, Option<String>),
     authority: Option<Arc<Authority>>,
     front: Listener,
+    /// Further addresses of the same provider.
+    doors: Vec<Listener>,
     proxy: Option<Listener>,
     management: Option<Listener>,
     recorder: Option<JoinHandle<()>>,
@@ -285,7 +287,17 @@ impl Provider {
         let management = managed.map(|(listener, _)| management::serve(control.clone(), listener));
         let front = Listener::serve(shared.clone(), listener, tls);
         let proxy = proxy.map(|(proxy, (listener, _))| proxy.serve(shared.clone(), listener));
-        Ok(Self { client: shared.first_client(), control, authority, front, proxy, management, recorder, _tenants: Closing(shared) })
+        Ok(Self {
+            client: shared.first_client(),
+            control,
+            authority,
+            front,
+            doors: Vec::new(),
+            proxy,
+            management,
+            recorder,
+            _tenants: Closing(shared),
+        })
     }
 
     /// What the user and the owner can do.
@@ -324,6 +336,27 @@ impl Provider {
         self.authority.as_ref().map(|authority| intercept::trust_store(authority.der()))
     }
 
+    /// Opens one more port beside the first (and beside the proxy, if there is one), where the same provider is reached: the same grants, the
+    /// same journal. Whoever hands out
+    /// each address to one client only can tell by [`journal::What::Opened`](crate::journal::What::Opened) who called.
+    ///
+    /// # Errors
+    /// No port can be had.
+    pub async fn open_door(&mut self) -> Result<Urls, StartError> {
+        let shared = &self.control.shared;
+        let (listener, bound) = front::bind(SocketAddr::new(shared.config.listen.ip(), 0)).await?;
+        let mut urls = urls(&shared.config, bound, None);
+        if let (Some(intercept), Some(authority)) = (&shared.config.intercept, &self.authority) {
+            let hosts = Hosts::new(&intercept.hosts).map_err(|unknown| StartError::UnknownHost(unknown.to_string()))?;
+            let (proxy, at) = front::bind(SocketAddr::new(intercept.listen.ip(), 0)).await?;
+            urls.proxy = Some(format!("http://{at}"));
+            self.doors.push(Proxy::new(authority, hosts, shared.config.http2)?.serve(shared.clone(), proxy));
+        }
+        let tls = shared.tenants.as_ref().and_then(|tenants| tenants.origin().tls.clone());
+        self.doors.push(Listener::serve(shared.clone(), listener, tls));
+        Ok(urls)
+    }
+
     /// TLS under the run's CA before a program that serves plain HTTP on this machine. `None`: there is no authority.
     ///
     /// # Errors
@@ -352,6 +385,9 @@ impl Provider {
     /// Stops all listeners, ends every connection, and waits until that is done and written down.
     pub async fn stop(self) {
         self.front.stop().await;
+        for door in self.doors {
+            door.stop().await;
+        }
         if let Some(proxy) = self.proxy {
             proxy.stop().await;
         }

@@ -3,26 +3,11 @@
 
 use super::{Finding, Level::*, Requirement, Scope, Severity::*};
 
-const SEVERAL_PROCESSES: &str = "Always, in this version: one process is started, and several that share a store are not driven. With `features.processes = 1` it does not apply.";
 const PAUSED: &str = "Always, in this version: no story stops the subject in the middle of a refresh and lets it go on later.";
 const NO_MEMORY: &str = "Always, in this version: memory is not read. With `features.memory = \"off\"` it does not apply.";
 
 /// In the order of the register. A line leaves this list for its group's own once a story decides it.
 pub(super) const ALL: &[Requirement] = &[
-    Requirement {
-        id: "STOP-05",
-        level: Must,
-        severity: Error,
-        sentence: "stops in every process that shares the store: each may learn by one call that is answered 401; none presents the refused refresh token again",
-        sources: &["Pleo, How to handle token expiry or revocation, step 2: stop all API calls for that connection"],
-        why: "One worker learns of the end and purges its own memory; the other goes on for hours with the copy that it keeps.",
-        observed: "Requests of each process after one of them was refused.",
-        undecided: SEVERAL_PROCESSES,
-        remedy: "Keep the connection's state in the store that all share, and read it before each call; treat a 401 as a reason to read it again.",
-        declarable: true,
-        scope: Scope::Connection,
-        check: |_| Finding::undecided("several processes are not driven by this version"),
-    },
     Requirement {
         id: "PURGE-06",
         level: Should,
@@ -36,20 +21,6 @@ pub(super) const ALL: &[Requirement] = &[
         declarable: true,
         scope: Scope::Subject,
         check: |_| Finding::undecided("memory is not read by this version"),
-    },
-    Requirement {
-        id: "RACE-02",
-        level: Must,
-        severity: Error,
-        sentence: "has at most one refresh in flight per connection across all its processes",
-        sources: &["Pleo, Centralised token refresh: only one refresh request at a time", "Pleo, Race condition prevention"],
-        why: "The lock lives in one process; two pods that share the store refresh with the same token, and one of them replays it.",
-        observed: "Refresh requests of several processes that begin while another one is in flight.",
-        undecided: SEVERAL_PROCESSES,
-        remedy: "Put the lock where the tokens are: a row lock or a lease in the shared store, longer than a refresh can take.",
-        declarable: true,
-        scope: Scope::Connection,
-        check: |_| Finding::undecided("several processes are not driven by this version"),
     },
     Requirement {
         id: "RACE-09",

@@ -20,6 +20,7 @@ mod refresh;
 mod retry;
 mod rotate;
 mod secret;
+mod several;
 mod stop;
 mod storage;
 mod work;

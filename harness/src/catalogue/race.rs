@@ -5,10 +5,11 @@ mod killed;
 mod lasting;
 mod late;
 mod loser;
+mod processes;
 mod revoked;
 mod sibling;
 
-use super::{Finding, Level::*, Requirement, Scope, Severity::*, shared::*, work};
+use super::{Finding, Level::*, Requirement, Scope, Severity::*, several, shared::*, work};
 use crate::{
     evidence::{Outcome, What},
     judge::{Exchange, Mark, View},
@@ -29,6 +30,20 @@ pub(super) const ALL: &[Requirement] = &[
         declarable: true,
         scope: Scope::Connection,
         check: race_01,
+    },
+    Requirement {
+        id: "RACE-02",
+        level: Must,
+        severity: Error,
+        sentence: "has at most one refresh in flight per connection across all its processes",
+        sources: &["Pleo, Centralised token refresh: only one refresh request at a time", "Pleo, Race condition prevention"],
+        why: "The lock lives in one process; two pods that share the store refresh with the same token, and one of them replays it.",
+        observed: "Refresh requests of any process that begin while the reply to another one has not been written yet; one refresh is held while every process is asked to work.",
+        undecided: "`features.processes` is absent; no refresh was held; fewer than three triggers were delivered meanwhile, or none to another process; or a process never called at an address of its own. With `features.processes = 1` it does not apply.",
+        remedy: "Put the lock where the tokens are: a row lock or a lease in the shared store, longer than a refresh can take.",
+        declarable: true,
+        scope: Scope::Connection,
+        check: processes::race_02,
     },
     Requirement {
         id: "RACE-03",
@@ -168,16 +183,25 @@ fn in_flight_until(view: &View<'_>, x: &Exchange<'_>) -> u64 {
     }
 }
 
-fn race_01(view: &View<'_>) -> Finding {
+/// Two refreshes of one connection, of which the second began while the first was in flight.
+fn overlap<'v, 'h>(
+    view: &'v View<'h>,
+    meant: impl Fn(&Exchange<'h>, &Exchange<'h>) -> bool,
+) -> Option<(&'v Exchange<'h>, &'v Exchange<'h>)> {
     let all: Vec<_> = view.exchanges.iter().filter(|x| x.is_refresh()).collect();
-    for (index, first) in all.iter().enumerate() {
+    all.iter().enumerate().find_map(|(index, first)| {
         let end = in_flight_until(view, first);
         let elsewhere = |x: &Exchange<'_>| x.grant().is_some() && first.grant().is_some() && x.grant() != first.grant();
-        if let Some(second) = all[index + 1..].iter().find(|x| x.began < end && !elsewhere(x)) {
-            let reason =
-                format!("a second refresh began while one with {} was in flight", first.token_name().unwrap_or("an unknown token"));
-            return Finding::fail(reason, vec![first.arrived.n, second.arrived.n]);
-        }
+        let second = all[index + 1..].iter().find(|x| x.began < end && !elsewhere(x) && meant(first, x))?;
+        Some((*first, *second))
+    })
+}
+
+fn race_01(view: &View<'_>) -> Finding {
+    // What two processes do is judged under RACE-02.
+    if let Some((first, second)) = overlap(view, |first, second| !several::are_two(first, second)) {
+        let reason = format!("a second refresh began while one with {} was in flight", first.token_name().unwrap_or("an unknown token"));
+        return Finding::fail(reason, vec![first.arrived.n, second.arrived.n]);
     }
     match held(view) {
         Ok(held) => Finding::pass(

@@ -1,6 +1,7 @@
 //! STOP: what must end once the subject knows that its grant is finished.
 
 mod other_ways;
+mod processes;
 
 use super::{Finding, Level::*, Requirement, Scope, Severity::*, Verdict, shared::*};
 use crate::judge::{Death, Ended, Exchange, Mark, View, control};
@@ -68,6 +69,20 @@ pub(super) const ALL: &[Requirement] = &[
         declarable: false,
         scope: Scope::Connection,
         check: stop_04,
+    },
+    Requirement {
+        id: "STOP-05",
+        level: Must,
+        severity: Error,
+        sentence: "stops in every process that shares the store: each may learn by one API call of its own that is answered 401; none presents the refused refresh token again, none calls after that",
+        sources: &["Pleo, How to handle token expiry or revocation, step 2: stop all API calls for that connection"],
+        why: "One worker learns of the end and purges its own memory; the other goes on for hours with the copy that it keeps.",
+        observed: "Requests of each process, told by the address at which they come in, after one of them was refused and all had come to rest: the refused refresh token again from any of them; an API call of the one that was told; of another one, an API call after one of its own had been answered.",
+        undecided: "`features.processes` is absent; a process was not seen to call the API at an address of its own, was answered fewer than twice after the refusal, or called nothing after the reconnection. With `features.processes = 1` it does not apply.",
+        remedy: "Keep the connection's state in the store that all share, and read it before each call; treat a 401 as a reason to read it again.",
+        declarable: true,
+        scope: Scope::Connection,
+        check: processes::stop_05,
     },
     Requirement {
         id: "STOP-06",

@@ -286,6 +286,9 @@ fn is_zero(span: &Micros) -> bool {
 /// One of several connections, by its name in `features.connections`.
 pub type Connection = String;
 
+/// One of several processes of the subject that share a store: what `{process}` stands for.
+pub type Instance = u32;
+
 /// A way to tell the user something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -355,6 +358,9 @@ pub enum What {
         incarnation: u32,
         /// Its name: the subject itself, or a further process.
         process: String,
+        /// Which of several instances of the subject, from 0; none: there is only one.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        instance: Option<Instance>,
     },
     /// It is ready for work.
     ProcessReady {
@@ -402,6 +408,9 @@ pub enum What {
         /// For which of several connections; none: there is only one, or it is for all.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         connection: Option<Connection>,
+        /// Which of several instances of the subject was asked; none: there is only one.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        instance: Option<Instance>,
     },
     /// It was answered.
     VerbAnswered {
@@ -660,6 +669,9 @@ pub enum What {
         /// The harness's own agent sent it (the user's browser), not the subject.
         #[serde(default)]
         by_agent: bool,
+        /// Which of several instances of the subject sent it, by the address that only it was given; none: there is only one, or nobody knows.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        instance: Option<Instance>,
     },
     /// A token request was decided.
     Token {

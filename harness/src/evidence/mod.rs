@@ -7,8 +7,8 @@ mod history;
 mod reply;
 
 pub use event::{
-    Authorized, CanaryForm, Channel, Connection, Event, FileSeen, Found, Grant, LogStream, Micros, Outcome, PageSeen, Phase, Place,
-    Presentation, Refreshing, Says, Source, TokenResult, Verb, Wanted, What, micros,
+    Authorized, CanaryForm, Channel, Connection, Event, FileSeen, Found, Grant, Instance, LogStream, Micros, Outcome, PageSeen, Phase,
+    Place, Presentation, Refreshing, Says, Source, TokenResult, Verb, Wanted, What, micros,
 };
 pub use history::{Header, History, ReadError, read_run, write_run};
 pub use reply::{Reply, Severance, classify};

@@ -118,7 +118,8 @@ pub fn calls_after<'v, 'h>(view: &'v View<'h>, death: &Death, from: Mark, until:
 }
 
 /// Not a call with another, living grant.
-fn concerns(x: &Exchange<'_>, death: &Death) -> bool {
+#[must_use]
+pub fn concerns(x: &Exchange<'_>, death: &Death) -> bool {
     use regrant_mock_server::authority::TokenState;
     let elsewhere = death.grant.is_some() && x.grant().is_some() && x.grant() != death.grant;
     !(elsewhere && x.token_state() == Some(TokenState::Active))

@@ -8,7 +8,7 @@ use regrant_mock_server::{
 };
 
 use super::view::Mark;
-use crate::evidence::{Event, Grant, Micros, Presentation, Reply, TokenResult, What};
+use crate::evidence::{Event, Grant, Instance, Micros, Presentation, Reply, TokenResult, What};
 
 /// A request, its decision and its reply.
 #[derive(Debug, Clone)]
@@ -29,6 +29,8 @@ pub struct Exchange<'h> {
     pub units: &'h [String],
     /// Sent by the user's browser.
     pub by_agent: bool,
+    /// Which of several instances of the subject sent it, where that is known.
+    pub instance: Option<Instance>,
     /// Decided as a token request.
     pub token: Option<TokenFacts<'h>>,
     /// Decided as an API call.
@@ -221,7 +223,7 @@ pub(super) fn exchanges<'h>(events: &[(Mark, &'h Event)]) -> Vec<Exchange<'h>> {
 }
 
 fn arrival(mark: Mark, what: &What) -> Option<(u64, Exchange<'_>)> {
-    let What::Requested { exchange, began, endpoint, method, path, content_type, units, by_agent, .. } = what else {
+    let What::Requested { exchange, began, endpoint, method, path, content_type, units, by_agent, instance, .. } = what else {
         return None;
     };
     let new = Exchange {
@@ -233,6 +235,7 @@ fn arrival(mark: Mark, what: &What) -> Option<(u64, Exchange<'_>)> {
         content_type: content_type.as_deref(),
         units,
         by_agent: *by_agent,
+        instance: *instance,
         token: None,
         api: None,
         held: None,

@@ -212,12 +212,13 @@ fn any_what([kind, a, b, c, d, e, f, g, h, i]: [u8; 10]) -> What {
     match kind % 38 {
         0 => What::PhaseBegan { phase: [Phase::Prologue, Phase::Story, Phase::Epilogue][usize::from(a % 3)] },
         1 | 2 => What::Settled { quiet: a % 3 != 0, window: 300_000 },
-        3 => What::ProcessStarted { incarnation: u32::from(a), process: ["subject", "queue"][usize::from(b % 2)].into() },
+        3 => What::ProcessStarted { incarnation: u32::from(a), process: ["subject", "queue"][usize::from(b % 2)].into(), instance: None },
         4 => What::ProcessReady { incarnation: u32::from(a) },
         5 => What::ProcessStopping { incarnation: u32::from(a), kill: b % 2 == 0 },
         6 => What::ProcessExited { incarnation: u32::from(a), code: i32::from(b) - 20, expected: c % 2 == 0 },
         7..=9 => What::VerbCalled {
             connection: None,
+            instance: None,
             call,
             verb: [Verb::Trigger, Verb::Trigger, Verb::Connect, Verb::Status, Verb::Disconnect][usize::from(b % 5)],
             source: (c % 2 == 0).then(|| ["trigger", "webhook"][usize::from(d % 2)].to_owned()),
@@ -258,6 +259,7 @@ fn any_what([kind, a, b, c, d, e, f, g, h, i]: [u8; 10]) -> What {
             content_type: (e % 3 != 0).then(|| "application/x-www-form-urlencoded".to_owned()),
             units: strings(f),
             by_agent: g % 5 == 0,
+            instance: None,
         },
         28 | 29 => What::Token {
             exchange,

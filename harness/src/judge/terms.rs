@@ -91,6 +91,8 @@ pub struct Terms {
     /// `features.period`: microseconds; `Some(None)` is an explicit "none".
     #[serde(with = "period")]
     pub period: Option<Option<u64>>,
+    /// `features.processes`: how many share a store.
+    pub processes: Option<u32>,
     /// `features.connections`: how many.
     pub connections: Option<u32>,
     /// `features.refresh_attempts`.
@@ -133,6 +135,7 @@ impl Default for Terms {
             restarts_on_exit: false,
             confidential: None,
             period: None,
+            processes: None,
             connections: None,
             refresh_attempts: 1,
             token_timeout: None,

@@ -7,7 +7,7 @@ use super::{
     death::{self, Death},
     exchange::{Exchange, exchanges},
 };
-use crate::evidence::{Event, Grant, History, Micros, Outcome, Phase, Source, Verb, Wanted, What};
+use crate::evidence::{Event, Grant, History, Instance, Micros, Outcome, Phase, Source, Verb, Wanted, What};
 
 /// The name of the subject's main process.
 const SUBJECT: &str = "subject";
@@ -45,6 +45,8 @@ pub struct Call<'h> {
     pub wanted: Option<Wanted>,
     /// The unit it carries.
     pub item: Option<&'h str>,
+    /// Which of several instances of the subject was asked.
+    pub instance: Option<Instance>,
     /// How and when it was answered.
     pub answered: Option<(Mark, Outcome)>,
     /// HTTP or exit status of the answer.
@@ -329,7 +331,7 @@ impl<'h> View<'h> {
 /// Something that may make a subject work.
 fn is_stimulus(what: &What) -> bool {
     match what {
-        What::ProcessStarted { process, .. } => process == SUBJECT,
+        What::ProcessStarted { process, instance, .. } => process == SUBJECT || instance.is_some(),
         What::VerbCalled { .. }
         | What::CallbackDelivered { .. }
         | What::WebhookSent { .. }
@@ -354,7 +356,7 @@ fn calls<'h>(order: &[(Mark, &'h Event)]) -> Vec<Call<'h>> {
     let mut calls: BTreeMap<u32, Call<'h>> = BTreeMap::new();
     for (mark, event) in order {
         match &event.what {
-            What::VerbCalled { call, verb, source, wanted, item, connection: _ } => {
+            What::VerbCalled { call, verb, source, wanted, item, connection: _, instance } => {
                 let it = Call {
                     id: *call,
                     called: *mark,
@@ -362,6 +364,7 @@ fn calls<'h>(order: &[(Mark, &'h Event)]) -> Vec<Call<'h>> {
                     source: source.as_ref(),
                     wanted: *wanted,
                     item: item.as_deref(),
+                    instance: *instance,
                     answered: None,
                     status: None,
                     progress: None,

@@ -20,6 +20,8 @@ pub(crate) struct Config {
     pub(crate) redirect_uri: String,
     pub(crate) port: u16,
     pub(crate) state_dir: PathBuf,
+    /// Which of the processes that share the folder this is.
+    pub(crate) process: u32,
     /// What tokens at rest are sealed with.
     pub(crate) store_key: String,
     pub(crate) scopes: Vec<String>,
@@ -38,6 +40,8 @@ pub(crate) enum ConfigError {
     Missing(&'static str),
     #[error("PORT is not a port number: {0:?}")]
     Port(String),
+    #[error("PROCESS is not a number: {0:?}")]
+    Process(String),
     #[error("WEBHOOK_SECRET is none of Pleo's: they begin with whsec_")]
     WebhookSecret,
 }
@@ -53,6 +57,7 @@ impl Config {
             redirect_uri: required("REDIRECT_URI")?,
             port: port()?,
             state_dir: required("STATE_DIR")?.into(),
+            process: process()?,
             store_key: required("STORE_KEY")?,
             scopes: optional("SCOPES").as_deref().unwrap_or(DEFAULT_SCOPES).split_whitespace().map(str::to_owned).collect(),
             connections: optional("CONNECTIONS").as_deref().unwrap_or("pleo").split_whitespace().map(str::to_owned).collect(),
@@ -71,6 +76,12 @@ fn webhook_secret() -> Result<Option<WebhookSecret>, ConfigError> {
 pub(crate) fn port() -> Result<u16, ConfigError> {
     let text = required("PORT")?;
     text.parse().map_err(|_| ConfigError::Port(text))
+}
+
+/// The first, where nothing is said.
+fn process() -> Result<u32, ConfigError> {
+    let text = optional("PROCESS").unwrap_or_else(|| "0".into());
+    text.parse().map_err(|_| ConfigError::Process(text))
 }
 
 fn required(name: &'static str) -> Result<String, ConfigError> {

@@ -8,7 +8,7 @@ use super::{
     api::CallError,
     flaw::Flaw,
     log::{self, Level},
-    store::Entry,
+    store::{Entry, StoreError},
     tokens::Unavailable,
 };
 
@@ -24,7 +24,7 @@ struct Job {
 
 /// Does all jobs that are pending, and goes on with those in progress. Callers take turns.
 pub(crate) async fn run(app: &App, stimulus: u64) -> Result<(), CallError> {
-    let _turn = app.exporting.lock().await;
+    let _turn = app.exporting.turn().await.map_err(StoreError::Io)?;
     if app.flaws.has(Flaw::ReportsAgain) {
         report_again(app, stimulus).await?;
     }

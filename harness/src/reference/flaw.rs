@@ -271,6 +271,10 @@ flaws! {
         breaks ["RACE-10"] may ["REAUTH-04" "REAUTH-05" "REAUTH-06" "REAUTH-07" "REAUTH-08" "MARK-01" "MARK-03" "RECOVER-01" "RECOVER-02"]
     NewSecretNewLogin "new-secret-new-login" "discards its tokens when it starts with another client secret"
         breaks ["ROTATE-06"] may ["MARK-01" "PROMPT-03"]
+    LocksInProcessOnly "locks-in-process-only" "lets each of its processes refresh for itself"
+        breaks ["RACE-02"] may []
+    RemembersInProcessOnly "remembers-in-process-only" "does not see in one process that another one has ended the connection"
+        breaks ["STOP-05"] may []
 }
 
 #[cfg(test)]

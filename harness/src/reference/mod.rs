@@ -4,6 +4,7 @@
 //! needs from its environment ([`MANIFEST`] says what). Requests come in through `pages`, accepted work waits in `store` until `work`
 //! does it through `api`, and `tokens` is the one place where access tokens come from.
 
+mod alone;
 mod answer;
 mod api;
 mod config;
@@ -38,6 +39,7 @@ use serde_json::Value;
 pub use flaw::{Defect, defects};
 pub use null::NULLS;
 
+use alone::Alone;
 use api::Api;
 use config::{Config, ConfigError};
 use flaw::{Flaw, Flaws};
@@ -68,7 +70,7 @@ struct App {
     queue: Queue,
     notices: Notices,
     /// Pleo wants one export at a time.
-    exporting: tokio::sync::Mutex<()>,
+    exporting: Alone,
     /// Why the last work was held, other than for want of a connection.
     problem: Mutex<Option<String>>,
     secure_cookies: bool,
@@ -181,7 +183,7 @@ impl App {
     fn new(name: &str, config: &Config, flaws: Flaws) -> Result<Self, StartError> {
         let sealed = ![Flaw::ClearTextStore, Flaw::LeavesResidue, Flaw::WorldReadable].into_iter().any(|flaw| flaws.has(flaw));
         let seal = if sealed { Seal::new(&config.store_key) } else { Seal::none() };
-        let store = Arc::new(Store::open(&config.state_dir, seal)?);
+        let store = Arc::new(Store::open(&config.state_dir, seal)?.of_process(config.process));
         if flaws.has(Flaw::WorldReadable) {
             use std::os::unix::fs::PermissionsExt;
             drop(std::fs::set_permissions(config.state_dir.join("app.db"), std::fs::Permissions::from_mode(0o644)));
@@ -205,7 +207,7 @@ impl App {
             tokens,
             queue,
             notices: Notices::new(flaws),
-            exporting: tokio::sync::Mutex::new(()),
+            exporting: Alone::new(config.state_dir.join("export.lock")),
             problem: Mutex::new(None),
             secure_cookies: config.redirect_uri.starts_with("https:"),
             webhook_secret: config.webhook_secret.clone(),

@@ -4,6 +4,7 @@
 //! that was sent: if the store holds another by then, the answer changes nothing.
 
 use std::{
+    fs::File,
     path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError,
@@ -18,6 +19,7 @@ use tokio::{
 };
 
 use super::{
+    alone,
     answer::{Granted, Outcome},
     flaw::{Flaw, Flaws},
     log,
@@ -104,6 +106,8 @@ pub(crate) struct Tokens {
     notices: Notices,
     flaws: Flaws,
     gate: tokio::sync::Mutex<()>,
+    /// The gate among the processes that share the store.
+    lock: PathBuf,
     /// The generation whose refresh is in flight; 0: none.
     in_flight: AtomicU64,
     /// The generation that the API rejected and that could not be refreshed since: no call is made with it. 0: none.
@@ -121,6 +125,7 @@ pub(crate) struct Tokens {
 
 impl Tokens {
     pub(crate) fn new(store: Arc<Store>, pleo: Arc<Pleo>, dir: PathBuf, flaws: Flaws) -> Self {
+        let lock = dir.join("refresh.lock");
         let memory = Memory::new(flaws, dir, &store);
         if flaws.has(Flaw::DropsExpiredAtStart) {
             let expired = |now: &Snapshot| now.life.is_some_and(|life| life.ends <= log::unix_millis());
@@ -132,6 +137,7 @@ impl Tokens {
             notices: Notices::new(flaws),
             flaws,
             gate: tokio::sync::Mutex::new(()),
+            lock,
             in_flight: AtomicU64::new(0),
             rejected: AtomicU64::new(0),
             stimuli: watch::Sender::new(0),
@@ -197,9 +203,10 @@ impl Tokens {
                 return Err(Unavailable::GaveUpWaiting);
             }
             tokio::select! {
-                turn = self.gate.lock() => {
+                turn = self.turn() => {
+                    let turn = turn?;
                     let answer = self.refreshed(need, stimulus).await;
-                    drop::<MutexGuard<'_, ()>>(turn);
+                    drop(turn);
                     return answer;
                 }
                 // A reconnection need not wait for the end of an old refresh.
@@ -208,7 +215,14 @@ impl Tokens {
         }
     }
 
-    /// Waits until no refresh is in flight.
+    /// Waits until nobody refreshes: no task of this process, and no other process.
+    async fn turn(&self) -> Result<(MutexGuard<'_, ()>, Option<File>), StoreError> {
+        let task = self.gate.lock().await;
+        let shared = if self.flaws.has(Flaw::LocksInProcessOnly) { None } else { Some(alone::locked(&self.lock).await?) };
+        Ok((task, shared))
+    }
+
+    /// Waits until no refresh of this process is in flight.
     pub(crate) async fn at_rest(&self) {
         drop(self.gate.lock().await);
     }
@@ -247,7 +261,7 @@ impl Tokens {
     }
 
     fn standing(&self, need: Need) -> Result<Standing, StoreError> {
-        let now = self.store.snapshot()?;
+        let now = self.memory.remembered(self.flaws, self.store.snapshot()?);
         Ok(match now.state {
             State::NotConnected | State::NeedsReauth => Standing::Closed(Unavailable::NotConnected),
             State::Error if now.refused_client.as_deref() == Some(self.pleo.fingerprint()) && !self.flaws.has(Flaw::InvalidClientLoop) => {
@@ -369,6 +383,7 @@ impl Tokens {
             }
             Outcome::Refused { code, status } => {
                 self.notices.refused(&code, status);
+                self.memory.learns();
                 let caused = need != Need::Call || self.rejected.load(Ordering::SeqCst) == sent.generation;
                 if self.memory.shrugs(self.flaws, self.pleo.fingerprint(), sent, caused, &code) {
                     return Ok(Settled::Passing { retry_after: None, repeat: false, lost: false });
@@ -447,6 +462,7 @@ impl Tokens {
     }
 
     fn changed(&self) {
+        self.memory.learns();
         self.changes.send_modify(|count| *count += 1);
     }
 

@@ -123,7 +123,7 @@ fn revoked() -> History {
     let mut events = vec![
         (0, What::StoryBegan { story: "user_revokes_access".into(), refreshing: Refreshing::OnRejection }),
         (0, What::PhaseBegan { phase: Phase::Prologue }),
-        (40, What::ProcessStarted { incarnation: 1, process: "crm-sync".into() }),
+        (40, What::ProcessStarted { incarnation: 1, process: "crm-sync".into(), instance: None }),
         (310, What::ProcessReady { incarnation: 1 }),
         (900, What::PhaseBegan { phase: Phase::Story }),
         (2_104, What::Revoked { grants: vec![1], cause: Cause::User }),
@@ -157,7 +157,15 @@ fn revoked() -> History {
 }
 
 fn trigger(call: u32) -> What {
-    What::VerbCalled { call, verb: Verb::Trigger, source: Some("trigger".into()), wanted: None, item: None, connection: None }
+    What::VerbCalled {
+        call,
+        verb: Verb::Trigger,
+        source: Some("trigger".into()),
+        wanted: None,
+        item: None,
+        connection: None,
+        instance: None,
+    }
 }
 
 fn api_call(at: u64, exchange: u64, state: TokenState) -> [(u64, What); 2] {
@@ -178,6 +186,7 @@ pub(crate) fn request(exchange: u64, endpoint: Endpoint, method: &str, path: &st
         content_type: None,
         units: Vec::new(),
         by_agent: false,
+        instance: None,
     }
 }
 

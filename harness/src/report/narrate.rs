@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::words;
-use crate::evidence::{Authorized, Channel, Event, History, Micros, Phase, Says, TokenResult, Verb, What};
+use crate::evidence::{Authorized, Channel, Event, History, Instance, Micros, Phase, Says, TokenResult, Verb, What};
 
 /// Tells the events of one story; knows which request an exchange is.
 pub(super) struct Narrator<'h> {
@@ -58,9 +58,10 @@ impl<'h> Narrator<'h> {
             | What::ProcessStopping { .. }
             | What::ProcessExited { .. }
             | What::ProcessesLeft { .. } => process(what),
-            What::VerbCalled { verb, source, wanted, item, connection, .. } => {
+            What::VerbCalled { verb, source, wanted, item, connection, instance, .. } => {
                 let said = words::call(*verb, source.as_deref(), *wanted, item.as_deref());
-                connection.as_ref().map_or(said.clone(), |name| format!("{said} (connection {name})"))
+                let connection = connection.as_ref().map(|name| format!(" (connection {name})")).unwrap_or_default();
+                format!("{said}{connection}{}", instance.map(of_instance).unwrap_or_default())
             }
             What::VerbAnswered { call, outcome, status, detail } => {
                 let verb = self.calls.get(call).map_or("call".into(), |(verb, source)| words::verb(*verb, *source));
@@ -182,10 +183,11 @@ impl<'h> Narrator<'h> {
         }
     }
 
-    fn caller(&self, exchange: u64) -> &'static str {
+    fn caller(&self, exchange: u64) -> String {
         match self.requests.get(&exchange) {
-            Some(What::Requested { by_agent: true, .. }) => "the user's browser",
-            _ => "the subject",
+            Some(What::Requested { by_agent: true, .. }) => "the user's browser".into(),
+            Some(What::Requested { instance: Some(instance), .. }) => format!("the subject{}", of_instance(*instance)),
+            _ => "the subject".into(),
         }
     }
 
@@ -202,9 +204,16 @@ pub(super) fn clock(at: Micros) -> String {
     format!("+{}.{:03} s", at / 1_000_000, at / 1_000 % 1_000)
 }
 
+/// Which of several instances, as `{process}` counts them.
+fn of_instance(instance: Instance) -> String {
+    format!(" [{{process}} {instance}]")
+}
+
 fn process(what: &What) -> String {
     match what {
-        What::ProcessStarted { incarnation, process } => format!("{process} is started (process {incarnation})"),
+        What::ProcessStarted { incarnation, process, instance } => {
+            format!("{process} is started (process {incarnation}){}", instance.map(of_instance).unwrap_or_default())
+        }
         What::ProcessReady { incarnation } => format!("process {incarnation} is ready"),
         What::ProcessStopping { incarnation, kill: true } => format!("the harness kills process {incarnation} (kill -9)"),
         What::ProcessStopping { incarnation, kill: false } => format!("the harness stops process {incarnation}"),
@@ -333,7 +342,7 @@ mod tests {
             What::Settled { quiet: false, window: 90_000_000 },
             What::HarnessFault { reason: "a gate was lost".into() },
             What::EnvironmentFault { reason: "no python3 on PATH".into() },
-            What::ProcessStarted { incarnation: 2, process: "queue".into() },
+            What::ProcessStarted { incarnation: 2, process: "queue".into(), instance: None },
             What::ProcessReady { incarnation: 2 },
             What::ProcessStopping { incarnation: 2, kill: true },
             What::ProcessExited { incarnation: 2, code: -9, expected: true },
@@ -357,7 +366,15 @@ mod tests {
             leads_to_authorize: true,
         };
         vec![
-            What::VerbCalled { call: 1, verb: Verb::Connect, source: None, wanted: Some(Wanted::Deny), item: None, connection: None },
+            What::VerbCalled {
+                call: 1,
+                verb: Verb::Connect,
+                source: None,
+                wanted: Some(Wanted::Deny),
+                item: None,
+                connection: None,
+                instance: None,
+            },
             What::VerbCalled {
                 call: 2,
                 verb: Verb::Trigger,
@@ -365,6 +382,7 @@ mod tests {
                 wanted: None,
                 item: Some("item-7".into()),
                 connection: None,
+                instance: Some(1),
             },
             What::VerbAnswered { call: 2, outcome: Outcome::NoAnswer, status: None, detail: "connection reset".into() },
             What::JobPolled { call: 2, done: false, status: Some(200), polls: 7, says: Some("waiting".into()) },

@@ -114,6 +114,8 @@ const SHIPPED: &[(&str, &str)] = shipped![
     "killed_between_reply_and_save",
     "one_of_two_is_revoked",
     "parallel_work_needs_one_refresh",
+    "two_processes_need_one_refresh",
+    "revoked_under_two_processes",
     "a_second_refresh_loses",
     "a_call_meets_401_after_a_sibling_refreshed",
     "refusal_after_a_reconnection",

@@ -35,6 +35,7 @@ pub(super) fn terms(manifest: &Manifest, work: Option<manifest::WorkKind>) -> Te
         confidential: features.confidential,
         period: features.period.map(|p| p.map(|d| u64::try_from(d.as_micros()).unwrap_or(u64::MAX))),
         connections: features.connections.as_ref().map(|names| u32::try_from(names.len().max(1)).unwrap_or(u32::MAX)),
+        processes: features.processes,
         refresh_attempts: features.refresh_attempts,
         token_timeout: features.token_timeout.map(|limit| u64::try_from(limit.as_micros()).unwrap_or(u64::MAX)),
         pkce_optional: manifest.provider.pkce_optional,

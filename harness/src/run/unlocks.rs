@@ -107,7 +107,7 @@ pub(super) const UNLOCKS: &[Unlock] = &[
     },
     Unlock {
         key: "features.processes",
-        lines: "# in [features]\nprocesses = 1",
+        lines: "# in [features]\nprocesses = 2   # instances with {process}, {port}, {token_url} and {api_url} of their own; or 1",
         about: "whether processes that share a store agree",
         missing: |manifest| manifest.features.processes.is_none(),
         words: &["features.processes"],

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use regrant_mock_server::{Control, Provider, authority::Policy, intercept::Relay};
+use regrant_mock_server::{Control, Provider, authority::Policy, fault::scenario::Scenario, intercept::Relay};
 use tokio::{
     sync::{
         mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
@@ -23,6 +23,7 @@ use super::{
     Setting, StageError,
     elsewhere::Elsewhere,
     expected::Patience,
+    instances::{self, Instance},
     jobs::Jobs,
     links::{Link, links},
     notify::Doors,
@@ -36,13 +37,39 @@ use crate::{
     evidence::{Found, What},
     subject::{
         Bindings, Driver, PortLease, ProcId, Sandbox, SpawnRequest, Stdin, SubjectError, Supervisor,
-        manifest::{Argv, Ready, Role, Start},
+        manifest::{AlsoStart, Argv, Ready, Role, Start},
         start_and_wait,
     },
 };
 
 /// How long a command of `reset`, `prepare`, `reload`, `stop` or `cleanup` may take.
 pub(super) const COMMAND: Duration = Duration::from_secs(120);
+
+/// The name of the subject's main process.
+const SUBJECT: &str = "subject";
+
+/// A program that is started, and when it is ready.
+pub(super) struct Program<'m> {
+    name: &'m str,
+    run: &'m Argv,
+    cwd: &'m Path,
+    env: &'m BTreeMap<String, String>,
+    ready: &'m Ready,
+    timeout: Duration,
+}
+
+impl<'m> Program<'m> {
+    /// A further process.
+    pub(super) fn of(also: &'m AlsoStart) -> Self {
+        Self { name: &also.name, run: &also.run, cwd: &also.cwd, env: &also.env, ready: &also.ready, timeout: also.timeout }
+    }
+
+    /// The subject itself.
+    pub(super) fn subject(start: &'m Start, run: &'m Argv) -> Self {
+        static NOTHING: BTreeMap<String, String> = BTreeMap::new();
+        Self { name: SUBJECT, run, cwd: &start.cwd, env: &NOTHING, ready: &start.ready, timeout: start.timeout }
+    }
+}
 
 /// Everything that is alive while a story is told.
 pub(super) struct Cast {
@@ -85,7 +112,11 @@ pub(super) struct Cast {
     pub(super) elsewhere: Option<Elsewhere>,
     provider: Provider,
     /// TLS before the subject.
-    relay: Option<Relay>,
+    relays: Vec<Relay>,
+    /// The subject's instances; one, unless the story needs several.
+    pub(super) instances: Vec<Instance>,
+    /// Whose turn it is to be asked for work.
+    pub(super) turn: usize,
     pub(super) supervisor: Arc<Supervisor>,
     processes: Arc<Mutex<Processes>>,
     pub(super) exits: UnboundedReceiver<ProcId>,
@@ -101,14 +132,16 @@ pub(super) struct Cast {
 
 impl Cast {
     /// Provider up, sandbox made, nothing of the subject started.
-    pub(super) async fn assemble(setting: Setting, recorder: Recorder, policy: Policy, connections: u32) -> Result<Self, StageError> {
+    pub(super) async fn assemble(setting: Setting, recorder: Recorder, policy: Policy, scenario: &Scenario) -> Result<Self, StageError> {
         let manifest = Arc::clone(&setting.manifest);
         let sandbox =
             Sandbox::create().map_err(|e| StageError::Environment(format!("cannot make a sandbox in the temporary folder: {e}")))?;
-        let (mut bindings, ports) = setup::first_bindings(&setting, &sandbox)?;
-        let provider = setup::start_provider(&setting, &recorder, policy, &bindings).await?;
+        let wanted = instances::wanted(&setting, scenario.processes);
+        let (mut bindings, mut instances, ports) = instances::first_bindings(&setting, &sandbox, wanted)?;
+        let mut provider = setup::start_provider(&setting, &recorder, policy, &bindings).await?;
         setup::bind_provider(&mut bindings, &provider, &setting, &sandbox)?;
-        let relay = setup::relay(&setting, &provider, &bindings).await?;
+        let addresses = instances::open_doors(&mut provider, &mut instances).await?;
+        let relays = setup::relays(&setting, &provider, &bindings, &instances).await?;
         let (client_id, _) = provider.client();
         let control = provider.control().clone();
         let canaries = CanarySet::fed(move |given| {
@@ -119,16 +152,12 @@ impl Cast {
         let doors = doors.map_err(|e| StageError::Environment(format!("no port for messages to the user: {e}")))?;
         setup::bind_doors(&mut bindings, &doors, &setting);
         let agent_token = format!("agent-{:016x}", rand::random::<u64>());
-        let collector = Arc::new(Mutex::new(WireCollector::new(agent_token.clone(), canaries.clone())));
+        let collector = Arc::new(Mutex::new(WireCollector::new(agent_token.clone(), canaries.clone()).with_doors(addresses)));
         let (supervisor, events) = Supervisor::launch(&setting.regrant, &sandbox).await?;
         let supervisor = Arc::new(supervisor);
-        let agent = setup::new_agent(&setting, &provider, &bindings, agent_token)?;
-        let driver = Driver {
-            agent: Arc::new(agent),
-            supervisor: Arc::clone(&supervisor),
-            env: setup::environment(&setting, &sandbox, &bindings)?,
-            cwd: manifest.base_dir.clone(),
-        };
+        let agent = setup::new_agent(&setting, &provider, &bindings, &instances, agent_token)?;
+        let driver =
+            Driver { agent: Arc::new(agent), supervisor: Arc::clone(&supervisor), env: BTreeMap::new(), cwd: manifest.base_dir.clone() };
         let processes = Arc::new(Mutex::new(Processes::default()));
         let (exited, exits) = unbounded_channel();
         let log_globs = manifest.logs.files.iter().map(|glob| bindings.fill(glob)).collect::<Result<Vec<_>, _>>()?;
@@ -142,7 +171,7 @@ impl Cast {
             pumps.push(pumps::files(recorder.clone(), tail, canaries.clone(), over.subscribe()));
         }
         let scan = setup::scan_plan(&setting, &sandbox, &bindings, log_globs)?;
-        Ok(Self {
+        let mut cast = Self {
             setting,
             recorder,
             canaries,
@@ -161,14 +190,16 @@ impl Cast {
             detached: Vec::new(),
             restarts: 0,
             patience: Patience::default(),
-            links: links(manifest.features.connections.as_deref(), connections),
+            links: links(manifest.features.connections.as_deref(), scenario.connections),
             secret_pending: None,
             refreshes_planned: 0,
             refreshes_done: 0,
             doors,
             elsewhere: None,
             provider,
-            relay,
+            relays,
+            instances,
+            turn: 0,
             supervisor,
             processes,
             exits,
@@ -180,7 +211,9 @@ impl Cast {
             over,
             ports,
             sandbox,
-        })
+        };
+        cast.renew_environments()?;
+        Ok(cast)
     }
 
     /// What the user and the provider's owner can do.
@@ -190,10 +223,10 @@ impl Cast {
 
     /// Puts TLS before the subject's ports as they are now.
     pub(super) async fn reopen_relay(&mut self) -> Result<(), StageError> {
-        if let Some(relay) = self.relay.take() {
+        for relay in self.relays.drain(..) {
             relay.stop().await;
         }
-        self.relay = setup::relay(&self.setting, &self.provider, &self.bindings).await?;
+        self.relays = setup::relays(&self.setting, &self.provider, &self.bindings, &self.instances).await?;
         Ok(())
     }
 
@@ -210,14 +243,14 @@ impl Cast {
         }
         self.scan.exclude = Prepared::snapshot(&self.scan.roots);
         for also in start.also.iter().filter(|a| a.role == Role::Service) {
-            let id = self.spawn(&also.name, &also.run, &also.cwd.clone(), &also.env, &also.ready, also.timeout).await?;
+            let id = self.spawn(&Program::of(also), 0).await?;
             self.services.push(id);
         }
         Ok(())
     }
 
     async fn command(&self, argv: &Argv) -> Result<(), StageError> {
-        let request = self.request(&argv[0], argv, &self.driver.cwd, &BTreeMap::new())?;
+        let request = self.request(&argv[0], argv, &self.driver.cwd, &BTreeMap::new(), 0)?;
         let ended = self.supervisor.run_to_end(&request, COMMAND).await.map_err(SubjectError::from)?;
         if ended.code == Some(0) {
             return Ok(());
@@ -228,34 +261,39 @@ impl Cast {
         Err(StageError::Environment(format!("`{}` of [start] failed (exit {:?}): {last}", argv.join(" "), ended.code)))
     }
 
-    fn request(&self, name: &str, argv: &Argv, cwd: &Path, env: &BTreeMap<String, String>) -> Result<SpawnRequest, StageError> {
-        let mut whole = self.driver.env.clone();
-        whole.extend(self.bindings.fill_map(env)?);
+    fn request(
+        &self,
+        name: &str,
+        argv: &Argv,
+        cwd: &Path,
+        env: &BTreeMap<String, String>,
+        instance: usize,
+    ) -> Result<SpawnRequest, StageError> {
+        let bindings = self.bound_as(instance, &self.bindings);
+        let mut whole = self.driver_of(instance).env;
+        whole.extend(bindings.fill_map(env)?);
         Ok(SpawnRequest {
             name: name.to_owned(),
-            argv: self.bindings.fill_all(argv)?,
+            argv: bindings.fill_all(argv)?,
             env: whole,
-            cwd: PathBuf::from(self.bindings.fill(&cwd.to_string_lossy())?),
+            cwd: PathBuf::from(bindings.fill(&cwd.to_string_lossy())?),
             stdin: Stdin::Empty,
             private: false,
         })
     }
 
-    pub(super) async fn spawn(
-        &mut self,
-        name: &str,
-        argv: &Argv,
-        cwd: &Path,
-        env: &BTreeMap<String, String>,
-        ready: &Ready,
-        limit: Duration,
-    ) -> Result<ProcId, StageError> {
-        let request = self.request(name, argv, cwd, env)?;
+    /// Starts a program as one of the instances.
+    pub(super) async fn spawn(&mut self, program: &Program<'_>, instance: usize) -> Result<ProcId, StageError> {
+        let Program { name, run, cwd, env, ready, timeout } = program;
+        let request = self.request(name, run, cwd, env, instance)?;
         self.incarnations += 1;
         let incarnation = self.incarnations;
-        self.recorder.record(What::ProcessStarted { incarnation, process: name.to_owned() });
+        let process = if instance == 0 { (*name).to_owned() } else { format!("{name} (process {instance})") };
+        let named = self.instance_named(instance).filter(|_| *name == SUBJECT);
+        self.recorder.record(What::ProcessStarted { incarnation, process, instance: named });
         let one_shot = matches!(ready, Ready::Exit);
-        let id = start_and_wait(&self.supervisor, &self.driver.agent, &request, ready, &self.bindings, limit).await?;
+        let bindings = self.bound_as(instance, &self.bindings);
+        let id = start_and_wait(&self.supervisor, &self.driver.agent, &request, ready, &bindings, *timeout).await?;
         let declared = self.setting.manifest.start.as_ref().is_some_and(|s| s.restart_on_exit);
         self.lock_processes().started(id, incarnation, one_shot || declared);
         // It may have ended between becoming ready and being entered: then its exit was not recorded as the subject's.
@@ -304,7 +342,7 @@ impl Cast {
         {
             self.recorder.record(What::ProcessesLeft { count });
         }
-        if let Some(relay) = self.relay.take() {
+        for relay in self.relays.drain(..) {
             relay.stop().await;
         }
         self.provider.stop().await;

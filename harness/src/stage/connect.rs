@@ -53,6 +53,7 @@ impl Cast {
             wanted: Some(wanted),
             item: None,
             connection,
+            instance: None,
         });
         call
     }

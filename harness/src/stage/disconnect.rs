@@ -34,7 +34,15 @@ impl Cast {
         let call = self.recorder.next_call();
         self.last_stimulus = self.recorder.now();
         let connection = self.named(0);
-        self.recorder.record(What::VerbCalled { call, verb: Verb::Disconnect, source: None, wanted: None, item: None, connection });
+        self.recorder.record(What::VerbCalled {
+            call,
+            verb: Verb::Disconnect,
+            source: None,
+            wanted: None,
+            item: None,
+            connection,
+            instance: None,
+        });
         let farewell = Farewell {
             call,
             verb,

@@ -129,7 +129,8 @@ mod tests {
     }
 
     fn asked(call: u32, outcome: Outcome) -> [What; 2] {
-        let called = What::VerbCalled { call, verb: Verb::Trigger, source: None, wanted: None, item: None, connection: None };
+        let called =
+            What::VerbCalled { call, verb: Verb::Trigger, source: None, wanted: None, item: None, connection: None, instance: None };
         [called, What::VerbAnswered { call, outcome, status: None, detail: String::new() }]
     }
 

@@ -1,13 +1,13 @@
 //! The subject's life: started, stopped, killed, paused, restarted, given a new secret, revived.
 
-use std::{collections::BTreeMap, sync::atomic::Ordering, time::Duration};
+use std::{sync::atomic::Ordering, time::Duration};
 
 use tokio::time::timeout;
 
 use super::{
     StageError,
-    cast::{COMMAND, Cast},
-    setup,
+    cast::{COMMAND, Cast, Program},
+    instances,
 };
 use crate::{
     evidence::What,
@@ -65,17 +65,19 @@ impl Cast {
 
     async fn start_once(&mut self, start: &Start, run: &Argv) -> Result<(), StageError> {
         for also in start.also.iter().filter(|a| a.role == Role::Subject) {
-            let id = self.spawn(&also.name, &also.run, &also.cwd.clone(), &also.env, &also.ready, also.timeout).await?;
+            let id = self.spawn(&Program::of(also), 0).await?;
             self.running.push(id);
         }
-        let id = self.spawn("subject", run, &start.cwd, &BTreeMap::new(), &start.ready, start.timeout).await?;
-        self.running.push(id);
+        for instance in self.all_instances() {
+            let id = self.spawn(&Program::subject(start, run), instance).await?;
+            self.running.push(id);
+        }
         Ok(())
     }
 
     /// Fresh ports and what follows from them; everything else stays as it was handed over.
     async fn new_ports(&mut self) -> Result<(), StageError> {
-        let (fresh, ports) = setup::first_bindings(&self.setting, &self.sandbox)?;
+        let (fresh, instances, ports) = instances::first_bindings(&self.setting, &self.sandbox, self.instances.len())?;
         for name in std::iter::once("port".to_owned()).chain(self.setting.manifest.port_names().iter().map(|n| format!("port:{n}"))) {
             if let Some(value) = fresh.get(&name) {
                 self.bindings.set(name, value.to_owned());
@@ -88,7 +90,10 @@ impl Cast {
             self.bindings.set("redirect_uri", uri.to_owned());
         }
         self.ports = ports;
-        self.driver.env = setup::environment(&self.setting, &self.sandbox, &self.bindings)?;
+        for (old, new) in self.instances.iter_mut().zip(instances) {
+            old.moves(new);
+        }
+        self.renew_environments()?;
         self.reopen_relay().await
     }
 
@@ -96,7 +101,7 @@ impl Cast {
     fn hand_secret(&mut self) -> Result<(), StageError> {
         let Some(secret) = self.secret_pending.take() else { return Ok(()) };
         self.bindings.set("client_secret", secret);
-        self.driver.env = setup::environment(&self.setting, &self.sandbox, &self.bindings)?;
+        self.renew_environments()?;
         self.recorder.record(What::SecretHanded);
         Ok(())
     }
@@ -114,7 +119,7 @@ impl Cast {
                         }
                     }
                     Reload::Verb(verb) => {
-                        self.driver.perform("reload", &verb, &self.bindings, Follow::Never, COMMAND).await?;
+                        self.side_verb("reload", &verb).await?;
                     }
                 }
                 Ok(())
@@ -171,8 +176,12 @@ impl Cast {
         Ok(())
     }
 
+    /// Once, or for each instance where it speaks to one.
     async fn side_verb(&self, name: &str, verb: &Verb) -> Result<(), StageError> {
-        self.driver.perform(name, verb, &self.bindings, Follow::Never, COMMAND).await?;
+        for instance in self.meant_by(verb) {
+            let bindings = self.bound_as(instance, &self.bindings);
+            self.driver_of(instance).perform(name, verb, &bindings, Follow::Never, COMMAND).await?;
+        }
         Ok(())
     }
 

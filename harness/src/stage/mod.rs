@@ -9,6 +9,7 @@ mod connect;
 mod disconnect;
 mod elsewhere;
 mod expected;
+mod instances;
 mod intercepted;
 mod jobs;
 mod lifecycle;

@@ -89,7 +89,15 @@ impl Cast {
         let probe = self.setting.manifest.status.clone()?;
         let call = self.recorder.next_call();
         let connection = self.named(link);
-        let what = What::VerbCalled { call, verb: Verb::Status, source: None, wanted: None, item: None, connection: connection.clone() };
+        let what = What::VerbCalled {
+            call,
+            verb: Verb::Status,
+            source: None,
+            wanted: None,
+            item: None,
+            connection: connection.clone(),
+            instance: None,
+        };
         self.recorder.record(what);
         let answered = self.driver.perform("status", &probe.verb, &self.bound_to(link), Follow::Pages, self.limit()).await;
         let (state, raw, outcome, status) = match &answered {

@@ -9,7 +9,7 @@ use regrant_mock_server::{
 };
 use url::Url;
 
-use super::{Setting, StageError, notify::Doors, recorder::Recorder};
+use super::{Setting, StageError, instances::Instance, notify::Doors, recorder::Recorder};
 use crate::{
     collect::ScanPlan,
     subject::{
@@ -116,8 +116,21 @@ pub(super) fn bind_doors(bindings: &mut Bindings, doors: &Doors, setting: &Setti
     }
 }
 
-/// Our TLS front before the subject, if the manifest asks for one.
-pub(super) async fn relay(setting: &Setting, provider: &Provider, bindings: &Bindings) -> Result<Option<Relay>, StageError> {
+/// Our TLS fronts before the subject's instances, if the manifest asks for one.
+pub(super) async fn relays(
+    setting: &Setting,
+    provider: &Provider,
+    bindings: &Bindings,
+    instances: &[Instance],
+) -> Result<Vec<Relay>, StageError> {
+    let mut relays = Vec::new();
+    for bound in instances.iter().map(|instance| instance.bound(bindings)) {
+        relays.extend(relay(setting, provider, &bound).await?);
+    }
+    Ok(relays)
+}
+
+async fn relay(setting: &Setting, provider: &Provider, bindings: &Bindings) -> Result<Option<Relay>, StageError> {
     if !behind_https(setting) {
         return Ok(None);
     }
@@ -129,7 +142,7 @@ pub(super) async fn relay(setting: &Setting, provider: &Provider, bindings: &Bin
     provider.relay(at(front), at(own)).await.map_err(|e| StageError::Environment(format!("https before the subject: {e}")))
 }
 
-fn behind_https(setting: &Setting) -> bool {
+pub(super) fn behind_https(setting: &Setting) -> bool {
     setting.manifest.start.as_ref().is_some_and(|start| start.https)
 }
 
@@ -155,7 +168,13 @@ pub(super) fn environment(setting: &Setting, sandbox: &Sandbox, bindings: &Bindi
     Ok(env)
 }
 
-pub(super) fn new_agent(setting: &Setting, provider: &Provider, bindings: &Bindings, token: String) -> Result<Agent, StageError> {
+pub(super) fn new_agent(
+    setting: &Setting,
+    provider: &Provider,
+    bindings: &Bindings,
+    instances: &[Instance],
+    token: String,
+) -> Result<Agent, StageError> {
     let urls = provider.urls();
     let url = |text: &str| Url::parse(text).map_err(|e| StageError::Harness(format!("{text} is no URL: {e}")));
     let connect_url = match &setting.manifest.connect.verb {
@@ -168,9 +187,15 @@ pub(super) fn new_agent(setting: &Setting, provider: &Provider, bindings: &Bindi
     };
     let hosts = setting.manifest.intercept.clone();
     let intercepted = urls.proxy.as_deref().map(url).transpose()?.map(|proxy| Intercepted { proxy, hosts });
+    let mut reached = Vec::new();
+    for bound in instances.iter().map(|instance| instance.bound(bindings)) {
+        for name in ["token_url", "api_url"] {
+            reached.push(url(bound.get(name).unwrap_or_default())?);
+        }
+    }
     let setup = AgentSetup {
         authorize_endpoint: url(&urls.authorize)?,
-        provider: vec![url(&urls.token)?, url(&urls.api)?],
+        provider: reached,
         provider_address: None,
         intercepted,
         token,

@@ -23,7 +23,7 @@ pub async fn tell(setting: Setting, scenario: &Scenario, recorder: &Recorder, mu
     let setting = Setting { time_zone: scenario.time_zone.clone(), ..setting };
     let refreshing = setting.refreshing;
     recorder.record(What::StoryBegan { story: recorder.story().to_owned(), refreshing });
-    if let Some(reason) = too_few_connections(&setting, scenario) {
+    if let Some(reason) = too_few_connections(&setting, scenario).or_else(|| too_few_processes(&setting, scenario)) {
         return note(recorder, StageError::NotRealised(reason));
     }
     let mut policy = Policy::default();
@@ -32,7 +32,7 @@ pub async fn tell(setting: Setting, scenario: &Scenario, recorder: &Recorder, mu
     if refreshing == Refreshing::OnExpiry && (scenario.provider.access_token_lifetime.is_none() || planned(scenario) > 0) {
         policy.access_lifetime = SHORT_LIFE;
     }
-    let cast = match Cast::assemble(setting, recorder.clone(), policy, scenario.connections).await {
+    let cast = match Cast::assemble(setting, recorder.clone(), policy, scenario).await {
         Ok(cast) => cast,
         Err(error) => return note(recorder, error),
     };
@@ -53,6 +53,12 @@ fn too_few_connections(setting: &Setting, scenario: &Scenario) -> Option<String>
     let declared = setting.manifest.features.connections.as_ref().map_or(1, |names| names.len().max(1));
     let wanted = scenario.connections as usize;
     (declared < wanted).then(|| format!("it needs {wanted} connections, and `features.connections` names {declared}"))
+}
+
+fn too_few_processes(setting: &Setting, scenario: &Scenario) -> Option<String> {
+    let declared = setting.manifest.features.processes.unwrap_or(1);
+    let wanted = scenario.processes;
+    (declared < wanted).then(|| format!("it needs {wanted} processes, and `features.processes` is {declared}"))
 }
 
 /// A sender that is gone can no longer ask.
@@ -117,7 +123,15 @@ fn release_gates(cast: &Cast, scenario: &Scenario) {
 }
 
 fn once() -> Trigger {
-    Trigger { times: 1, together: false, detached: false, every_source: false, connection: None, every_connection: false }
+    Trigger {
+        times: 1,
+        together: false,
+        detached: false,
+        every_source: false,
+        connection: None,
+        every_connection: false,
+        every_process: false,
+    }
 }
 
 /// Proof that the subject works; where Pleo's hosts are intercepted, also that its requests come there.
@@ -140,7 +154,7 @@ async fn first_work(cast: &mut Cast, scenario: &Scenario) -> Result<(), StageErr
     }
     cast.add_work(1);
     let since = cast.recorder.position();
-    cast.trigger(&Trigger { every_source: true, every_connection: true, ..once() }).await;
+    cast.trigger(&Trigger { every_source: true, every_connection: true, every_process: true, ..once() }).await;
     // Its rhythm is not known yet: work that was taken on may begin later than a quiet moment lasts.
     let _in_time = cast.until(BEGINS, |cast| worked(cast, since)).await;
     cast.settle().await;
@@ -199,7 +213,7 @@ async fn epilogue(cast: &mut Cast, scenario: &Scenario) -> Result<(), StageError
     cast.recorder.record(What::PhaseBegan { phase: Phase::Epilogue });
     rest(cast).await?;
     cast.restart().await?;
-    cast.trigger(&Trigger { every_connection: true, ..once() }).await;
+    cast.trigger(&Trigger { every_connection: true, every_process: true, ..once() }).await;
     rest(cast).await?;
     let since = cast.recorder.position();
     for number in 1..=scenario.connections {
@@ -223,7 +237,7 @@ async fn drain(cast: &mut Cast, since: usize) -> Result<(), StageError> {
     let mut idle = 0;
     for turn in 0..DRAIN {
         cast.revive().await?;
-        cast.trigger(&Trigger { every_source: turn == 0, every_connection: true, ..once() }).await;
+        cast.trigger(&Trigger { every_source: turn == 0, every_connection: true, every_process: true, ..once() }).await;
         if turn == 0 && took_work_on(cast, since) {
             // It may still be backing off from what went wrong before.
             let _in_time = cast.until(BEGINS, |cast| called(cast, since)).await;

@@ -21,7 +21,7 @@ use super::{
 use crate::{
     canary::CanarySet,
     collect::brief,
-    evidence::{Connection, Outcome, Verb, What},
+    evidence::{Connection, Instance, Outcome, Verb, What},
     subject::{self, Answered, Bindings, Driver, manifest::Trigger},
 };
 
@@ -31,6 +31,7 @@ struct Pull {
     driver: Driver,
     bindings: Bindings,
     connection: Option<Connection>,
+    instance: Option<Instance>,
     trigger: Trigger,
     recorder: Recorder,
     canaries: CanarySet,
@@ -54,8 +55,15 @@ impl Cast {
         let sources = self.sources_of(how);
         let links: Vec<usize> = if how.every_connection { self.all_links().collect() } else { vec![self.link(how.connection)] };
         let each = links.iter().flat_map(|link| sources.iter().map(move |source| (*link, source)));
-        let pulls: Vec<Pull> =
-            each.flat_map(|it| std::iter::repeat_n(it, how.times as usize)).map(|(link, t)| self.load(link, t)).collect();
+        let mut pulls: Vec<Pull> = Vec::new();
+        for (link, source) in each.flat_map(|it| std::iter::repeat_n(it, how.times as usize)) {
+            if how.every_process {
+                pulls.extend(self.all_instances().map(|instance| self.load(link, source, instance)));
+            } else {
+                let instance = self.next_instance();
+                pulls.push(self.load(link, source, instance));
+            }
+        }
         for pull in &pulls {
             if how.together {
                 pull.call();
@@ -108,12 +116,13 @@ impl Cast {
         sources
     }
 
-    fn load(&self, link: usize, trigger: &Trigger) -> Pull {
+    fn load(&self, link: usize, trigger: &Trigger, instance: usize) -> Pull {
         let item = format!("item-{:016x}", rand::random::<u64>());
         Pull {
-            driver: self.driver.clone(),
-            bindings: self.bound_to(link).with("item_id", item),
+            driver: self.driver_of(instance),
+            bindings: self.bound_as(instance, &self.bound_to(link)).with("item_id", item),
             connection: self.named(link),
+            instance: self.instance_named(instance),
             trigger: trigger.clone(),
             recorder: self.recorder.clone(),
             canaries: self.canaries.clone(),
@@ -151,6 +160,7 @@ impl Pull {
             wanted: None,
             item: self.item(),
             connection: self.connection.clone(),
+            instance: self.instance,
         });
     }
 

@@ -60,6 +60,9 @@ const ELSEWHERE: &[&str] = &[
     "keeps-states",
     "new-secret-new-login",
     "caches-secret",
+    // They need two processes.
+    "locks-in-process-only",
+    "remembers-in-process-only",
 ];
 
 /// The null subjects, and what a browser gets from them.

@@ -45,6 +45,9 @@ pub struct Scenario {
     /// where it does not mean the first.
     #[serde(default = "once")]
     pub connections: u32,
+    /// How many processes of the subject it needs at least (`features.processes`); with 2 or more all that the manifest declares are started.
+    #[serde(default = "once")]
+    pub processes: u32,
     /// The time zone in which the subject lives, such as `Pacific/Kiritimati`: its `TZ`.
     #[serde(default)]
     pub time_zone: Option<String>,
@@ -430,6 +433,9 @@ pub struct Trigger {
     /// For every connection.
     #[serde(default)]
     pub every_connection: bool,
+    /// By every process of the subject; else they take turns.
+    #[serde(default)]
+    pub every_process: bool,
 }
 
 fn once() -> u32 {

@@ -134,6 +134,7 @@ fn the_consent_on_the_page_is_no_second_attempt() {
             content_type: None,
             units: Vec::new(),
             by_agent: true,
+            instance: None,
         };
         *s = s.clone().event(asked).event(consent);
     });

@@ -435,3 +435,5 @@ fn a_second_presentation_in_one_burst_is_told_from_two_workers_by_what_was_decla
     burst.clone().terms(|t| t.refresh_attempts = 2).fails("STOP-07", "presented 2 times although the first refusal was final");
     burst.terms(|t| t.refresh_attempts = 2).passes("STOP-02");
 }
+
+mod processes;

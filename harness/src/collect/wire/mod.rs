@@ -3,6 +3,7 @@
 //! Facts that depend on exact bytes (a token in a URL, which secret was presented) are established here, since the saved history
 //! is redacted.
 
+mod callers;
 mod patience;
 mod request;
 mod strength;
@@ -21,7 +22,7 @@ use regrant_mock_server::{
     },
 };
 
-use self::request::Parameters;
+use self::{callers::Callers, request::Parameters};
 use super::{page::digest, shorten};
 use crate::{
     canary::{CanarySet, Kind},
@@ -48,6 +49,7 @@ pub struct WireCollector {
     finder: Option<AhoCorasick>,
     open: BTreeMap<Exchange, Open>,
     page: Option<Parameters>,
+    callers: Callers,
 }
 
 /// What must be remembered of a request until its end.
@@ -67,7 +69,22 @@ impl WireCollector {
     /// `agent_token`: the value of [`AGENT_HEADER`] in requests of the harness's own agent.
     #[must_use]
     pub fn new(agent_token: impl Into<String>, canaries: CanarySet) -> Self {
-        Self { agent_token: agent_token.into(), canaries, units: Vec::new(), finder: None, open: BTreeMap::new(), page: None }
+        Self {
+            agent_token: agent_token.into(),
+            canaries,
+            units: Vec::new(),
+            finder: None,
+            open: BTreeMap::new(),
+            page: None,
+            callers: Callers::default(),
+        }
+    }
+
+    /// Each of these ports of the provider was made known to one instance of the subject only, in their order.
+    #[must_use]
+    pub fn with_doors(mut self, ports: impl IntoIterator<Item = Vec<u16>>) -> Self {
+        self.callers = Callers::at(ports);
+        self
     }
 
     /// From now on these ids of units of work are recognised in requests. Those of `WorkAdded` are known by themselves.
@@ -88,9 +105,11 @@ impl WireCollector {
 
     fn events(&mut self, what: &journal::What) -> Vec<What> {
         match what {
-            journal::What::Opened { .. } | journal::What::Closed { .. } | journal::What::Proxied { .. } | journal::What::Minted { .. } => {
+            journal::What::Opened { conn, local, .. } => {
+                self.callers.came(*conn, local.port());
                 Vec::new()
             }
+            journal::What::Closed { .. } | journal::What::Proxied { .. } | journal::What::Minted { .. } => Vec::new(),
             journal::What::WebhookSent(sent) => {
                 let (delivery, told) = (sent.delivery, self.words(&sent.event_type));
                 vec![What::WebhookSent { delivery, told, units: sent.units.clone() }]
@@ -139,6 +158,7 @@ impl WireCollector {
     fn arrived(&mut self, arrived: &Arrived) -> Vec<What> {
         let parameters = request::parameters(arrived);
         self.learn(arrived.endpoint, &parameters);
+        let by_agent = request::header(arrived, AGENT_HEADER) == Some(self.agent_token.as_str());
         let mut events = vec![What::Requested {
             exchange: arrived.exchange,
             conn: arrived.conn,
@@ -148,7 +168,8 @@ impl WireCollector {
             path: shorten(self.canaries.redact(&request::path_and_names(arrived)), PATH),
             content_type: request::content_type(arrived).map(|t| self.words(&t)),
             units: self.units_in(arrived),
-            by_agent: request::header(arrived, AGENT_HEADER) == Some(self.agent_token.as_str()),
+            by_agent,
+            instance: self.callers.of(arrived.conn).filter(|_| !by_agent),
         }];
         events.extend(self.seen(arrived));
         let secret = request::secrets(arrived, &parameters).iter().find_map(|value| self.canaries.name_of(value));

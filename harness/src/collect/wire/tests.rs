@@ -81,6 +81,7 @@ fn a_request_is_told_without_its_values() {
             content_type: Some("application/json".into()),
             units: vec![],
             by_agent: true,
+            instance: None,
         }]
     );
 }
@@ -242,6 +243,20 @@ fn units_are_recognised_anywhere_once_they_are_known() {
     let events = arrive(&mut wire, request(Endpoint::Api, "/v1/unit-b2?q=unit-a1", &[], r#"["unit-a1","unit-c3"]"#));
     let What::Requested { units, .. } = &events[0] else { panic!("{events:?}") };
     assert_eq!(units, &["unit-b2", "unit-a1"]);
+}
+
+#[test]
+fn the_address_at_which_a_request_comes_in_tells_which_instance_sent_it() {
+    let at = |port: u16| std::net::SocketAddr::from(([127, 0, 0, 1], port));
+    let from = |port: u16, headers: &[(&str, &str)]| {
+        let mut wire = collector().with_doors([vec![4_000], vec![4_001, 4_002]]);
+        tell(&mut wire, journal::What::Opened { conn: 3, peer: at(50_000), local: at(port) });
+        let events = arrive(&mut wire, request(Endpoint::Api, "/v1/me", headers, ""));
+        let What::Requested { instance, .. } = events[0] else { panic!("{events:?}") };
+        instance
+    };
+    assert_eq!([4_000, 4_001, 4_002, 4_003].map(|port| from(port, &[])), [Some(0), Some(1), Some(1), None]);
+    assert_eq!(from(4_000, &[("x-regrant-agent", "agent-of-this-run")]), None, "the user's browser is no instance");
 }
 
 #[test]

@@ -57,6 +57,7 @@ pub(crate) fn honest() -> Vec<Story> {
     ]
     .into_iter()
     .chain(super::answers::honest())
+    .chain(super::several::honest())
     .chain(trouble::honest())
     .collect()
 }
@@ -304,6 +305,7 @@ pub(crate) fn faulty() -> Vec<(&'static str, Story)> {
     ]
     .into_iter()
     .chain(super::answers::faulty())
+    .chain(super::several::faulty())
     .chain(trouble::faulty())
     .collect()
 }

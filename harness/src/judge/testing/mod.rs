@@ -13,6 +13,7 @@ use regrant_mock_server::{
 pub(crate) mod answers;
 pub(crate) mod gallery;
 pub(crate) mod late;
+pub(crate) mod several;
 mod wire;
 
 pub(crate) use wire::Answer;
@@ -58,6 +59,8 @@ pub(crate) struct Story {
     marks: BTreeMap<&'static str, Vec<u32>>,
     /// Which of several connections all this is about; none: there is only one.
     connection: Option<&'static str>,
+    /// Which of several instances of the subject all this is about; none: there is only one.
+    pub(crate) instance: Option<Instance>,
     /// Where the others stand: pair, grant, code, what the subject says of them.
     others: BTreeMap<&'static str, (u32, u32, u32, Subject)>,
 }
@@ -103,6 +106,7 @@ impl Story {
             waiting: Vec::new(),
             marks: BTreeMap::new(),
             connection: None,
+            instance: None,
             others: BTreeMap::new(),
         }
     }
@@ -233,8 +237,10 @@ impl Story {
 
     pub(crate) fn started(mut self) -> Self {
         self.incarnation += 1;
-        let incarnation = self.incarnation;
-        self.event(What::ProcessStarted { incarnation, process: "subject".into() })
+        let (incarnation, instance) = (self.incarnation, self.instance);
+        let process =
+            instance.filter(|instance| *instance > 0).map_or("subject".into(), |instance| format!("subject (process {instance})"));
+        self.event(What::ProcessStarted { incarnation, process, instance })
             .log("INFO listening on 127.0.0.1:8000")
             .event(What::ProcessReady { incarnation })
     }
@@ -267,8 +273,8 @@ impl Story {
 
     pub(crate) fn called(mut self, verb: Verb, wanted: Option<Wanted>, source: Option<&str>) -> Self {
         self.call += 1;
-        let (call, connection) = (self.call, self.connection());
-        self.event(What::VerbCalled { call, verb, source: source.map(str::to_owned), wanted, item: None, connection })
+        let (call, connection, instance) = (self.call, self.connection(), self.instance);
+        self.event(What::VerbCalled { call, verb, source: source.map(str::to_owned), wanted, item: None, connection, instance })
     }
 
     pub(crate) fn answered(self, outcome: Outcome) -> Self {

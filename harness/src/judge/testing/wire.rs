@@ -30,6 +30,7 @@ impl Story {
 
     fn names(self, endpoint: Endpoint, method: &str, path: &str, by_agent: bool, units: Vec<String>) -> Self {
         let (exchange, began) = (self.exchange, self.now + MS / 2);
+        let instance = self.instance.filter(|_| !by_agent);
         let content_type = (endpoint == Endpoint::Token).then(|| "application/x-www-form-urlencoded".to_owned());
         self.event(What::Requested {
             exchange,
@@ -41,6 +42,7 @@ impl Story {
             content_type,
             units,
             by_agent,
+            instance,
         })
     }
 

@@ -40,6 +40,8 @@ struct Kept {
     paused: bool,
     hung: bool,
     reconnected: bool,
+    /// How the connection stood while it lived.
+    alive: Option<Snapshot>,
 }
 
 impl Memory {
@@ -50,6 +52,23 @@ impl Memory {
         let waits = store.snapshot().is_ok_and(|now| now.state == State::NeedsReauth);
         let paused = waits && flaws.has(Flaw::StaysPaused);
         Self { dir, kept: Mutex::new(Kept { dead_access, dead_refresh, paused, ..Kept::default() }) }
+    }
+
+    /// How the connection stands. Planted: an end that another process wrote down is not seen.
+    pub(crate) fn remembered(&self, flaws: Flaws, now: Snapshot) -> Snapshot {
+        if !flaws.has(Flaw::RemembersInProcessOnly) {
+            return now;
+        }
+        let mut kept = self.kept();
+        if now.state == State::Connected {
+            kept.alive = Some(now.clone());
+        }
+        kept.alive.clone().unwrap_or(now)
+    }
+
+    /// This process was told, or changed the connection itself.
+    pub(crate) fn learns(&self) {
+        self.kept().alive = None;
     }
 
     /// Nothing is tried any more until a restart.

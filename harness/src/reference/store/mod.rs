@@ -14,7 +14,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use rusqlite::Connection;
+use rusqlite::{Connection, TransactionBehavior};
 
 pub(crate) use connection::{Disk, Life, Snapshot, State};
 pub(crate) use ledger::Entry;
@@ -24,7 +24,7 @@ pub(crate) use seal::Seal;
 const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS connection (id INTEGER PRIMARY KEY CHECK (id = 1), state TEXT NOT NULL, cause TEXT, generation INTEGER NOT NULL,
         access TEXT, refresh TEXT, expires_at INTEGER, lasts INTEGER, refused_client TEXT, client TEXT);
-    CREATE TABLE IF NOT EXISTS queue (id INTEGER PRIMARY KEY AUTOINCREMENT, source TEXT NOT NULL);
+    CREATE TABLE IF NOT EXISTS queue (id INTEGER PRIMARY KEY AUTOINCREMENT, source TEXT NOT NULL, process INTEGER NOT NULL);
     CREATE TABLE IF NOT EXISTS record (id TEXT PRIMARY KEY, kind TEXT NOT NULL, body TEXT NOT NULL);
     CREATE TABLE IF NOT EXISTS entry (id TEXT PRIMARY KEY, job TEXT NOT NULL, external TEXT NOT NULL, reported INTEGER NOT NULL);
     CREATE TABLE IF NOT EXISTS note (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -34,6 +34,8 @@ const SCHEMA: &str = "
 pub(crate) struct Store {
     db: Mutex<Connection>,
     seal: Seal,
+    /// Which of the processes that share the file this is.
+    process: u32,
     /// The connection's state where a planted defect lets it differ from what is on disk.
     shadow: Mutex<Option<Snapshot>>,
 }
@@ -53,21 +55,28 @@ impl Store {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
         let path = dir.join("app.db");
         std::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(&path)?;
-        let db = Connection::open(&path)?;
+        let mut db = Connection::open(&path)?;
         db.busy_timeout(std::time::Duration::from_secs(5))?;
+        // What a transaction reads holds until it has written, whatever other processes do.
+        db.set_transaction_behavior(TransactionBehavior::Immediate);
         // A kill loses nothing that was handed to the kernel; power cuts are not this program's concern, speed is.
         db.execute_batch(
             "PRAGMA secure_delete = ON; PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = OFF; PRAGMA temp_store = MEMORY;",
         )?;
         db.execute_batch(SCHEMA)?;
-        Ok(Self { db: Mutex::new(db), seal, shadow: Mutex::new(None) })
+        Ok(Self { db: Mutex::new(db), seal, process: 0, shadow: Mutex::new(None) })
+    }
+
+    /// The same file, opened by one of several processes: each does the work that it took on itself.
+    pub(crate) fn of_process(self, process: u32) -> Self {
+        Self { process, ..self }
     }
 
     /// Opens what is there, to look at it only.
     pub(crate) fn to_look_at(dir: &Path, seal: Seal) -> Result<Self, StoreError> {
         let db = Connection::open_with_flags(dir.join("app.db"), rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         db.busy_timeout(std::time::Duration::from_secs(5))?;
-        Ok(Self { db: Mutex::new(db), seal, shadow: Mutex::new(None) })
+        Ok(Self { db: Mutex::new(db), seal, process: 0, shadow: Mutex::new(None) })
     }
 
     /// Planted: leaves what is deleted where it stood.

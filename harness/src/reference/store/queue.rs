@@ -17,15 +17,15 @@ impl Store {
     /// Accepts a piece of work: from here on a kill does not lose it.
     pub(crate) fn enqueue(&self, source: &str) -> Result<i64, StoreError> {
         let db = self.db();
-        db.execute("INSERT INTO queue (source) VALUES (?1)", params![source])?;
+        db.execute("INSERT INTO queue (source, process) VALUES (?1, ?2)", params![source, self.process])?;
         Ok(db.last_insert_rowid())
     }
 
-    /// All that is not done, oldest first.
+    /// All that this process took on and is not done, oldest first.
     pub(crate) fn queued(&self) -> Result<Vec<Item>, StoreError> {
         let db = self.db();
-        let mut query = db.prepare_cached("SELECT id, source FROM queue ORDER BY id")?;
-        let rows = query.query_map([], |row| Ok(Item { id: row.get(0)?, source: row.get(1)? }))?;
+        let mut query = db.prepare_cached("SELECT id, source FROM queue WHERE process = ?1 ORDER BY id")?;
+        let rows = query.query_map(params![self.process], |row| Ok(Item { id: row.get(0)?, source: row.get(1)? }))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 

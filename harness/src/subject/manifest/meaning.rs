@@ -292,6 +292,9 @@ fn logs(raw: RawLogs) -> Result<Logs, Wrong> {
     })
 }
 
+/// More instances would show nothing that these do not.
+const MOST_PROCESSES: u32 = 8;
+
 fn features(raw: RawFeatures) -> Result<Features, Wrong> {
     let attempts = raw.refresh_attempts.unwrap_or(1);
     if !(1..=3).contains(&attempts) {
@@ -299,8 +302,9 @@ fn features(raw: RawFeatures) -> Result<Features, Wrong> {
             Wrong::new("features.refresh_attempts", format!("{attempts} is not between 1 and 3")).help("for example: refresh_attempts = 1")
         );
     }
-    if raw.processes == Some(0) {
-        return Err(Wrong::new("features.processes", "there is at least one process").help("for example: processes = 2"));
+    if let Some(count) = raw.processes.filter(|count| !(1..=MOST_PROCESSES).contains(count)) {
+        let wrong = Wrong::new("features.processes", format!("{count} is not between 1 and {MOST_PROCESSES}"));
+        return Err(wrong.help("for example: processes = 2"));
     }
     let connections = match raw.connections {
         None => None,

@@ -32,8 +32,6 @@ pub(super) fn notes(manifest: &Manifest) -> Vec<(String, String)> {
     note(!manifest.storage.urls.is_empty(), "storage.urls", "stores are not opened by URL: write storage.dump to have their content read");
     let memory = matches!(manifest.features.memory, MemoryMode::Report | MemoryMode::Strict);
     note(memory && manifest.memory_declared, "features.memory", "memory is not read: no requirement of this release rests on it");
-    let processes = manifest.features.processes.is_some_and(|count| count > 1);
-    note(processes, "features.processes", "one instance is started: no requirement of this release rests on several");
     notes
 }
 

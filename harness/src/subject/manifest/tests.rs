@@ -213,7 +213,7 @@ fn the_largest_manifest_is_read() {
     assert_eq!(manifest.features.period, Some(None));
     assert_eq!(manifest.connect.opens, Opens::Json("/url".into()));
     let notes: Vec<_> = manifest.unsupported().iter().map(|(key, _)| key.as_str()).collect();
-    assert_eq!(notes, ["logs.otlp", "storage.urls", "features.memory", "features.processes"]);
+    assert_eq!(notes, ["logs.otlp", "storage.urls", "features.memory"]);
     assert_eq!(manifest.single_job_only(), None);
 }
 

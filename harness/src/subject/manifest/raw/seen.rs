@@ -90,8 +90,8 @@ pub(crate) struct RawLogJson {
 pub(crate) struct RawFeatures {
     /// A confidential client.
     pub(crate) confidential: Option<bool>,
-    /// Instances that share one store.
-    #[schemars(range(min = 1, max = 16))]
+    /// Instances that share one store, each with its own `{process}`, `{port}`, `{base_url}`, `{token_url}` and `{api_url}`.
+    #[schemars(range(min = 1, max = 8))]
     pub(crate) processes: Option<u32>,
     /// Several companies' grants in one subject: the values of `{connection}`; or 1.
     pub(crate) connections: Option<OneOrNames>,

@@ -1,0 +1,47 @@
+//! RACE-02: several processes, one refresh.
+
+use super::{Held, held, overlap};
+use crate::{
+    catalogue::{Finding, several},
+    judge::View,
+};
+
+pub(super) fn race_02(view: &View<'_>) -> Finding {
+    if let Some(finding) = several::wanted(view) {
+        return finding;
+    }
+    if let Some((first, second)) = overlap(view, |_, _| true) {
+        let reason = format!(
+            "{} began a refresh while one of {} with {} was in flight",
+            several::who(second),
+            several::who(first),
+            first.token_name().unwrap_or("an unknown token")
+        );
+        return Finding::fail(reason, vec![first.arrived.n, second.arrived.n]);
+    }
+    let Held { x, from, until, stimuli } = match held(view) {
+        Ok(held) => held,
+        Err(finding) => return finding,
+    };
+    let Some(own) = x.instance else {
+        return Finding::undecided(
+            "which process refreshed cannot be told: its request came to none of the addresses that were handed out",
+        );
+    };
+    let all = several::instances(view);
+    if let Some(silent) = several::silent_before(view, &all, from) {
+        return several::unseen(silent);
+    }
+    if view.exchanges.iter().any(|x| x.is_obscure() && x.began > from.at && x.arrived < until) {
+        return Finding::undecided("a request was still open when the story ended: what it carried is not known");
+    }
+    let asked = |instance| view.triggers(from, until).any(|call| call.instance == Some(instance) && stimuli.contains(&call.called.n));
+    match all.iter().copied().find(|instance| *instance != own && !asked(*instance)) {
+        _ if all.len() < 2 => Finding::undecided("one process was started in this story"),
+        Some(idle) => Finding::undecided(format!("process {idle} was not asked to work while process {own} refreshed")),
+        None => Finding::pass(
+            format!("one refresh of process {own} was held, every other process was asked to work, and no second refresh began"),
+            [vec![x.arrived.n], stimuli].concat(),
+        ),
+    }
+}

@@ -1,0 +1,52 @@
+//! Several processes of one subject that share a store: what their checks have in common.
+
+use super::Finding;
+use crate::{
+    evidence::{Instance, What},
+    judge::{Exchange, Mark, View},
+};
+
+/// The finding for a subject that has, or declares, one process only.
+pub(super) fn wanted(view: &View<'_>) -> Option<Finding> {
+    match view.terms.processes {
+        Some(1) => Some(Finding::not_applicable("the subject has one process only (`features.processes`)")),
+        Some(_) => None,
+        None => Some(Finding::locked("it is not known whether several processes share the store", "features.processes = 2")),
+    }
+}
+
+/// The processes that were started side by side.
+pub(super) fn instances(view: &View<'_>) -> Vec<Instance> {
+    let started = view.events().filter_map(|(_, what)| match what {
+        What::ProcessStarted { instance, .. } => *instance,
+        What::VerbCalled { instance, .. } => *instance,
+        _ => None,
+    });
+    let mut all: Vec<Instance> = started.collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+/// These two requests came from two processes, for certain.
+pub(super) fn are_two(one: &Exchange<'_>, other: &Exchange<'_>) -> bool {
+    matches!((one.instance, other.instance), (Some(one), Some(other)) if one != other)
+}
+
+/// Who sent it, in words.
+pub(super) fn who(x: &Exchange<'_>) -> String {
+    x.instance.map_or_else(|| "a process that cannot be told".into(), |instance| format!("process {instance}"))
+}
+
+/// A process that called the API before a moment is told by its address. The first that did not.
+pub(super) fn silent_before(view: &View<'_>, instances: &[Instance], moment: Mark) -> Option<Instance> {
+    let called = |instance: Instance| view.exchanges.iter().any(|x| x.is_api() && x.instance == Some(instance) && x.arrived < moment);
+    instances.iter().copied().find(|instance| !called(*instance))
+}
+
+/// Why nothing is known of a process.
+pub(super) fn unseen(instance: Instance) -> Finding {
+    Finding::undecided(format!(
+        "process {instance} never called the API at an address of its own: hand {{api_url}} and {{token_url}} to each process, and let each work"
+    ))
+}
