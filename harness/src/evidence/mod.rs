@@ -4,11 +4,13 @@
 
 mod event;
 mod history;
+mod parts;
 mod reply;
 
-pub use event::{
-    Authorized, CanaryForm, Channel, Connection, Event, FileSeen, Found, Grant, Instance, LogStream, Micros, Outcome, PageSeen, Phase,
-    Place, Presentation, Refreshing, Says, Source, TokenResult, Verb, Wanted, What, micros,
-};
+pub use event::{Event, Micros, What, micros};
 pub use history::{Header, History, ReadError, read_run, write_run};
+pub use parts::{
+    Authorized, CanaryForm, Channel, Connection, FileSeen, Found, Grant, Instance, LogStream, Outcome, PageSeen, Phase, Place,
+    Presentation, Refreshing, Says, Source, TokenResult, Verb, Wanted,
+};
 pub use reply::{Reply, Severance, classify};
