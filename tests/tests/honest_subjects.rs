@@ -36,8 +36,9 @@ struct Honest {
     convicted: &'static [(&'static str, &'static str)],
 }
 
-/// What does not apply to any of them: each has one connection, and a page or a status as the only way to tell its user something.
-const TO_NONE: [&str; 3] = ["PURGE-07", "MARK-04", "PROMPT-04"];
+/// What does not apply to any of them: each has one process and one connection, and a page or a status as the only way to tell its user
+/// something.
+const TO_NONE: [&str; 5] = ["STOP-05", "PURGE-07", "MARK-04", "PROMPT-04", "RACE-02"];
 /// None of them keeps several companies apart.
 const OF_ALL: [(&str, &str); 1] = [("REAUTH-10", "keeps several companies apart")];
 
