@@ -82,6 +82,13 @@ const ALL: [Honest; 8] = [
         convicted: &[IN_CLEAR],
     },
     Honest {
+        name: "early-refresher",
+        undecided: &[NO_COUNT, NO_PLACE, LOGINS_UNSEEN, ONE_SCOPE],
+        perhaps: &["PURGE-08", "LOG-05"],
+        not_applicable: &["RACE-11", "RECOVER-03", "RECOVER-04", "RECOVER-06", "PURGE-09", "REFRESH-09"],
+        convicted: &[],
+    },
+    Honest {
         name: "refresh-on-401",
         undecided: &[NO_COUNT, ONE_SCOPE],
         perhaps: &[],
@@ -93,13 +100,6 @@ const ALL: [Honest; 8] = [
         undecided: &[NO_COUNT, NO_PLACE, LOGINS_UNSEEN],
         perhaps: &["REFRESH-11"],
         not_applicable: &["RACE-11", "RECOVER-04"],
-        convicted: &[],
-    },
-    Honest {
-        name: "early-refresher",
-        undecided: &[NO_COUNT, NO_PLACE, LOGINS_UNSEEN, ONE_SCOPE],
-        perhaps: &["PURGE-08", "LOG-05"],
-        not_applicable: &["RACE-11", "RECOVER-03", "RECOVER-04", "RECOVER-06", "PURGE-09", "REFRESH-09"],
         convicted: &[],
     },
     Honest {
