@@ -16,7 +16,7 @@ use acceptance::choice;
 use regrant::{catalogue, reference, run::built_in};
 
 /// So many subjects at once; each run tells several stories at once, and mostly waits.
-const AT_ONCE: usize = 4;
+const AT_ONCE: usize = 5;
 /// A subject that hangs costs every story its whole patience: it is told only the stories that decide what it breaks.
 const HANGS: &str = "hangs-on-refusal";
 
