@@ -77,7 +77,8 @@ Feature: Races
       Then the restarted subject works, or says that access must be restored (RACE-07)
 
       Examples:
-        | story | what happens |
+        | story                         | what happens                                                         |
+        | killed_between_reply_and_save | The subject is killed as soon as it has read the answer to a refresh |
 
   @RACE-08 @must @error
   Rule: A revocation while a refresh is in flight ends the connection
