@@ -60,6 +60,8 @@ const ELSEWHERE: &[&str] = &[
     "keeps-states",
     "new-secret-new-login",
     "caches-secret",
+    // It needs a kill with the answer to a refresh just read.
+    "saves-in-two-steps",
     // They need two processes.
     "locks-in-process-only",
     "remembers-in-process-only",
