@@ -8,6 +8,7 @@ pub mod catalogue;
 pub mod cli;
 pub mod collect;
 pub mod evidence;
+pub mod explore;
 pub mod judge;
 #[cfg(feature = "reference")]
 pub mod reference;

@@ -53,6 +53,12 @@ pub fn fewest(ids: &[&str]) -> Vec<&'static str> {
     chosen
 }
 
+/// A subject that hangs costs every story its whole patience: it is told only the stories that decide what it breaks.
+#[must_use]
+pub fn hangs(defect: &Defect) -> bool {
+    defect.name == "hangs-on-refusal"
+}
+
 /// The requirements of this register that a defect must break.
 #[must_use]
 pub fn broken(defect: &Defect) -> Vec<&'static str> {

@@ -5,23 +5,41 @@ use std::{collections::BTreeMap, fmt::Write, path::PathBuf};
 use regrant::{
     catalogue,
     reference::{Defect, defects},
-    run::built_in,
+    run::{Story, built_in},
 };
 use serde::{Deserialize, Serialize};
 
 use crate::choice;
 
-/// A subject's row: the upright one has no name.
+/// What one subject was found to do in one story.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Row {
-    /// [`fingerprint`] of what it was told under.
+pub struct Cell {
+    /// [`told`] of the story at that time.
     pub hash: String,
-    /// The whole product, or only what its conviction needs and a part of the rest.
-    pub whole: bool,
     /// Requirements of which it was convicted, with reasons.
     pub convicted: BTreeMap<String, String>,
-    /// Requirements that stayed undecided.
-    pub undecided: Vec<String>,
+    /// Requirements that stayed undecided, with reasons.
+    pub undecided: BTreeMap<String, String>,
+}
+
+/// A subject's row, by story: the upright one has no name.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Row(pub BTreeMap<String, Cell>);
+
+impl Row {
+    /// Requirements of which it was convicted in any story, with a reason.
+    #[must_use]
+    pub fn convicted(&self) -> BTreeMap<&str, &str> {
+        let all = self.0.values().flat_map(|cell| &cell.convicted);
+        all.map(|(id, reason)| (id.as_str(), reason.as_str())).collect()
+    }
+
+    /// Requirements that stayed undecided in any story that has to decide them.
+    #[must_use]
+    pub fn undecided(&self) -> BTreeMap<&str, &str> {
+        let all = self.0.values().flat_map(|cell| &cell.undecided);
+        all.map(|(id, reason)| (id.as_str(), reason.as_str())).collect()
+    }
 }
 
 /// Where the page lies.
@@ -39,16 +57,22 @@ pub fn fingerprint() -> String {
         let _ = writeln!(said, "{} {:?} {:?} {:?}", requirement.id, requirement.level, requirement.severity, requirement.scope);
     }
     for story in built_in() {
-        let mut scenario = story.scenario.clone();
-        scenario.title.clear();
-        scenario.about.clear();
-        scenario.tags.clear();
-        let _ = writeln!(said, "{} {scenario:?}", story.name);
+        let _ = writeln!(said, "{} {}", story.name, told(story));
     }
     for Defect { name, breaks, may, .. } in defects() {
         let _ = writeln!(said, "{name} {breaks:?} {may:?}");
     }
     format!("{:016x}", choice::mixed(said.bytes()))
+}
+
+/// Of what happens in a story and what it decides.
+#[must_use]
+pub fn told(story: &Story) -> String {
+    let mut scenario = story.scenario.clone();
+    scenario.title.clear();
+    scenario.about.clear();
+    scenario.tags.clear();
+    format!("{:016x}", choice::mixed(format!("{scenario:?}").bytes()))
 }
 
 /// The hash that a page carries.
@@ -62,10 +86,13 @@ pub fn hash_of(page: &str) -> Option<&str> {
 pub fn page(rows: &BTreeMap<String, Row>) -> String {
     let mut out = String::from("# The kill matrix\n\n");
     let _ = writeln!(out, "<!-- hash: {} -->\n<!-- Made by `cargo xtask matrix`; do not edit. -->\n", fingerprint());
-    let whole = rows.values().all(|row| row.whole);
     let stories = built_in().len();
-    let scope = if whole {
-        format!("Every defect of the reference subject was told each of the {stories} stories.")
+    let is_whole = |defect: &Defect| rows.get(defect.name).is_some_and(|row| row.0.len() == stories || choice::hangs(defect));
+    let scope = if planted().all(is_whole) {
+        let hangs = planted()
+            .filter(|defect| choice::hangs(defect))
+            .map(|defect| format!(" ({} only those that decide what it breaks, since it costs each its whole patience)", defect.name));
+        format!("Every defect of the reference subject was told each of the {stories} stories{}.", hangs.collect::<String>())
     } else {
         format!(
             "This page is a **snapshot of a sample**: a defect was told the fewest of the {stories} stories that decide what it breaks, an eighth of the others that decide what it breaks or may break, and a twentieth of the rest. `cargo xtask matrix` tells all of them."
@@ -80,12 +107,12 @@ pub fn page(rows: &BTreeMap<String, Row>) -> String {
     for defect in planted() {
         let broken = choice::broken(defect);
         let row = rows.get(defect.name);
-        let was = |id: &str| row.is_some_and(|row| row.convicted.contains_key(id));
+        let convicted = row.map(Row::convicted).unwrap_or_default();
+        let was = |id: &str| convicted.contains_key(id);
         let shown: Vec<String> = broken.iter().map(|id| if was(id) { (*id).to_owned() } else { format!("**{id} (was not)**") }).collect();
-        let beyond: Vec<String> = row.map_or_else(Vec::new, |row| {
-            let others = row.convicted.keys().filter(|id| !broken.contains(&id.as_str()));
-            others.map(|id| if defect.may.contains(&id.as_str()) { id.clone() } else { format!("**{id} (must not)**") }).collect()
-        });
+        let others = convicted.keys().filter(|id| !broken.contains(id));
+        let beyond: Vec<String> =
+            others.map(|id| if defect.may.contains(id) { (*id).to_owned() } else { format!("**{id} (must not)**") }).collect();
         let _ = writeln!(out, "| {} | {} | {} | {} |", defect.name, defect.about.replace('|', "\\|"), shown.join(" "), beyond.join(" "));
     }
     out.push_str(
@@ -93,7 +120,7 @@ pub fn page(rows: &BTreeMap<String, Row>) -> String {
     );
     for requirement in catalogue::all() {
         let convicted: Vec<&Defect> =
-            planted().filter(|defect| rows.get(defect.name).is_some_and(|row| row.convicted.contains_key(requirement.id))).collect();
+            planted().filter(|defect| rows.get(defect.name).is_some_and(|row| row.convicted().contains_key(requirement.id))).collect();
         let (killers, others): (Vec<&Defect>, Vec<&Defect>) =
             convicted.into_iter().partition(|defect| defect.breaks.contains(&requirement.id));
         let killers: Vec<&str> = killers.into_iter().map(|defect| defect.name).collect();
@@ -110,12 +137,11 @@ pub fn planted() -> impl Iterator<Item = &'static Defect> {
 
 fn upright(out: &mut String, row: Option<&Row>) {
     let _ = match row {
-        Some(row) if row.convicted.is_empty() && row.undecided.is_empty() => {
+        Some(row) if row.convicted().is_empty() && row.undecided().is_empty() => {
             writeln!(out, "The upright subject passes all {} requirements, or they do not apply to it.\n", catalogue::all().count())
         }
         Some(row) => {
-            let convicted: Vec<&str> = row.convicted.keys().map(String::as_str).collect();
-            writeln!(out, "**The upright subject is not clean**: convicted of {convicted:?}, undecided {:?}.\n", row.undecided)
+            writeln!(out, "**The upright subject is not clean**: convicted of {:?}, undecided {:?}.\n", row.convicted(), row.undecided())
         }
         None => writeln!(out, "The upright subject was not judged.\n"),
     };
@@ -132,19 +158,24 @@ mod tests {
         assert_eq!(hash_of(&page), Some(fingerprint().as_str()), "docs/kill-matrix.md is out of date: cargo xtask matrix (or --sample)");
     }
 
+    fn row(stories: &[&str], convicted: &[&str]) -> Row {
+        let convicted: BTreeMap<String, String> = convicted.iter().map(|id| ((*id).to_owned(), "seen".to_owned())).collect();
+        Row(stories.iter().map(|name| ((*name).to_owned(), Cell { convicted: convicted.clone(), ..Cell::default() })).collect())
+    }
+
     #[test]
     fn a_page_shows_what_was_convicted_and_what_should_have_been() {
-        let mut rows: BTreeMap<String, Row> = BTreeMap::new();
-        rows.insert(String::new(), Row { whole: true, ..Row::default() });
-        let convicted =
-            [("STOP-01", "3 calls"), ("PURGE-01", "presented"), ("LOG-01", "nothing")].map(|(id, why)| (id.to_owned(), why.to_owned()));
-        rows.insert("keeps-calling".into(), Row { whole: true, convicted: convicted.into(), ..Row::default() });
+        let all: Vec<&str> = built_in().iter().map(|story| story.name.as_str()).collect();
+        let mut rows: BTreeMap<String, Row> = planted().map(|defect| (defect.name.to_owned(), row(&all, &[]))).collect();
+        rows.insert(String::new(), row(&all, &[]));
+        rows.insert("keeps-calling".into(), row(&all, &["STOP-01", "PURGE-01", "LOG-01"]));
         let shown = page(&rows);
         assert_eq!(hash_of(&shown), Some(fingerprint().as_str()));
         let line = shown.lines().find(|line| line.starts_with("| keeps-calling |")).expect("its line");
         assert!(line.ends_with("| STOP-01 | **LOG-01 (must not)** PURGE-01 |"), "{line}");
         assert!(shown.contains("| STOP-02 | **none** | 0 |") && shown.contains("DETECT-01 (was not)"), "{shown}");
-        rows.insert("silent".into(), Row::default());
+        assert!(shown.contains("was told each of the"), "{shown}");
+        rows.insert("silent".into(), row(&all[1..], &[]));
         assert!(page(&rows).contains("snapshot of a sample"));
     }
 }

@@ -22,16 +22,41 @@ pub fn program() -> Result<PathBuf, String> {
 /// # Errors
 /// It left no verdicts: what it said instead.
 pub fn check(words: &[String]) -> Result<Verdicts, String> {
+    let document = document(words)?;
+    Ok(list(&document["requirements"]).iter().map(|one| (word(one, "id"), (word(one, "verdict"), word(one, "reason")))).collect())
+}
+
+/// The same, story by story: requirement, verdict and reason.
+///
+/// # Errors
+/// As of [`check`].
+pub fn by_story(words: &[String]) -> Result<BTreeMap<String, Vec<(String, String, String)>>, String> {
+    let document = document(words)?;
+    let mut found: BTreeMap<String, Vec<(String, String, String)>> = BTreeMap::new();
+    for requirement in list(&document["requirements"]) {
+        for told in list(&requirement["stories"]) {
+            found.entry(word(told, "name")).or_default().push((word(requirement, "id"), word(told, "verdict"), word(told, "reason")));
+        }
+    }
+    Ok(found)
+}
+
+fn document(words: &[String]) -> Result<Value, String> {
     let out = tempfile::tempdir().map_err(|error| format!("no folder for a run: {error}"))?;
     let mut command = Command::new(program()?);
     command.args(["check", "--quiet", "--out"]).arg(out.path()).args(words).stdin(std::process::Stdio::null());
     let ended = command.output().map_err(|error| format!("regrant cannot be run: {error}"))?;
     let text = std::fs::read_to_string(out.path().join("verdicts.json"))
         .map_err(|error| format!("no verdicts ({error}): {}", String::from_utf8_lossy(&ended.stderr)))?;
-    let document: Value = serde_json::from_str(&text).map_err(|error| format!("verdicts.json: {error}"))?;
-    let word = |one: &Value, key: &str| one[key].as_str().unwrap_or_default().to_owned();
-    let requirements = document["requirements"].as_array().map_or(&[][..], Vec::as_slice);
-    Ok(requirements.iter().map(|one| (word(one, "id"), (word(one, "verdict"), word(one, "reason")))).collect())
+    serde_json::from_str(&text).map_err(|error| format!("verdicts.json: {error}"))
+}
+
+fn word(of: &Value, key: &str) -> String {
+    of[key].as_str().unwrap_or_default().to_owned()
+}
+
+fn list(of: &Value) -> &[Value] {
+    of.as_array().map_or(&[][..], Vec::as_slice)
 }
 
 /// A number after a flag such as `--minutes`; `usual` without it.

@@ -20,6 +20,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("collect", &["subject", "canary", "evidence"]),
     ("stage", &["subject", "collect", "canary", "evidence"]),
     ("reference", &[]),
+    ("explore", &["evidence"]),
     ("steps", &["judge", "catalogue"]),
     ("report", &["judge", "catalogue", "evidence", "run"]),
 ];

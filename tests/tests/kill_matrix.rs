@@ -17,8 +17,6 @@ use regrant::{catalogue, reference, run::built_in};
 
 /// So many subjects at once; each run tells several stories at once, and mostly waits.
 const AT_ONCE: usize = 5;
-/// A subject that hangs costs every story its whole patience: it is told only the stories that decide what it breaks.
-const HANGS: &str = "hangs-on-refusal";
 
 struct Row {
     failed: BTreeSet<String>,
@@ -86,7 +84,7 @@ fn run_all(names: &[Option<&str>]) -> BTreeMap<String, Row> {
 /// All stories for the upright subject. A defect that the stories of its choice do not convict gets those that may convict it, too.
 fn row(name: Option<&str>) -> Row {
     let Some(defect) = reference::defects().iter().find(|defect| Some(defect.name) == name) else { return run(name, &[]) };
-    if defect.name == HANGS {
+    if choice::hangs(defect) {
         return run(name, &["--only", "RECOVER-08"]);
     }
     let told: BTreeSet<&str> = choice::told(defect).map(|story| story.name.as_str()).collect();

@@ -20,6 +20,8 @@ pub(super) enum Command {
     Demo(Demo),
     /// Checks the integration that a manifest describes
     Check(Check),
+    /// Searches for an order of events in which something fails, makes it small, and writes it down
+    Explore(Explore),
     /// Writes a first manifest, from flags or from a few questions
     Init(Init),
     /// Tries the positive controls alone, and shows which lines of the manifest would let more be decided
@@ -89,6 +91,47 @@ pub(super) struct Check {
     pub(super) telling: Telling,
     #[command(flatten)]
     pub(super) judging: Judging,
+    #[command(flatten)]
+    pub(super) look: Look,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Explore {
+    /// The manifest, or the folder it lies in
+    #[arg(value_name = "MANIFEST", default_value = "regrant.toml")]
+    pub(super) manifest: PathBuf,
+    /// Explore the built-in reference subject instead, with a defect planted (`regrant list --defects` names them)
+    #[arg(long, value_name = "DEFECT", num_args = 0..=1, conflicts_with_all = ["manifest", "set"])]
+    pub(super) reference: Option<Option<String>>,
+    /// How long it may take, such as 90s or 5m
+    #[arg(long, value_name = "TIME", default_value = "60s")]
+    pub(super) budget: String,
+    /// Only these situations; an unknown one is told which there are
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(super) situation: Vec<String>,
+    /// No sequences drawn at random
+    #[arg(long)]
+    pub(super) no_sequences: bool,
+    /// Only these requirements (RACE-01) or groups (RACE)
+    #[arg(long, value_name = "WHAT", value_delimiter = ',')]
+    pub(super) only: Vec<String>,
+    /// All but these requirements or groups
+    #[arg(long, value_name = "WHAT", value_delimiter = ',')]
+    pub(super) skip: Vec<String>,
+    /// Tells a schedule.json or a scenario file again, in place of a search
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["budget", "situation", "no_sequences"])]
+    pub(super) replay: Option<PathBuf>,
+    /// Overrides a manifest key by its dotted path, e.g. start.env.MODE=x
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(super) set: Vec<String>,
+    /// Where to leave what was found: a scenario file each, schedule.json, and what `check` leaves
+    #[arg(long, value_name = "DIR", default_value = "regrant-out")]
+    pub(super) out: PathBuf,
+    #[command(flatten)]
+    pub(super) telling: Telling,
+    /// Warnings count as errors
+    #[arg(long)]
+    pub(super) strict: bool,
     #[command(flatten)]
     pub(super) look: Look,
 }

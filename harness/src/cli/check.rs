@@ -29,6 +29,7 @@ pub(super) fn check(typed: args::Check) -> Result<ExitStatus, CliError> {
     let labels = labels(&stories);
     let report = Report::new(&run, &register, &labels, meant.rules, &faults, &meant.command).with_stale(&stale);
     out::keep(&meant.out, &run, &report)?;
+    out::keep_schedule(&meant.out, &run, &[])?;
     out::send(&meant.outputs, &report, meant.look)?;
     Ok(report.exit)
 }
@@ -51,7 +52,7 @@ pub(super) fn with_progress<T, F: Future<Output = T>>(
     })
 }
 
-fn known_defect(subject: &seams::Subject) -> Result<(), CliError> {
+pub(super) fn known_defect(subject: &seams::Subject) -> Result<(), CliError> {
     let seams::Subject::Reference { defect: Some(defect) } = subject else { return Ok(()) };
     let defects = seams::defects();
     if defects.iter().any(|known| known.name == *defect) {

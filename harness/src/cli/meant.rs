@@ -74,7 +74,7 @@ pub(super) struct Check {
 
 pub(super) fn check(typed: args::Check) -> Result<Check, CliError> {
     let subject = subject(typed.reference, &typed.manifest, &typed.set)?;
-    let command = again(&subject);
+    let command = again("check", &subject);
     let mut options = options(&typed.telling)?;
     options.selection = Selection { only: typed.only, skip: typed.skip };
     options.scenarios = typed.scenario;
@@ -209,20 +209,21 @@ fn manifest(typed: &Path) -> Result<PathBuf, CliError> {
     )))
 }
 
-fn again(subject: &Subject) -> String {
+/// The words after `regrant` that run this command for a subject again.
+pub(super) fn again(command: &str, subject: &Subject) -> String {
     match subject {
         Subject::Manifest { path, sets } => {
             let sets: String = sets.iter().map(|(key, value)| format!(" --set {}", shell_word(&format!("{key}={value}")))).collect();
             let path = if path.as_os_str() == "regrant.toml" { String::new() } else { format!(" {}", shell_word(&path.to_string_lossy())) };
-            format!("check{path}{sets}")
+            format!("{command}{path}{sets}")
         }
-        Subject::Reference { defect: None } => "check --reference".into(),
-        Subject::Reference { defect: Some(defect) } => format!("check --reference {}", shell_word(defect)),
+        Subject::Reference { defect: None } => format!("{command} --reference"),
+        Subject::Reference { defect: Some(defect) } => format!("{command} --reference {}", shell_word(defect)),
     }
 }
 
 /// As a shell wants it: quoted where a character could mean something.
-fn shell_word(word: &str) -> String {
+pub(super) fn shell_word(word: &str) -> String {
     let harmless = |c: char| c.is_ascii_alphanumeric() || "-_./:=@,+".contains(c);
     if !word.is_empty() && word.chars().all(harmless) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
 }
@@ -265,9 +266,9 @@ mod tests {
     #[test]
     fn the_same_run_can_be_typed_again() {
         let reference = Subject::Reference { defect: Some("goes_on".into()) };
-        assert_eq!(again(&reference), "check --reference goes_on");
+        assert_eq!(again("check", &reference), "check --reference goes_on");
         let manifest = Subject::Manifest { path: "my app/regrant.toml".into(), sets: vec![("name".into(), "it's".into())] };
-        assert_eq!(again(&manifest), "check 'my app/regrant.toml' --set 'name=it'\\''s'");
+        assert_eq!(again("check", &manifest), "check 'my app/regrant.toml' --set 'name=it'\\''s'");
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod demo;
 mod doctor;
 mod error;
 mod explain;
+mod explore;
 mod init;
 mod judge;
 mod list;
@@ -63,6 +64,7 @@ fn dispatch(command: Command) -> Result<ExitCode, CliError> {
     match command {
         Command::Demo(typed) => demo::demo(&typed).map(code),
         Command::Check(typed) => check::check(typed).map(code),
+        Command::Explore(typed) => explore::explore(typed).map(code),
         Command::Serve(typed) => serve::serve(&typed).map(code),
         Command::Judge(typed) => judge::judge(&typed).map(code),
         Command::Report(typed) => report::report(&typed).map(code),

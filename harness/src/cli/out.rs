@@ -13,7 +13,7 @@ use super::{
 use crate::{
     evidence::write_run,
     report::{Paint, Report, Verbosity, ctrf, html, junit, sarif, summary, tap, text, verdicts},
-    run::Run,
+    run::{Found, Run, schedule_document},
 };
 
 /// Prints to stdout. A reader that has gone away (`| head`) is no error.
@@ -40,6 +40,13 @@ pub(super) fn keep(dir: &Path, run: &Run, report: &Report<'_>) -> Result<(), Cli
     replace(&dir.join("junit.xml"), rendered(report, Format::Junit, PLAIN)?.as_bytes())?;
     replace(&dir.join("report.html"), rendered(report, Format::Html, PLAIN)?.as_bytes())?;
     replace(&dir.join("summary.md"), rendered(report, Format::Markdown, PLAIN)?.as_bytes())
+}
+
+/// `schedule.json`: what was decided when, for `regrant explore --replay`.
+pub(super) fn keep_schedule(dir: &Path, run: &Run, found: &[Found]) -> Result<(), CliError> {
+    let text = serde_json::to_string_pretty(&schedule_document(run, found))
+        .map_err(|source| CliError::Harness(format!("schedule.json: {source}")))?;
+    replace(&dir.join("schedule.json"), text.as_bytes())
 }
 
 const PLAIN: Look = Look { paint: Paint::PLAIN, verbosity: Verbosity::Verbose };

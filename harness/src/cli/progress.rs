@@ -48,6 +48,10 @@ impl Shown {
                 self.planned = stories;
                 Some(if stories == 1 { "telling 1 story".into() } else { format!("telling {stories} stories") })
             }
+            Progress::Searched { told, failing } => {
+                (self.planned, self.ended, self.failing) = (self.planned.max(told), told, failing);
+                None
+            }
             Progress::Began { story } => {
                 self.telling.insert(story);
                 None

@@ -135,6 +135,34 @@ pub async fn demo(_: Options, _: UnboundedSender<Progress>, _: Cancel) -> Result
     Err(RunError::Environment("this build has no reference subject (cargo feature `reference`)".into()))
 }
 
+/// A search for an order of events in which something fails.
+///
+/// # Errors
+/// As [`RunError`] says.
+pub async fn explore(
+    subject: Subject,
+    options: Options,
+    hunt: run::Hunt,
+    progress: UnboundedSender<Progress>,
+    cancel: Cancel,
+) -> Result<run::Explored, RunError> {
+    run::explore(subject, options, hunt, progress, cancel).await
+}
+
+/// A recorded run, told again.
+///
+/// # Errors
+/// As [`RunError`] says.
+pub async fn replay(
+    subject: Subject,
+    options: Options,
+    recorded: run::Recorded,
+    progress: UnboundedSender<Progress>,
+    cancel: Cancel,
+) -> Result<run::Replayed, RunError> {
+    run::replay(subject, options, recorded, progress, cancel).await
+}
+
 /// The positive controls alone.
 ///
 /// # Errors

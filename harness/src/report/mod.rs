@@ -7,6 +7,7 @@ mod cases;
 mod ctrf;
 mod excerpt;
 mod exit;
+mod explored;
 mod html;
 mod json;
 mod junit;
@@ -24,6 +25,7 @@ mod fixture;
 
 pub use ctrf::ctrf;
 pub use exit::{ExitStatus, Grounds, exit_status};
+pub use explored::explored;
 pub use html::html;
 pub use json::verdicts;
 pub use junit::junit;

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// The contract's version.
-const CONTRACT: u32 = 1;
+pub(super) const CONTRACT: u32 = 1;
 
 /// How long stories may take to end in good order (processes, `cleanup`, sandboxes) once the user cancels; a second Ctrl-C ends at once.
 const FAREWELL: std::time::Duration = std::time::Duration::from_secs(30);
@@ -171,7 +171,7 @@ pub(super) struct Teller<'a> {
 }
 
 impl Teller<'_> {
-    fn setting(&self, story: &str) -> Setting {
+    pub(super) fn setting(&self, story: &str) -> Setting {
         Setting {
             manifest: Arc::clone(&self.manifest),
             regrant: self.options.regrant.clone(),

@@ -4,6 +4,7 @@ mod baseline;
 mod check;
 mod demo;
 mod doctor;
+mod explore;
 mod plan;
 mod probe;
 mod shards;
@@ -19,6 +20,7 @@ pub use check::{Cancel, RunError, check};
 #[cfg(feature = "reference")]
 pub use demo::{Demo, demo};
 pub use doctor::{Control, Diagnosis, Trouble, doctor};
+pub use explore::{Explored, Found, Hunt, Recorded, RecordedStory, Replayed, Tally, explore, read_recorded, replay, schedule_document};
 pub use shards::{NoShard, NotOneRun, Part, Shard, merge};
 pub use stories::{Story, built_in};
 pub use subject::Subject;
@@ -102,6 +104,13 @@ pub enum Progress {
     Began {
         /// Its name.
         story: String,
+    },
+    /// A search goes on.
+    Searched {
+        /// How many stories were told.
+        told: usize,
+        /// In how many of them something failed.
+        failing: usize,
     },
     /// A story ended.
     Ended {

@@ -15,6 +15,16 @@ pub(super) struct Plan {
     pub(super) requirements: Vec<&'static str>,
 }
 
+/// Requirements that `--only` and `--skip` leave, where stories are not chosen among.
+pub(super) fn requirements(selection: &Selection) -> Result<Vec<&'static str>, RunError> {
+    let named = |words: &[String], id: &str| {
+        words.iter().any(|w| w.eq_ignore_ascii_case(id) || id.split('-').next().is_some_and(|group| group.eq_ignore_ascii_case(w)))
+    };
+    let all = catalogue::all().map(|r| r.id).filter(|id| selection.only.is_empty() || named(&selection.only, id));
+    let left: Vec<&'static str> = all.filter(|id| !named(&selection.skip, id)).collect();
+    if left.is_empty() { Err(RunError::NothingSelected) } else { Ok(left) }
+}
+
 /// Applies `--only`, `--skip` and then `--shard`. A story takes part if it is named, or if it decides a requirement that takes part.
 pub(super) fn plan(selection: &Selection, own: &[std::path::PathBuf], shard: Option<Shard>) -> Result<Plan, RunError> {
     let mut all: Vec<Story> = stories::built_in().to_vec();

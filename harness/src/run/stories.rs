@@ -146,29 +146,31 @@ pub fn built_in() -> &'static [Story] {
 pub(super) fn load(path: &Path) -> Result<Story, RunError> {
     let text =
         std::fs::read_to_string(path).map_err(|e| RunError::user(format!("cannot read the scenario file {}: {e}", path.display())))?;
-    let scenario =
-        Scenario::parse(&text).map_err(|e| RunError::in_file(&path.display().to_string(), text.clone(), e.offset, e.message, e.advice))?;
-    let known = |id: &&String| crate::catalogue::find(id).is_none();
-    if let Some(unknown) = scenario.tests.iter().chain(&scenario.also).find(known) {
-        let offset = text.find(unknown.as_str()).unwrap_or(0);
-        if crate::catalogue::not_decided(unknown).is_some() {
-            let message = format!("`{unknown}` is not decided by this version");
-            return Err(RunError::in_file(
-                &path.display().to_string(),
-                text,
-                offset,
-                message,
-                Some(format!("see `regrant explain {unknown}`")),
-            ));
-        }
-        let message = format!("`{unknown}` is no requirement of the register");
-        return Err(RunError::in_file(&path.display().to_string(), text, offset, message, Some(advice(unknown))));
-    }
+    let scenario = read(&path.display().to_string(), &text)?;
     let name = path.file_stem().map_or_else(|| "scenario".to_owned(), |s| s.to_string_lossy().into_owned());
     if SHIPPED.iter().any(|(shipped, _)| *shipped == name) {
         return Err(RunError::user(format!("a story named {name} ships with regrant: give {} another file name", path.display())));
     }
     Ok(Story { name, scenario })
+}
+
+/// What a scenario file says; `shown` is where it came from.
+///
+/// # Errors
+/// Something is wrong in it; the message shows the place.
+pub(super) fn read(shown: &str, text: &str) -> Result<Scenario, RunError> {
+    let wrong = |offset, message, advice| RunError::in_file(shown, text.to_owned(), offset, message, advice);
+    let scenario = Scenario::parse(text).map_err(|e| wrong(e.offset, e.message, e.advice))?;
+    let known = |id: &&String| crate::catalogue::find(id).is_none();
+    if let Some(unknown) = scenario.tests.iter().chain(&scenario.also).find(known) {
+        let offset = text.find(unknown.as_str()).unwrap_or(0);
+        if crate::catalogue::not_decided(unknown).is_some() {
+            let message = format!("`{unknown}` is not decided by this version");
+            return Err(wrong(offset, message, Some(format!("see `regrant explain {unknown}`"))));
+        }
+        return Err(wrong(offset, format!("`{unknown}` is no requirement of the register"), Some(advice(unknown))));
+    }
+    Ok(scenario)
 }
 
 fn advice(unknown: &str) -> String {

@@ -1,7 +1,7 @@
 //! `cargo xtask matrix`: tells all defects all stories, goes on where it was interrupted, and writes `docs/kill-matrix.md`.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -11,19 +11,18 @@ use std::{
 
 use acceptance::{
     choice,
-    matrix::{Row, fingerprint, page, page_path, planted},
+    matrix::{Cell, Row, page, page_path, planted, told},
     runs,
 };
 use regrant::run::built_in;
 
-const USAGE: &str = "cargo xtask matrix [--minutes N] [--at-once N] [--sample]
-  tells every planted defect every story and writes docs/kill-matrix.md; what was told is kept, so that it goes on where it stopped
-  --minutes N   begins no further run after so many minutes (120)
-  --at-once N   so many subjects at the same time (3)
-  --sample      tells a defect what its conviction needs and a part of the other stories; the page says so";
-
-/// A subject that hangs costs every story its whole patience: it is told only the stories that decide what it breaks.
-const HANGS: &str = "hangs-on-refusal";
+const USAGE: &str = "cargo xtask matrix [--minutes N] [--at-once N] [--sample] [--again DEFECT]
+  tells every planted defect every story and writes docs/kill-matrix.md; what was told is kept in target/kill-matrix, so that it goes on where
+  it stopped, and only stories that have changed since are told again
+  --minutes N      begins no further run after so many minutes (120)
+  --at-once N      so many subjects at the same time (3)
+  --sample         tells a defect what its conviction needs and a part of the other stories; the page says so
+  --again DEFECT   forgets what was told to this defect; `upright` is the one without";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -39,22 +38,22 @@ fn main() -> ExitCode {
 
 /// Whether all is told and as it must be.
 fn run(words: &[String]) -> Result<bool, String> {
-    runs::known(words, &["--minutes", "--at-once"], &["--sample"])?;
+    runs::known(words, &["--minutes", "--at-once", "--again"], &["--sample"])?;
     let minutes = u64::try_from(runs::number(words, "--minutes", 120)?).unwrap_or(u64::MAX);
     let at_once = runs::number(words, "--at-once", 3)?.max(1);
     let whole = !words.iter().any(|word| word == "--sample");
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/kill-matrix");
     fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    let until = Instant::now() + Duration::from_secs(minutes.saturating_mul(60));
     let names: Vec<&str> = std::iter::once("").chain(planted().map(|defect| defect.name)).collect();
-    let hash = fingerprint();
+    forget(words, &folder, &names)?;
+    let until = Instant::now() + Duration::from_secs(minutes.saturating_mul(60));
     let (waiting, wrong) = (Mutex::new(names.iter()), Mutex::new(0_usize));
     std::thread::scope(|scope| {
         for _ in 0..at_once {
             scope.spawn(|| {
                 while Instant::now() < until {
                     let Some(name) = waiting.lock().ok().and_then(|mut names| names.next().copied()) else { return };
-                    if let Err(why) = told(&folder, name, &hash, whole)
+                    if let Err(why) = tell(&folder, name, whole)
                         && let Ok(mut wrong) = wrong.lock()
                     {
                         println!("{}: {why}", shown(name));
@@ -64,10 +63,10 @@ fn run(words: &[String]) -> Result<bool, String> {
             });
         }
     });
-    let rows: BTreeMap<String, Row> =
-        names.iter().filter_map(|name| Some(((*name).to_owned(), kept(&folder, name, &hash, whole)?))).collect();
-    println!("{} of {} subjects are told", rows.len(), names.len());
-    if rows.len() < names.len() {
+    let rows: BTreeMap<String, Row> = names.iter().map(|name| ((*name).to_owned(), kept(&folder, name))).collect();
+    let missing = names.iter().filter(|name| rows.get(**name).is_none_or(|row| !asked(name, whole).is_subset(&stories_of(row)))).count();
+    println!("{} of {} subjects are told", names.len() - missing, names.len());
+    if missing > 0 {
         println!("run it again to go on");
         return Ok(false);
     }
@@ -76,43 +75,77 @@ fn run(words: &[String]) -> Result<bool, String> {
     Ok(wrong.into_inner().is_ok_and(|wrong| wrong == 0) && as_it_must_be(&rows))
 }
 
-/// Tells one subject, unless that was done.
-fn told(folder: &Path, name: &str, hash: &str, whole: bool) -> Result<(), String> {
-    if kept(folder, name, hash, whole).is_some() {
+/// What `--again` names.
+fn forget(words: &[String], folder: &Path, names: &[&str]) -> Result<(), String> {
+    for (flag, name) in words.iter().zip(words.iter().skip(1)).filter(|(flag, _)| *flag == "--again") {
+        if !names.iter().any(|known| shown(known) == name) {
+            return Err(format!("{flag} {name}: there is no such defect"));
+        }
+        let file = folder.join(format!("{name}.json"));
+        if file.exists() {
+            fs::remove_file(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+        }
+    }
+    Ok(())
+}
+
+/// The stories that a subject is to be told.
+fn asked(name: &str, whole: bool) -> BTreeSet<&'static str> {
+    let Some(defect) = planted().find(|defect| defect.name == name) else {
+        return built_in().iter().map(|story| story.name.as_str()).collect();
+    };
+    if choice::hangs(defect) {
+        choice::fewest(&choice::broken(defect)).into_iter().collect()
+    } else if whole {
+        built_in().iter().map(|story| story.name.as_str()).collect()
+    } else {
+        choice::told(defect).map(|story| story.name.as_str()).collect()
+    }
+}
+
+fn stories_of(row: &Row) -> BTreeSet<&str> {
+    row.0.keys().map(String::as_str).collect()
+}
+
+/// Tells one subject what it was not told yet.
+fn tell(folder: &Path, name: &str, whole: bool) -> Result<(), String> {
+    let mut row = kept(folder, name);
+    let left: BTreeSet<&str> = asked(name, whole).into_iter().filter(|story| !row.0.contains_key(*story)).collect();
+    if left.is_empty() {
         return Ok(());
     }
     let mut words = vec!["--reference".to_owned()];
-    if let Some(defect) = planted().find(|defect| defect.name == name) {
-        words.push(name.to_owned());
-        if name == HANGS {
-            words.extend(["--only".to_owned(), "RECOVER-08".to_owned()]);
-        } else if !whole {
-            let told: Vec<&str> = choice::told(defect).map(|story| story.name.as_str()).collect();
-            let others = built_in().iter().filter(|story| !told.contains(&story.name.as_str()));
-            words.extend(others.flat_map(|story| ["--skip".to_owned(), story.name.clone()]));
-        }
-    }
+    words.extend((!name.is_empty()).then(|| name.to_owned()));
+    // The others are skipped, rather than these selected: so every requirement may convict in them, also one that is decided elsewhere.
+    let others = built_in().iter().filter(|story| !left.contains(story.name.as_str()));
+    words.extend(others.flat_map(|story| ["--skip".to_owned(), story.name.clone()]));
     let began = Instant::now();
-    let verdicts = runs::check(&words)?;
-    let having = |verdict: &'static str| verdicts.iter().filter(move |(_, (got, _))| got == verdict);
-    if let Some((id, (_, reason))) = having("harness-fault").next() {
-        return Err(format!("the harness faulted on {id}: {reason}"));
+    let found = runs::by_story(&words)?;
+    for story in built_in().iter().filter(|story| left.contains(story.name.as_str())) {
+        let mut cell = Cell { hash: told(story), ..Cell::default() };
+        for (id, verdict, reason) in found.get(&story.name).map_or(&[][..], Vec::as_slice) {
+            match verdict.as_str() {
+                "harness-fault" => return Err(format!("the harness faulted on {id} in {}: {reason}", story.name)),
+                "fail" => cell.convicted.insert(id.clone(), reason.clone()),
+                "undecided" => cell.undecided.insert(id.clone(), reason.clone()),
+                _ => continue,
+            };
+        }
+        row.0.insert(story.name.clone(), cell);
     }
-    let row = Row {
-        hash: hash.to_owned(),
-        whole,
-        convicted: having("fail").map(|(id, (_, reason))| (id.clone(), reason.clone())).collect(),
-        undecided: having("undecided").map(|(id, _)| id.clone()).collect(),
-    };
-    println!("{}: {} convictions in {:.0} s", shown(name), row.convicted.len(), began.elapsed().as_secs_f64());
+    println!("{}: {} stories, {} convictions in {:.0} s", shown(name), left.len(), row.convicted().len(), began.elapsed().as_secs_f64());
     let text = serde_json::to_string_pretty(&row).map_err(|error| error.to_string())?;
     fs::write(file(folder, name), text).map_err(|error| format!("cannot be kept: {error}"))
 }
 
-/// A row of this register that was told before; a sample is content with the whole.
-fn kept(folder: &Path, name: &str, hash: &str, whole: bool) -> Option<Row> {
-    let row: Row = serde_json::from_str(&fs::read_to_string(file(folder, name)).ok()?).ok()?;
-    (row.hash == hash && (row.whole || !whole)).then_some(row)
+/// What a subject was told before, of stories that are still the same.
+fn kept(folder: &Path, name: &str) -> Row {
+    let mut row: Row = fs::read_to_string(file(folder, name)).ok().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+    let asked = asked(name, true);
+    let same =
+        |name: &str, cell: &Cell| asked.contains(name) && built_in().iter().any(|story| story.name == name && told(story) == cell.hash);
+    row.0.retain(|name, cell| same(name, cell));
+    row
 }
 
 fn file(folder: &Path, name: &str) -> PathBuf {
@@ -125,15 +158,21 @@ fn shown(name: &str) -> &str {
 
 fn as_it_must_be(rows: &BTreeMap<String, Row>) -> bool {
     let mut wrong: Vec<String> = Vec::new();
-    if let Some(upright) = rows.get("").filter(|row| !row.convicted.is_empty() || !row.undecided.is_empty()) {
-        wrong.push(format!("the upright subject: convicted of {:?}, undecided {:?}", upright.convicted, upright.undecided));
+    if let Some(upright) = rows.get("").filter(|row| !row.convicted().is_empty() || !row.undecided().is_empty()) {
+        wrong.push(format!("the upright subject: convicted of {:?}, undecided {:?}", upright.convicted(), upright.undecided()));
     }
     for defect in planted() {
         let Some(row) = rows.get(defect.name) else { continue };
-        let missed = choice::broken(defect).into_iter().filter(|id| !row.convicted.contains_key(*id));
+        let convicted = row.convicted();
+        let missed = choice::broken(defect).into_iter().filter(|id| !convicted.contains_key(*id));
         wrong.extend(missed.map(|id| format!("{} is not convicted of {id}", defect.name)));
-        let strange = row.convicted.iter().filter(|(id, _)| !defect.breaks.contains(&id.as_str()) && !defect.may.contains(&id.as_str()));
-        wrong.extend(strange.map(|(id, reason)| format!("{} is convicted of {id}, which it does not break: {reason}", defect.name)));
+        for (story, cell) in &row.0 {
+            let strange =
+                cell.convicted.iter().filter(|(id, _)| !defect.breaks.contains(&id.as_str()) && !defect.may.contains(&id.as_str()));
+            wrong.extend(
+                strange.map(|(id, reason)| format!("{} is convicted of {id} in {story}, which it does not break: {reason}", defect.name)),
+            );
+        }
     }
     for line in &wrong {
         println!("{line}");

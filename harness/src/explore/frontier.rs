@@ -1,0 +1,194 @@
+//! Which schedule is told next: all orders, those that differ least from the usual one first.
+
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, HashSet},
+};
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha20Rng;
+
+use super::{After, Decision, Schedule, Situation};
+
+/// Longer schedules are not made.
+const LONGEST: usize = 6;
+
+/// What is still to be told.
+#[derive(Debug)]
+pub struct Frontier {
+    waiting: BinaryHeap<Reverse<Waiting>>,
+    made: HashSet<Schedule>,
+    random: ChaCha20Rng,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Waiting {
+    /// How far from the usual order.
+    cost: usize,
+    /// Among equals, by the seed.
+    lot: u64,
+    schedule: Schedule,
+}
+
+impl Ord for Waiting {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (self.cost, self.lot).cmp(&(other.cost, other.lot))
+    }
+}
+
+impl PartialOrd for Waiting {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Frontier {
+    /// Nothing decided in any of these situations.
+    #[must_use]
+    pub fn new<'s>(situations: impl IntoIterator<Item = &'s Situation>, seed: u64) -> Self {
+        let mut frontier = Self { waiting: BinaryHeap::new(), made: HashSet::new(), random: ChaCha20Rng::seed_from_u64(seed) };
+        for situation in situations {
+            frontier.add(Schedule { situation: situation.name.clone(), decisions: Vec::new() }, 0);
+        }
+        frontier
+    }
+
+    /// What is told next; none: all that is known of is told.
+    pub fn next(&mut self) -> Option<Schedule> {
+        self.waiting.pop().map(|Reverse(waiting)| waiting.schedule)
+    }
+
+    /// How many schedules were made up to now, told or not.
+    #[must_use]
+    pub fn made(&self) -> usize {
+        self.made.len()
+    }
+
+    /// Takes in what came of a schedule: what could be decided next becomes schedules of their own.
+    pub fn learn(&mut self, situation: &Situation, schedule: &Schedule, after: &After) {
+        if !after.realised || schedule.decisions.len() >= LONGEST {
+            return;
+        }
+        let may_drop = |gate: &&String| situation.gate(gate).is_some_and(|(hold, _)| hold.drop);
+        let releases = after.held.iter().map(|gate| Decision::Release { gate: gate.clone() });
+        let drops = after.held.iter().filter(may_drop).map(|gate| Decision::Drop { gate: gate.clone() });
+        let played = |card: usize| schedule.decisions.contains(&Decision::Play { card });
+        let cards = (1..).zip(&situation.cards).filter(|(place, card)| !played(*place) && card.after.is_none_or(played));
+        let cards = cards.map(|(card, _)| Decision::Play { card });
+        let last = schedule.decisions.last();
+        let twin =
+            |next: &Decision| last.is_some_and(|last| commute(situation, last, next) && place(situation, next) < place(situation, last));
+        for decision in releases.chain(drops).chain(cards).filter(|next| !twin(next)) {
+            let mut further = schedule.clone();
+            further.decisions.push(decision);
+            let cost = cost(situation, &further);
+            self.add(further, cost);
+        }
+    }
+
+    fn add(&mut self, schedule: Schedule, cost: usize) {
+        if self.made.insert(schedule.clone()) {
+            let lot = self.random.random();
+            self.waiting.push(Reverse(Waiting { cost, lot, schedule }));
+        }
+    }
+}
+
+/// How often a schedule departs from the usual order.
+fn cost(situation: &Situation, schedule: &Schedule) -> usize {
+    let mut left: Vec<String> = situation.gates().map(|(hold, nth)| super::situation::gate_name(hold, nth)).collect();
+    let mut cost = 0;
+    for decision in &schedule.decisions {
+        match decision {
+            Decision::Release { gate } => {
+                let kind = situation.gate(gate).map(|(hold, _)| &hold.name);
+                let first = left.iter().find(|other| situation.gate(other).map(|(hold, _)| &hold.name) == kind);
+                cost += usize::from(first != Some(gate));
+                left.retain(|other| other != gate);
+            }
+            Decision::Drop { gate } => {
+                cost += 1;
+                left.retain(|other| other != gate);
+            }
+            Decision::Play { .. } => cost += 1,
+        }
+    }
+    cost
+}
+
+/// Requests of different companies do not meet: their order changes nothing.
+fn commute(situation: &Situation, one: &Decision, other: &Decision) -> bool {
+    let company = |decision: &Decision| situation.gate(decision.gate()?)?.0.on.get("company")?.as_integer();
+    matches!((company(one), company(other)), (Some(one), Some(other)) if one != other)
+}
+
+fn place(situation: &Situation, decision: &Decision) -> Option<usize> {
+    let gate = decision.gate()?;
+    situation.gates().position(|(hold, nth)| super::situation::gate_name(hold, nth) == gate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn situation(holds: &str, cards: usize) -> Situation {
+        let card = "[[card]]\nwords = \"c\"\ndo = [{ revoke = \"grant\" }]\n".repeat(cards);
+        Situation::parse("s", &format!("title = \"\"\nabout = \"\"\nbegin = []\n{holds}{card}")).expect("a situation")
+    }
+
+    const THREE: &str = "[[hold]]\nname = \"r\"\nwords = \"r\"\non = { endpoint = \"token\" }\nat = \"committed\"\ntimes = 3\n";
+
+    /// A subject that sends so many requests at once, whatever is decided.
+    fn explored(situation: &Situation, sends: &[&str]) -> Vec<Vec<String>> {
+        let mut frontier = Frontier::new([situation], 7);
+        let mut told = Vec::new();
+        while let Some(schedule) = frontier.next() {
+            let decided = |gate: &str| schedule.decisions.iter().any(|decision| decision.gate() == Some(gate));
+            let held = sends.iter().filter(|gate| !decided(gate)).map(|gate| (*gate).to_owned()).collect();
+            frontier.learn(situation, &schedule, &After { realised: true, held });
+            told.push(schedule.decisions.iter().map(ToString::to_string).collect());
+        }
+        told
+    }
+
+    #[test]
+    fn every_order_of_what_is_held_is_told_once() {
+        let told = explored(&situation(THREE, 0), &["r-1", "r-2", "r-3"]);
+        let whole: Vec<_> = told.iter().filter(|order| order.len() == 3).collect();
+        assert_eq!(whole.len(), 6);
+        // With the beginnings of all these orders.
+        assert_eq!(told.len(), 1 + 3 + 6 + 6);
+        let different: HashSet<_> = told.iter().collect();
+        assert_eq!(different.len(), told.len());
+    }
+
+    #[test]
+    fn the_usual_order_comes_first_and_a_card_is_played_at_every_moment() {
+        let told = explored(&situation(THREE, 1), &["r-1", "r-2"]);
+        assert!(told[0].is_empty());
+        assert_eq!(told.iter().filter(|order| order.iter().any(|it| it == "card 1")).count(), 1 + 4 + 6);
+        let departures = |order: &Vec<String>| usize::from(order.iter().any(|it| it == "card 1"));
+        assert!(departures(&told[1]) == 0 && departures(told.last().expect("some")) == 1, "{told:?}");
+    }
+
+    #[test]
+    fn what_was_not_realised_leads_nowhere_and_no_schedule_grows_beyond_its_limit() {
+        let situation = situation(THREE, 9);
+        let mut frontier = Frontier::new([&situation], 7);
+        let first = frontier.next().expect("the beginning");
+        frontier.learn(&situation, &first, &After { realised: false, held: vec!["r-1".into()] });
+        assert_eq!((frontier.next(), frontier.made()), (None, 1));
+        assert!(explored(&self::situation("", 7), &[]).iter().all(|order| order.len() <= LONGEST));
+    }
+
+    #[test]
+    fn orders_of_different_companies_requests_are_not_told_twice() {
+        let hold = |company: u32| {
+            format!(
+                "[[hold]]\nname = \"c{company}\"\nwords = \"r\"\non = {{ endpoint = \"token\", company = {company} }}\nat = \"committed\"\ntimes = 1\n"
+            )
+        };
+        let told = explored(&situation(&(hold(0) + &hold(1)), 0), &["c0-1", "c1-1"]);
+        assert_eq!(told.iter().filter(|order| order.len() == 2).count(), 1, "{told:?}");
+    }
+}

@@ -1,0 +1,70 @@
+//! What a search saw, for a person: how much was told, and of each failure the order that holds beside the order that fails.
+
+use std::fmt::Write;
+
+use super::Paint;
+use crate::run::{Explored, Found};
+
+/// A column is not wider than this.
+const COLUMN: usize = 58;
+
+/// The part of the report that `text` does not know; ends with a newline. `files` are the scenario files, in the order of what was found.
+#[must_use]
+pub fn explored(seen: &Explored, files: &[String], command: &str, paint: Paint) -> String {
+    let mut out = String::new();
+    for (place, found) in seen.found.iter().enumerate() {
+        one(&mut out, found, files.get(place).map_or("", String::as_str), command, paint);
+    }
+    let told: usize = seen.tallies.iter().map(|tally| tally.told).sum();
+    let _ = writeln!(out, "{}", paint.strong("Orders told"));
+    for tally in &seen.tallies {
+        let _ = match &tally.left_out {
+            Some(why) => writeln!(out, "  {:<34} left out: {why}", tally.name),
+            None => {
+                writeln!(out, "  {:<34} {:>4} told, {:>4} came about, {:>4} failing", tally.name, tally.told, tally.realised, tally.failing)
+            }
+        };
+    }
+    let seconds = seen.searching.as_secs_f64().max(0.001);
+    #[allow(clippy::cast_precision_loss, reason = "a rate for a person")]
+    let rate = told as f64 / seconds;
+    let left = if seen.left > 0 { format!("; {} more orders are known and were not told", seen.left) } else { String::new() };
+    let _ = writeln!(out, "{told} orders in {seconds:.0} s ({rate:.1} a second){left}. Seed {}.", seen.run.header.seed);
+    if seen.found.is_empty() {
+        let _ = writeln!(
+            out,
+            "{}",
+            if seen.run.cancelled { "Cancelled; nothing failed until then." } else { "Nothing failed in any of them." }
+        );
+    }
+    out
+}
+
+fn one(out: &mut String, found: &Found, file: &str, command: &str, paint: Paint) {
+    let (failed, told) = found.failing;
+    let place = found
+        .situation
+        .as_deref()
+        .map_or_else(|| "in a sequence drawn at random".to_owned(), |name| format!("in {failed} of {told} orders of {name}"));
+    let _ = writeln!(out, "{} fails {place}, first seen after {:.1} s", paint.strong(found.id), found.after.as_secs_f64());
+    if let Some(holds) = &found.holds {
+        let _ = writeln!(out, "      {:<COLUMN$}  {}", "holds", "fails");
+        for line in 0..holds.len().max(found.fails.len()).max(1) {
+            let cell = |column: &[String]| column.get(line).map_or("", String::as_str).to_owned();
+            let (left, right) = (cell(holds), cell(&found.fails));
+            let left = if line == 0 && holds.is_empty() { "(all goes on as it comes)".to_owned() } else { left };
+            let right = if line == 0 && found.fails.is_empty() { "(all goes on as it comes)".to_owned() } else { right };
+            let _ = writeln!(out, "  {:>2}  {left:<COLUMN$}  {right}", line + 1);
+        }
+    } else if !found.fails.is_empty() {
+        let _ = writeln!(out, "      fails");
+        for (line, words) in found.fails.iter().enumerate() {
+            let _ = writeln!(out, "  {:>2}  {words}", line + 1);
+        }
+    }
+    let (before, now) = found.size;
+    let (again, failed) = found.repeated;
+    let alike = if found.alike { "alike each time" } else { "not alike each time: the subject is not deterministic here" };
+    let _ = writeln!(out, "  Made smaller from {before} parts to {now}. Told again, it failed {failed} of {again} times; {alike}.");
+    let _ = writeln!(out, "  Again: regrant {command} --replay {file}\n");
+}
