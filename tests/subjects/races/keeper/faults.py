@@ -38,14 +38,14 @@ DEFECTS = {
     "late-refusal-wins": Defect("F87: ends the connection by a refusal that comes after a reconnection", "flock", 1, "RACE-05"),
     "late-success-overwrites": Defect("F88: compares the state only, so that a late success is stored over a reconnection", "flock", 1, "RACE-06"),
     "disconnects-uncounted": Defect("F89: does not count a disconnection as a change, so that a late success brings the tokens back", "flock", 1, "RACE-06"),
-    "last-reply-wins": Defect("F91: goes on without an answer after a second, and stores whatever comes in the order of its coming", "flock", 1, "RACE-05 RACE-06"),
+    "last-reply-wins": Defect("F88: goes on without an answer after a second, and stores whatever comes in the order of its coming", "flock", 1, "RACE-05 RACE-06"),
     "doubts-a-refusal": Defect("F107: takes the refusal that follows a lost reply for a passing fault, for ever", "flock", 1, "RETRY-07"),
     # logins
     "login-used-up-late": Defect("F78: uses a login up after its exchange, so that a callback delivered twice is exchanged twice", "flock", 1, "RACE-10"),
     "two-logins-disagree": Defect("F103: of two logins at once keeps one in memory and stores the other", "flock", 1, "RACE-10"),
-    "login-in-two-writes": Defect("F110: stores the pair of a login in two transactions, which two logins can mix", "flock", 1, "RACE-10"),
     # saving
     "pair-in-two-writes": Defect("F110: stores a refreshed access token, and the refresh token in a second transaction", "flock", 1, "RACE-07"),
+    "marks-then-purges": Defect("F87: marks a connection that has ended, and a moment later removes the tokens that are there by then", "flock", 1, "RACE-05"),
     "tries-before-saving": Defect("F103: tries a fresh access token out before it stores the pair", "flock", 1, "REFRESH-03"),
 }
 

@@ -19,6 +19,8 @@ PROCESS = os.environ.get("PROCESS") or "0"
 # A half-minute before its end an access token counts as used up; one that lives for less than a minute, in its last tenth.
 MARGIN = 30
 BUSY = 5000
+# For calls under way; a planted defect waits for them.
+A_MOMENT = 0.2
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS connection (
@@ -158,6 +160,13 @@ def save(since: Record, fence: int | None, fresh: dict) -> bool:
 def end(since: Record, fence: int | None, cause: str) -> bool:
     """The grant is over: its tokens go, everything else stays."""
     anyway = any(map(planted, ("late-refusal-wins", "loser-purges", "last-reply-wins", "lease-without-a-fence")))
+    if planted("marks-then-purges"):
+        if not change(since, fence, state="ended", cause=cause):
+            return False
+        time.sleep(A_MOMENT)
+        with transaction() as db:
+            _write(db, BLANK, counted=False)
+        return True
     return change(None if anyway else since, fence, state="ended", cause=cause, **BLANK)
 
 
@@ -182,12 +191,7 @@ def connect(number: int, fresh: dict) -> bool:
         before = db.execute("SELECT user_act FROM connection").fetchone()["user_act"]
         if before >= number and not planted("two-logins-disagree"):
             return False
-        columns = {**fresh, "state": "connected", "cause": None, "refused_client": None, "not_before": 0, "user_act": number}
-        later = columns.pop("refresh") if planted("login-in-two-writes") else None
-        _write(db, columns)
-    if later:
-        with transaction() as db:
-            _write(db, {"refresh": later}, counted=False)
+        _write(db, {**fresh, "state": "connected", "cause": None, "refused_client": None, "not_before": 0, "user_act": number})
     return True
 
 
