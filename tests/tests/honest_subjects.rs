@@ -38,7 +38,7 @@ struct Honest {
 
 /// What does not apply to any of them: each has one process and one connection, and a page or a status as the only way to tell its user
 /// something.
-const TO_NONE: [&str; 5] = ["STOP-05", "PURGE-07", "MARK-04", "PROMPT-04", "RACE-02"];
+const TO_NONE: [&str; 6] = ["STOP-05", "PURGE-07", "MARK-04", "PROMPT-04", "RACE-02", "RACE-09"];
 /// None of them keeps several companies apart.
 const OF_ALL: [(&str, &str); 1] = [("REAUTH-10", "keeps several companies apart")];
 

@@ -5,6 +5,7 @@ mod killed;
 mod lasting;
 mod late;
 mod loser;
+mod paused;
 mod processes;
 mod revoked;
 mod sibling;
@@ -134,6 +135,20 @@ pub(super) const ALL: &[Requirement] = &[
         declarable: true,
         scope: Scope::Connection,
         check: revoked::race_08,
+    },
+    Requirement {
+        id: "RACE-09",
+        level: Should,
+        severity: Warning,
+        sentence: "copes with a pause in the middle of a refresh: afterwards presents no token it did not read from the store since, and writes no pair older than the stored one",
+        sources: &["Pleo, Race condition prevention"],
+        why: "A lease ends while its holder sleeps; woken up, it stores what it has over the newer pair of whoever took over.",
+        observed: "A process is stopped while the answer to its refresh is held, the others are asked to work, and it goes on once they rest. Did another one refresh meanwhile: whose tokens are sent then, by whom, also after a restart. Whoever waited for it passes; that shows nothing of a lease that is longer than the pause, some seconds.",
+        undecided: "`features.processes` is absent; the process that refreshed could not be told, or paused alone; no other was asked to work meanwhile, or too late; it had not come to rest with its pair before; or the processes did not work on afterwards. With `features.processes = 1` it does not apply.",
+        remedy: "Write a pair only in place of the one that it was made from, and read the store again after every wait.",
+        declarable: true,
+        scope: Scope::Connection,
+        check: paused::race_09,
     },
     Requirement {
         id: "RACE-10",

@@ -275,6 +275,8 @@ flaws! {
         breaks ["RACE-02"] may []
     RemembersInProcessOnly "remembers-in-process-only" "does not see in one process that another one has ended the connection"
         breaks ["STOP-05"] may []
+    LeaseWithoutFencing "lease-without-fencing" "locks among its processes by a lease that runs out while its holder sleeps, who then stores what it has"
+        breaks ["RACE-09"] may ["RACE-02"]
 }
 
 #[cfg(test)]

@@ -4,7 +4,6 @@
 //! that was sent: if the store holds another by then, the answer changes nothing.
 
 use std::{
-    fs::File,
     path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError,
@@ -19,10 +18,9 @@ use tokio::{
 };
 
 use super::{
-    alone,
     answer::{Granted, Outcome},
     flaw::{Flaw, Flaws},
-    log,
+    lease, log,
     notices::Notices,
     oauth::Pleo,
     spoil::Memory,
@@ -216,10 +214,9 @@ impl Tokens {
     }
 
     /// Waits until nobody refreshes: no task of this process, and no other process.
-    async fn turn(&self) -> Result<(MutexGuard<'_, ()>, Option<File>), StoreError> {
+    async fn turn(&self) -> Result<(MutexGuard<'_, ()>, lease::Turn), StoreError> {
         let task = self.gate.lock().await;
-        let shared = if self.flaws.has(Flaw::LocksInProcessOnly) { None } else { Some(alone::locked(&self.lock).await?) };
-        Ok((task, shared))
+        Ok((task, lease::turn(self.flaws, &self.lock).await?))
     }
 
     /// Waits until no refresh of this process is in flight.
@@ -342,6 +339,7 @@ impl Tokens {
             return Ok(Settled::Done);
         };
         let served = *self.stimuli.borrow();
+        self.memory.sets_out(*self.changes.borrow());
         self.notices.refreshing(attempt);
         let flight = InFlight::begin(&self.in_flight, now.generation);
         let outcome = self.pleo.refresh(refresh).await;
@@ -443,7 +441,7 @@ impl Tokens {
 
     /// Changes the connection if it still is what was sent.
     fn change(&self, sent: &Snapshot, to: impl FnOnce(&Snapshot) -> (Snapshot, Disk)) -> Result<bool, Unavailable> {
-        let late = self.flaws.has(Flaw::LateAnswerWins);
+        let late = self.memory.overwrites(self.flaws, *self.changes.borrow());
         let changed = self.store.transit(|now| (late || now.generation == sent.generation).then(|| to(now)))?.is_some();
         if changed {
             self.changed();

@@ -228,6 +228,6 @@ fn on_its_way(x: &Exchange<'_>) -> u64 {
     x.held.map_or(x.arrived, |_| x.released.or(aborted).unwrap_or(Mark::END)).at
 }
 
-fn elsewhere(x: &Exchange<'_>, y: &Exchange<'_>) -> bool {
+pub(super) fn elsewhere(x: &Exchange<'_>, y: &Exchange<'_>) -> bool {
     x.grant().is_some() && y.grant().is_some() && x.grant() != y.grant()
 }
