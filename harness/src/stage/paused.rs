@@ -1,5 +1,7 @@
 //! The subject, or one of its instances, is stopped where it is, and goes on.
 
+use std::time::Duration;
+
 use regrant_mock_server::fault::scenario::Pause;
 
 use super::{
@@ -11,19 +13,28 @@ use crate::{
     subject::{Follow, ProcId},
 };
 
+/// How long it may take until what a gate holds is in the history.
+const RECORDED: Duration = Duration::from_secs(2);
+
 impl Cast {
     /// Holds the subject still, or one of its instances: by `stop.pause`, else by SIGSTOP to its processes.
     pub(super) async fn pause(&mut self, how: &Pause) -> Result<(), StageError> {
         let one = match how {
             Pause::All(_) => None,
-            Pause::One(one) => match self.sender_at(&one.held) {
-                Some(instance) => Some(instance),
-                None => {
+            Pause::One(one) => {
+                // That it holds is known a moment before it is recorded.
+                let held = self.control().held(&one.held) > 0;
+                if held {
+                    let _in_time = self.until(RECORDED, |cast| cast.sender_at(&one.held).is_some()).await;
+                }
+                let sender = self.sender_at(&one.held).filter(|_| held);
+                if sender.is_none() {
                     let reason = format!("which process sent what {} holds cannot be told, so none was paused", one.held);
                     self.recorder.record(What::NotRealised { reason });
                     return Ok(());
                 }
-            },
+                sender
+            }
         };
         if let Some(verb) = self.setting.manifest.stop.pause.clone() {
             let meant = self.meant_by(&verb);
