@@ -76,7 +76,8 @@ const ALL: [Honest; 8] = [
     },
     Honest {
         name: "one-shot",
-        undecided: &[NO_COUNT, NO_PLACE],
+        // Its operator gets a mail, and nobody looks at a page.
+        undecided: &[NO_COUNT, NO_PLACE, ("REAUTH-12", "where a person would see")],
         perhaps: &[],
         not_applicable: &["RACE-11", "RECOVER-04"],
         convicted: &[IN_CLEAR],
