@@ -77,6 +77,9 @@ pub(crate) enum Unavailable {
     /// Only a planted defect does that.
     #[error("another refresh was in the way")]
     GaveUpWaiting,
+    /// Only a planted defect does that, too.
+    #[error("a call met 401 while another one refreshed")]
+    NotRepeated,
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -327,7 +330,7 @@ impl Tokens {
 
     /// The token is good, though we did nothing for it.
     fn renewed_elsewhere(&self, need: Need, access: Access) -> Result<Access, Unavailable> {
-        if need != Need::Call && self.flaws.has(Flaw::NoReplay) { Err(Unavailable::Passing) } else { Ok(access) }
+        if need != Need::Call && self.flaws.has(Flaw::NoReplay) { Err(Unavailable::NotRepeated) } else { Ok(access) }
     }
 
     async fn attempt(&self, now: &Snapshot, need: Need, attempt: u32) -> Result<Settled, Unavailable> {
