@@ -91,6 +91,17 @@ Feature: Races
         | story                                | what happens                                         |
         | revoked_while_a_refresh_is_in_flight | The user revokes access while a refresh is in flight |
 
+  @RACE-09 @should @warning
+  Rule: A pause in the middle of a refresh puts no older pair in place of a newer one
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then what was stored during the pause is what counts (RACE-09)
+
+      Examples:
+        | story                     | what happens                                                  |
+        | paused_while_it_refreshes | One of several processes is paused in the middle of a refresh |
+
   @RACE-10 @must @error
   Rule: Two logins at once leave one connection
 

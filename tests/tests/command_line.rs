@@ -54,11 +54,11 @@ fn a_selection_that_names_nothing_is_exit_2_and_tells_what_there_is() {
 #[test]
 fn a_line_that_is_not_decided_is_listed_and_explained_and_cannot_be_selected() {
     let listed = stdout(&regrant(&["list"]));
-    assert!(listed.lines().any(|line| line.starts_with("RACE-09 ") && line.ends_with("(not decided by this version)")), "{listed}");
-    assert!(stdout(&regrant(&["explain", "RACE-09"])).contains("no story: this version does not decide it"));
-    let output = regrant(&["check", "--reference", "--only", "RACE-09"]);
+    assert!(listed.lines().any(|line| line.starts_with("PURGE-06 ") && line.ends_with("(not decided by this version)")), "{listed}");
+    assert!(stdout(&regrant(&["explain", "PURGE-06"])).contains("no story: this version does not decide it"));
+    let output = regrant(&["check", "--reference", "--only", "PURGE-06"]);
     assert_eq!(code(&output), 2);
-    assert!(stderr(&output).contains("RACE-09 is registered, but not decided by this version"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("PURGE-06 is registered, but not decided by this version"), "{}", stderr(&output));
 }
 
 #[test]

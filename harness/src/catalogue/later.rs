@@ -3,40 +3,23 @@
 
 use super::{Finding, Level::*, Requirement, Scope, Severity::*};
 
-const PAUSED: &str = "Always, in this version: no story stops the subject in the middle of a refresh and lets it go on later.";
 const NO_MEMORY: &str = "Always, in this version: memory is not read. With `features.memory = \"off\"` it does not apply.";
 
 /// In the order of the register. A line leaves this list for its group's own once a story decides it.
-pub(super) const ALL: &[Requirement] = &[
-    Requirement {
-        id: "PURGE-06",
-        level: Should,
-        severity: Advice,
-        sentence: "leaves no copy in memory",
-        sources: &["Pleo, How to handle token expiry or revocation, step 2: invalidate both tokens"],
-        why: "The dead tokens stay in the heap for the life of the process, and end up in a core dump.",
-        observed: "The memory of the process after the tokens were purged.",
-        undecided: NO_MEMORY,
-        remedy: "Overwrite secrets before they are let go, where the language allows it.",
-        declarable: true,
-        scope: Scope::Subject,
-        check: |_| Finding::undecided("memory is not read by this version"),
-    },
-    Requirement {
-        id: "RACE-09",
-        level: Should,
-        severity: Warning,
-        sentence: "copes with a pause in the middle of a refresh: afterwards presents no token it did not read from the store since, and writes no pair older than the stored one",
-        sources: &["Pleo, Race condition prevention"],
-        why: "A lease ends while its holder sleeps; woken up, it stores what it has over the newer pair of whoever took over.",
-        observed: "What is sent and stored after the process was stopped and continued.",
-        undecided: PAUSED,
-        remedy: "Write a pair only in place of the one that it was made from, and read the store again after every wait.",
-        declarable: true,
-        scope: Scope::Connection,
-        check: |_| Finding::undecided("no pause in the middle of a refresh is told by this version"),
-    },
-];
+pub(super) const ALL: &[Requirement] = &[Requirement {
+    id: "PURGE-06",
+    level: Should,
+    severity: Advice,
+    sentence: "leaves no copy in memory",
+    sources: &["Pleo, How to handle token expiry or revocation, step 2: invalidate both tokens"],
+    why: "The dead tokens stay in the heap for the life of the process, and end up in a core dump.",
+    observed: "The memory of the process after the tokens were purged.",
+    undecided: NO_MEMORY,
+    remedy: "Overwrite secrets before they are let go, where the language allows it.",
+    declarable: true,
+    scope: Scope::Subject,
+    check: |_| Finding::undecided("memory is not read by this version"),
+}];
 
 #[cfg(test)]
 mod tests {

@@ -5,6 +5,7 @@ mod killed;
 mod lasting;
 mod late;
 mod loser;
+mod paused;
 mod processes;
 mod revoked;
 mod sibling;
@@ -136,6 +137,20 @@ pub(super) const ALL: &[Requirement] = &[
         check: revoked::race_08,
     },
     Requirement {
+        id: "RACE-09",
+        level: Should,
+        severity: Warning,
+        sentence: "copes with a pause in the middle of a refresh: afterwards presents no token it did not read from the store since, and writes no pair older than the stored one",
+        sources: &["Pleo, Race condition prevention"],
+        why: "A lease ends while its holder sleeps; woken up, it stores what it has over the newer pair of whoever took over.",
+        observed: "A process is stopped while the answer to its refresh is held, the others are asked to work, and it goes on once they rest. Did another one refresh meanwhile: whose tokens are sent then, by whom, also after a restart. Whoever waited for it passes; that shows nothing of a lease that is longer than the pause, some seconds.",
+        undecided: "`features.processes` is absent; the process that refreshed could not be told, or paused alone; no other was asked to work meanwhile, or too late; it had not come to rest with its pair before; or the processes did not work on afterwards. With `features.processes = 1` it does not apply.",
+        remedy: "Write a pair only in place of the one that it was made from, and read the store again after every wait.",
+        declarable: true,
+        scope: Scope::Connection,
+        check: paused::race_09,
+    },
+    Requirement {
         id: "RACE-10",
         level: Must,
         severity: Error,
@@ -156,8 +171,8 @@ pub(super) const ALL: &[Requirement] = &[
         sentence: "replays calls that met 401 because a sibling refreshed",
         sources: &["Pleo, How to refresh tokens: other requests wait for the refreshed token", "Pleo, Race condition prevention"],
         why: "Two calls go out side by side; one of them refreshes, the other one's 401 comes a moment later, and its work is given up.",
-        observed: "Two calls are held side by side. The first one's 401 is let go, and the subject refreshes; then the second one's. Whether that call goes out again with the newer token, or else its work was done without being asked for again.",
-        undecided: "Calls overlapped, but no 401 came after another one's refresh; or the call was not repeated, and nothing shows that work was left undone because of that (`work.kind`). It does not apply where no two calls of a connection ever overlap.",
+        observed: "Two calls are held side by side. The first one's 401 is let go, and the subject refreshes; then the second one's. Whether that call goes out again with the newer token, or its work is done anew; or else whether whoever had asked for it is refused, or what it carried never comes.",
+        undecided: "Calls overlapped, but no 401 came after another one's refresh; or the call was not repeated, and nothing shows that work was dropped because of that (`work.kind`): who puts off what it could not do, and does it when next asked, has dropped nothing. It does not apply where no two calls of a connection ever overlap.",
         remedy: "On a 401 compare the token that was sent with the stored one: if that is newer, repeat the call with it and refresh nothing.",
         declarable: true,
         scope: Scope::Connection,

@@ -374,7 +374,11 @@ pub enum What {
         rule: u32,
     },
     /// The subject's processes were stopped where they were (SIGSTOP).
-    Paused,
+    Paused {
+        /// Only this one of several instances; none: all of the subject.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        instance: Option<Instance>,
+    },
     /// They go on (SIGCONT).
     Continued,
     /// The provider's clock was moved.

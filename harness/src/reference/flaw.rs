@@ -209,7 +209,7 @@ flaws! {
         breaks ["REFRESH-12"] may ["STOP-02" "STOP-07" "ROTATE-01"]
     LateAnswerWins "late-answer-wins" "lets the answer to an old refresh undo a reconnection or a disconnection"
         breaks ["RACE-05" "RACE-06"] may ["RACE-04" "REAUTH-08" "MARK-01" "PURGE-09" "RECOVER-01"]
-    NoReplay "no-replay" "does not repeat a call that met 401 while another refreshed"
+    NoReplay "no-replay" "tells whoever asks what came of it, and does not repeat a call that met 401 while another refreshed: an error"
         breaks ["RACE-11"] may ["DETECT-04" "RACE-03"]
     HidesRefusedCredentials "hides-refused-credentials" "stays connected in its status when Pleo refuses its credentials"
         breaks ["ROTATE-02"] may ["ROTATE-01" "STOP-02" "STOP-07"]
@@ -275,6 +275,8 @@ flaws! {
         breaks ["RACE-02"] may []
     RemembersInProcessOnly "remembers-in-process-only" "does not see in one process that another one has ended the connection"
         breaks ["STOP-05"] may []
+    LeaseWithoutFencing "lease-without-fencing" "locks among its processes by a lease that runs out while its holder sleeps, who then stores what it has"
+        breaks ["RACE-09"] may ["RACE-02"]
 }
 
 #[cfg(test)]

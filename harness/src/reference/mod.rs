@@ -12,6 +12,7 @@ mod connect;
 mod dump;
 mod export;
 mod flaw;
+mod lease;
 mod log;
 mod logins;
 mod neighbours;

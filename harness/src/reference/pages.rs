@@ -82,7 +82,7 @@ async fn help(Shared(app): Shared<Arc<App>>, Path(number): Path<u32>) -> Respons
 }
 
 async fn sync(Shared(app): Shared<Arc<App>>) -> Response {
-    accept(&app, "sync")
+    accept(&app, "sync").await
 }
 
 /// `POST /webhook`: what Pleo did not sign is not work.
@@ -92,7 +92,7 @@ async fn webhook(Shared(app): Shared<Arc<App>>, headers: HeaderMap, body: Bytes)
         log::line(Level::Warn, "webhook_forged", "a message came that Pleo did not sign; it was left aside", Value::Null);
         return (StatusCode::UNAUTHORIZED, Json(json!({ "error": "Pleo did not sign this" }))).into_response();
     }
-    accept(&app, "webhook")
+    accept(&app, "webhook").await
 }
 
 /// `GET /status`: 200 whatever the state is.
@@ -182,8 +182,11 @@ async fn disconnect(Shared(app): Shared<Arc<App>>) -> Response {
     Json(json!({ "state": State::NotConnected.word() })).into_response()
 }
 
-fn accept(app: &App, source: &str) -> Response {
+async fn accept(app: &App, source: &str) -> Response {
     match work::accept(app, source) {
+        Ok(id) if app.flaws.has(Flaw::NoReplay) && !work::came_of_it(app, id).await => {
+            (StatusCode::BAD_GATEWAY, Json(json!({ "error": "Pleo's API did not accept the access token" }))).into_response()
+        }
         Ok(id) => (StatusCode::ACCEPTED, Json(json!({ "work": id }))).into_response(),
         Err(error) => failed(&error),
     }

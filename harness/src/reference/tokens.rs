@@ -4,7 +4,6 @@
 //! that was sent: if the store holds another by then, the answer changes nothing.
 
 use std::{
-    fs::File,
     path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError,
@@ -19,10 +18,9 @@ use tokio::{
 };
 
 use super::{
-    alone,
     answer::{Granted, Outcome},
     flaw::{Flaw, Flaws},
-    log,
+    lease, log,
     notices::Notices,
     oauth::Pleo,
     spoil::Memory,
@@ -79,6 +77,9 @@ pub(crate) enum Unavailable {
     /// Only a planted defect does that.
     #[error("another refresh was in the way")]
     GaveUpWaiting,
+    /// Only a planted defect does that, too.
+    #[error("a call met 401 while another one refreshed")]
+    NotRepeated,
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -216,10 +217,9 @@ impl Tokens {
     }
 
     /// Waits until nobody refreshes: no task of this process, and no other process.
-    async fn turn(&self) -> Result<(MutexGuard<'_, ()>, Option<File>), StoreError> {
+    async fn turn(&self) -> Result<(MutexGuard<'_, ()>, lease::Turn), StoreError> {
         let task = self.gate.lock().await;
-        let shared = if self.flaws.has(Flaw::LocksInProcessOnly) { None } else { Some(alone::locked(&self.lock).await?) };
-        Ok((task, shared))
+        Ok((task, lease::turn(self.flaws, &self.lock).await?))
     }
 
     /// Waits until no refresh of this process is in flight.
@@ -330,7 +330,7 @@ impl Tokens {
 
     /// The token is good, though we did nothing for it.
     fn renewed_elsewhere(&self, need: Need, access: Access) -> Result<Access, Unavailable> {
-        if need != Need::Call && self.flaws.has(Flaw::NoReplay) { Err(Unavailable::Passing) } else { Ok(access) }
+        if need != Need::Call && self.flaws.has(Flaw::NoReplay) { Err(Unavailable::NotRepeated) } else { Ok(access) }
     }
 
     async fn attempt(&self, now: &Snapshot, need: Need, attempt: u32) -> Result<Settled, Unavailable> {
@@ -342,6 +342,7 @@ impl Tokens {
             return Ok(Settled::Done);
         };
         let served = *self.stimuli.borrow();
+        self.memory.sets_out(*self.changes.borrow());
         self.notices.refreshing(attempt);
         let flight = InFlight::begin(&self.in_flight, now.generation);
         let outcome = self.pleo.refresh(refresh).await;
@@ -443,7 +444,7 @@ impl Tokens {
 
     /// Changes the connection if it still is what was sent.
     fn change(&self, sent: &Snapshot, to: impl FnOnce(&Snapshot) -> (Snapshot, Disk)) -> Result<bool, Unavailable> {
-        let late = self.flaws.has(Flaw::LateAnswerWins);
+        let late = self.memory.overwrites(self.flaws, *self.changes.borrow());
         let changed = self.store.transit(|now| (late || now.generation == sent.generation).then(|| to(now)))?.is_some();
         if changed {
             self.changed();

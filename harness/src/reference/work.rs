@@ -3,6 +3,7 @@
 use std::{
     collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use serde_json::{Value, json};
@@ -12,7 +13,7 @@ use super::{
     App,
     api::CallError,
     export,
-    flaw::Flaw,
+    flaw::{Flaw, Flaws},
     log::{self, Level},
     store::{Item, State, StoreError},
     tokens::Unavailable,
@@ -21,9 +22,14 @@ use super::{
 /// How many pieces of work are done side by side.
 const WORKERS: usize = 4;
 
+/// Planted: how long whoever asks waits to hear what came of it.
+const LONGEST_ANSWER: Duration = Duration::from_secs(60);
+
 /// Which queued work is being done, and which was tried before or comes from before a restart.
 pub(crate) struct Queue {
     hands: Mutex<Hands>,
+    /// Planted: what came of work that was tried, for whoever waits to hear it.
+    heard: watch::Sender<HashMap<i64, bool>>,
 }
 
 struct Hands {
@@ -35,7 +41,8 @@ struct Hands {
 impl Queue {
     /// What an earlier run left is backlog.
     pub(crate) fn new(left: &[Item]) -> Self {
-        Self { hands: Mutex::new(Hands { taken: HashSet::new(), backlog: left.iter().map(|item| (item.id, None)).collect() }) }
+        let hands = Hands { taken: HashSet::new(), backlog: left.iter().map(|item| (item.id, None)).collect() };
+        Self { hands: Mutex::new(hands), heard: watch::Sender::default() }
     }
 
     /// Takes the oldest new piece of work, and with it the backlog that was not tried for this stimulus: one round serves them all.
@@ -73,6 +80,12 @@ impl Queue {
         }
     }
 
+    fn tell(&self, flaws: Flaws, items: &[Item], is_well: bool) {
+        if flaws.has(Flaw::NoReplay) {
+            self.heard.send_modify(|heard| heard.extend(items.iter().map(|item| (item.id, is_well))));
+        }
+    }
+
     fn hands(&self) -> MutexGuard<'_, Hands> {
         self.hands.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -87,6 +100,13 @@ pub(crate) fn accept(app: &App, source: &str) -> Result<i64, StoreError> {
     let id = app.store.enqueue(source)?;
     app.tokens.stimulate();
     Ok(id)
+}
+
+/// Planted: waits until a piece of work was tried; `false`: nothing came of it, and nobody will try it again.
+pub(crate) async fn came_of_it(app: &App, id: i64) -> bool {
+    let mut heard = app.queue.heard.subscribe();
+    let known = tokio::time::timeout(LONGEST_ANSWER, heard.wait_for(|heard| heard.contains_key(&id))).await;
+    known.ok().and_then(Result::ok).and_then(|heard| heard.get(&id).copied()).unwrap_or(true)
 }
 
 /// Starts the workers; they begin with what an earlier run left.
@@ -123,13 +143,19 @@ async fn round(app: &App, stimulus: u64) -> bool {
         Ok(()) => {
             app.set_problem(None);
             log::line(Level::Info, "work_done", "the ledger is up to date", numbers(&items));
+            app.queue.tell(app.flaws, &items, true);
             strike_off(app, &items)
         }
         Err(CallError::Unavailable(Unavailable::GaveUpWaiting)) => {
             drop(app.store.set_note("skip", "yes"));
             strike_off(app, &items)
         }
+        Err(CallError::Unavailable(Unavailable::NotRepeated)) => {
+            app.queue.tell(app.flaws, &items, false);
+            strike_off(app, &items)
+        }
         Err(error) => {
+            app.queue.tell(app.flaws, &items, true);
             app.queue.put_back(&items, stimulus);
             held(app, &error, &items).await;
             false

@@ -113,8 +113,9 @@ impl<'h> Narrator<'h> {
             What::ClockMoved { by } => format!("the provider's clock moves by {}", span(*by)),
             What::RuleBegan { rule } => format!("from now on rule {rule} of the story befalls traffic"),
             What::RuleEnded { rule } => format!("rule {rule} of the story has ended"),
-            What::Paused => "the subject's processes are stopped where they are".into(),
-            What::Continued => "the subject's processes go on".into(),
+            What::Paused { instance: None } => "the subject's processes are stopped where they are".into(),
+            What::Paused { instance: Some(instance) } => format!("process {instance} of the subject is stopped where it is"),
+            What::Continued => "what was stopped of the subject goes on".into(),
             What::Requested { .. }
             | What::Token { .. }
             | What::Api { .. }

@@ -116,6 +116,7 @@ const SHIPPED: &[(&str, &str)] = shipped![
     "parallel_work_needs_one_refresh",
     "two_processes_need_one_refresh",
     "revoked_under_two_processes",
+    "paused_while_it_refreshes",
     "a_second_refresh_loses",
     "a_call_meets_401_after_a_sibling_refreshed",
     "refusal_after_a_reconnection",

@@ -74,10 +74,7 @@ impl Cast {
             }
             Act::Trigger(how) => self.trigger(how).await,
             Act::Kill(_) => self.kill().await?,
-            Act::Pause(_) => {
-                self.pause().await?;
-                self.recorder.record(What::Paused);
-            }
+            Act::Pause(how) => self.pause(how).await?,
             Act::Continue(_) => {
                 self.recorder.record(What::Continued);
                 self.resume().await?;

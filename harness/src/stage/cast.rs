@@ -122,6 +122,12 @@ pub(super) struct Cast {
     pub(super) exits: UnboundedReceiver<ProcId>,
     exited: UnboundedSender<ProcId>,
     pub(super) running: Vec<ProcId>,
+    /// Which instance a program that was started is.
+    pub(super) places: BTreeMap<ProcId, usize>,
+    /// The instances that are stopped where they are.
+    pub(super) paused: Vec<usize>,
+    /// Their programs.
+    pub(super) still: Vec<ProcId>,
     services: Vec<ProcId>,
     incarnations: u32,
     pumps: Vec<JoinHandle<()>>,
@@ -205,6 +211,9 @@ impl Cast {
             exits,
             exited,
             running: Vec::new(),
+            places: BTreeMap::new(),
+            paused: Vec::new(),
+            still: Vec::new(),
             services: Vec::new(),
             incarnations: 0,
             pumps,

@@ -111,9 +111,17 @@ impl Cast {
         (self.instances.len() > 1).then(|| u32::try_from(instance).ok()).flatten()
     }
 
+    /// Those that can be asked for something: one that is stopped where it is cannot, unless there is no other.
+    pub(super) fn moving_instances(&self) -> Vec<usize> {
+        let moving: Vec<usize> = self.all_instances().filter(|instance| !self.paused.contains(instance)).collect();
+        if moving.is_empty() { self.all_instances().collect() } else { moving }
+    }
+
     /// The instance whose turn it is.
     pub(super) fn next_instance(&mut self) -> usize {
-        let turn = self.turn % self.instances.len().max(1);
+        let moving = self.moving_instances();
+        let from = self.turn % self.instances.len().max(1);
+        let turn = moving.iter().copied().find(|instance| *instance >= from).or(moving.first().copied()).unwrap_or_default();
         self.turn = turn + 1;
         turn
     }

@@ -1,4 +1,4 @@
-//! The subject's life: started, stopped, killed, paused, restarted, given a new secret, revived.
+//! The subject's life: started, stopped, killed, restarted, given a new secret, revived.
 
 use std::{sync::atomic::Ordering, time::Duration};
 
@@ -33,6 +33,8 @@ impl Cast {
 
     /// Starts the subject with what it was given the last time.
     async fn start_as_it_was(&mut self) -> Result<(), StageError> {
+        self.paused.clear();
+        self.still.clear();
         self.hung.store(false, Ordering::Release);
         let Some(start) = self.start_table() else { return Ok(()) };
         let Some(run) = start.run.clone() else { return Ok(()) };
@@ -71,6 +73,7 @@ impl Cast {
         for instance in self.all_instances() {
             let id = self.spawn(&Program::subject(start, run), instance).await?;
             self.running.push(id);
+            self.places.insert(id, instance);
         }
         Ok(())
     }
@@ -162,9 +165,7 @@ impl Cast {
 
     /// The programs that work right now are all that there is of a one-shot subject.
     async fn kill_work(&mut self) -> Result<(), StageError> {
-        let manifest = &self.setting.manifest;
-        let names: Vec<&str> = std::iter::once(&manifest.trigger).chain(&manifest.also).map(|source| source.name.as_str()).collect();
-        let working: Vec<ProcId> = names.into_iter().flat_map(|name| self.supervisor.running(name)).collect();
+        let working = self.at_work();
         if working.is_empty() {
             return Ok(());
         }
@@ -176,8 +177,15 @@ impl Cast {
         Ok(())
     }
 
+    /// The programs that work right now.
+    pub(super) fn at_work(&self) -> Vec<ProcId> {
+        let manifest = &self.setting.manifest;
+        let names: Vec<&str> = std::iter::once(&manifest.trigger).chain(&manifest.also).map(|source| source.name.as_str()).collect();
+        names.into_iter().flat_map(|name| self.supervisor.running(name)).collect()
+    }
+
     /// Once, or for each instance where it speaks to one.
-    async fn side_verb(&self, name: &str, verb: &Verb) -> Result<(), StageError> {
+    pub(super) async fn side_verb(&self, name: &str, verb: &Verb) -> Result<(), StageError> {
         for instance in self.meant_by(verb) {
             let bindings = self.bound_as(instance, &self.bindings);
             self.driver_of(instance).perform(name, verb, &bindings, Follow::Never, COMMAND).await?;
@@ -193,28 +201,6 @@ impl Cast {
             }
             self.supervisor.kill_tree(id).await?;
             self.supervisor.wait_exit(id, COMMAND).await?;
-        }
-        Ok(())
-    }
-
-    /// Holds the subject still: by `stop.pause`, else by SIGSTOP to its processes.
-    pub(super) async fn pause(&mut self) -> Result<(), StageError> {
-        if let Some(verb) = self.setting.manifest.stop.pause.clone() {
-            return self.side_verb("pause", &verb).await;
-        }
-        for id in &self.running {
-            self.supervisor.pause(*id).await?;
-        }
-        Ok(())
-    }
-
-    /// Lets it go on: by `stop.resume`, else by SIGCONT.
-    pub(super) async fn resume(&mut self) -> Result<(), StageError> {
-        if let Some(verb) = self.setting.manifest.stop.resume.clone() {
-            return self.side_verb("resume", &verb).await;
-        }
-        for id in &self.running {
-            self.supervisor.resume(*id).await?;
         }
         Ok(())
     }

@@ -15,6 +15,7 @@ mod jobs;
 mod lifecycle;
 mod links;
 mod notify;
+mod paused;
 mod probes;
 mod pumps;
 mod quiet;

@@ -58,7 +58,7 @@ impl Cast {
         let mut pulls: Vec<Pull> = Vec::new();
         for (link, source) in each.flat_map(|it| std::iter::repeat_n(it, how.times as usize)) {
             if how.every_process {
-                pulls.extend(self.all_instances().map(|instance| self.load(link, source, instance)));
+                pulls.extend(self.moving_instances().into_iter().map(|instance| self.load(link, source, instance)));
             } else {
                 let instance = self.next_instance();
                 pulls.push(self.load(link, source, instance));

@@ -56,12 +56,14 @@ impl Cast {
         } else {
             return Ok(());
         };
-        self.recorder.record(What::Awaited { what: what.clone(), came });
+        if came || wait.otherwise != Otherwise::GoOn {
+            self.recorder.record(What::Awaited { what: what.clone(), came });
+        }
         if came && wait.look {
             self.look().await;
         }
         match (came, wait.otherwise) {
-            (true, _) => Ok(()),
+            (true, _) | (false, Otherwise::GoOn) => Ok(()),
             (false, Otherwise::NotRealised) => {
                 self.recorder.record(What::NotRealised { reason: format!("waited in vain for {what}") });
                 Ok(())

@@ -2,6 +2,7 @@
 
 mod check;
 mod parse;
+mod pause;
 mod policy;
 mod release;
 mod secrets;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Deserializer};
 use super::{GateOptions, Rule};
 
 pub use parse::ScenarioError;
+pub use pause::{Pause, PauseOne};
 pub use policy::{ProviderPolicy, RefusedWith, apply_policy};
 pub use release::{Release, ReleaseSome};
 pub use secrets::{AddSecret, RetireSecret, RevokeSecret, RotateSecret, SkewApi};
@@ -136,6 +138,8 @@ pub enum Otherwise {
     NotRealised,
     /// The story is a harness fault.
     FailScenario,
+    /// It may come or not: the rest is told, and nothing is amiss.
+    GoOn,
 }
 
 /// One thing that the user, the provider or the harness does. A closed list.
@@ -184,9 +188,9 @@ pub enum Act {
     Trigger(Trigger),
     /// kill -9.
     Kill(Times),
-    /// SIGSTOP.
-    Pause(Times),
-    /// SIGCONT.
+    /// SIGSTOP to all of the subject, or to one of its processes.
+    Pause(Pause),
+    /// SIGCONT to all that was stopped.
     Continue(Times),
     /// Stop in good order; `restart` starts again.
     Stop(Times),

@@ -1,8 +1,8 @@
 //! A scenario told by the provider to a person, as `regrant serve --scenario` does: the provider plays its own part and the
 //! traffic's, and names what is left to the person.
 //!
-//! Nobody hurries a person, so `within` and `else` have no meaning here: an await lasts until it comes true. Where the
-//! provider's turn follows a person's step without an await, it waits for the next request to the token endpoint or the API.
+//! Nobody hurries a person, so `within` and `else` have no meaning here: an await lasts until it comes true, but for one that may
+//! come or not (`else = "go-on"`). Where the provider's turn follows a person's step without an await, it waits for the next request to the token endpoint or the API.
 //! What only the harness can see (`status`, `log`) is left to the person to see; the story then goes on in the same way. Where an
 //! integration rightly makes no request any more, the person says that it is their turn no longer: [`Control::go_on`].
 
@@ -12,7 +12,7 @@ use regrant_authority::Cause;
 
 use super::{
     RuleId,
-    scenario::{Act, Await, NeedRefresh, Scenario, Token, apply_policy},
+    scenario::{Act, Await, NeedRefresh, Otherwise, Scenario, Token, apply_policy},
 };
 use crate::{
     Control,
@@ -23,6 +23,8 @@ use crate::{
 
 /// No traffic for so long, and nothing open: a subject that a person works with has settled.
 const QUIET: Duration = Duration::from_secs(1);
+/// How long something that may not come is waited for, unless the scenario says otherwise.
+const PERHAPS: Duration = Duration::from_secs(10);
 
 /// What happens while a story is told.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,7 +50,8 @@ pub enum Told<'a> {
 /// Tells a story: puts its policy in force, lets the person have the prologue, installs its rules and goes through its steps.
 pub async fn run(control: &Control, scenario: &Scenario, mut tell: impl FnMut(Told<'_>)) {
     let last = control.last_entry();
-    let mut teller = Teller { control, entries: Lines::after(control.shared.journal.clone(), last), last, minted: 0 };
+    let entries = Lines::after(control.shared.journal.clone(), last);
+    let mut teller = Teller { control, entries, last, minted: 0, worked: false };
     control.policy(|policy| apply_policy(&scenario.provider, policy));
     if scenario.prologue {
         tell(Told::Prologue);
@@ -59,11 +62,14 @@ pub async fn run(control: &Control, scenario: &Scenario, mut tell: impl FnMut(To
     for step in &scenario.steps {
         if let Some(wait) = &step.wait {
             tell(Told::Awaiting(wait));
-            teller.wait(wait).await;
-            tell(Told::CameTrue(wait));
+            if teller.wait_as_told(wait).await {
+                tell(Told::CameTrue(wait));
+            }
             left = false;
         }
-        teller.mark();
+        if !step.acts.is_empty() {
+            teller.mark();
+        }
         for act in &step.acts {
             if !act.is_provider_s() {
                 tell(Told::Left(act));
@@ -100,6 +106,8 @@ struct Teller<'a> {
     last: u64,
     /// Secrets up to this many are old.
     minted: usize,
+    /// There was traffic since then.
+    worked: bool,
 }
 
 impl Teller<'_> {
@@ -107,6 +115,18 @@ impl Teller<'_> {
     fn mark(&mut self) {
         self.last = self.control.last_entry();
         self.minted = self.control.minted();
+        self.worked = false;
+    }
+
+    /// Waits; for what may not come only so long. Whether it came.
+    async fn wait_as_told(&mut self, wait: &Await) -> bool {
+        match wait.otherwise {
+            Otherwise::GoOn => tokio::time::timeout(wait.within.unwrap_or(PERHAPS), self.wait(wait)).await.is_ok(),
+            Otherwise::NotRealised | Otherwise::FailScenario => {
+                self.wait(wait).await;
+                true
+            }
+        }
     }
 
     async fn wait(&mut self, wait: &Await) {
@@ -154,7 +174,11 @@ impl Teller<'_> {
                 () = self.control.shared.go_on.notified() => return,
                 else => return,
             };
-            if entry.n > self.last && what(&entry.what) {
+            if entry.n <= self.last {
+                continue;
+            }
+            self.worked |= is_work(&entry.what);
+            if what(&entry.what) {
                 self.last = entry.n;
                 return;
             }
@@ -163,7 +187,9 @@ impl Teller<'_> {
 
     /// Waits until something has happened since the mark and nothing does any more, but for what is held.
     async fn settled(&mut self) {
-        self.until(is_work).await;
+        if !self.worked {
+            self.until(is_work).await;
+        }
         loop {
             match tokio::time::timeout(QUIET, self.entries.recv()).await {
                 Ok(Some(_)) => {}

@@ -10,6 +10,7 @@ mod bad_requests;
 mod clocks;
 mod credentials;
 mod credentials_managed;
+mod doors;
 mod fates;
 mod faults;
 mod flow;

@@ -70,6 +70,7 @@ pub(crate) const ALL: &[Row] = &[
     ("no-way-back", "PROMPT-01", &["REAUTH-12 REAUTH-09 PROMPT-02"]),
     ("connected-already", "PROMPT-01", &["REAUTH-01 REAUTH-02 REAUTH-03 REAUTH-07 REAUTH-10 DETECT-08 REFRESH-06 RECOVER-03", NOT_BACK]),
     ("blip-asks-the-user", "PROMPT-03", &["MARK-01 RETRY-01 REFRESH-11"]),
+    ("tells-nobody", "PROMPT-04", &[""]),
     ("detours", "REAUTH-12", &["PROMPT-01", NOT_BACK]),
     // reauthenticating
     ("a-second-connection", "REAUTH-11", &[""]),

@@ -43,6 +43,10 @@ fn told_once(view: &View<'_>, notices: &[Mark], death: &Death) -> Finding {
         return Finding::fail("nobody was told that access must be restored", vec![death.refused.n, settled.n]);
     };
     let late = usize::from(*first > settled);
+    let several = |what: &What| matches!(what, What::VerbCalled { connection: Some(_), .. });
+    if occasions.len() > late && view.events().any(|(_, what)| several(what)) {
+        return Finding::undecided("the user was told again: of which connection is not known");
+    }
     if occasions.len() > late {
         let reason = format!(
             "told again {}: once per outage is enough",

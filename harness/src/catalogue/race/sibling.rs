@@ -155,7 +155,7 @@ fn left_undone(view: &View<'_>, late: &Late<'_, '_>, rest: Mark, cited: &[u32]) 
     let taken_on = |unit: &work::Unit<'_>| unit.accepted.is_some() || view.terms.work != Some(WorkKind::Push);
     let open: Vec<_> = ledger.iter().filter(|(_, unit)| there(unit.born) && taken_on(unit)).collect();
     let before = |unit: &work::Unit<'_>, mark: Mark| unit.deliveries.iter().any(|delivery| delivery.sent < mark);
-    let left: Vec<_> = open.iter().filter(|(_, unit)| !before(unit, late.asked)).collect();
+    let left: Vec<_> = open.iter().copied().filter(|(_, unit)| !before(unit, late.asked)).collect();
     let Some((id, _)) = left.first() else {
         let redone =
             open.iter().flat_map(|(_, unit)| &unit.deliveries).find(|delivery| delivery.sent > late.denied && delivery.sent < late.asked);
@@ -170,21 +170,39 @@ fn left_undone(view: &View<'_>, late: &Late<'_, '_>, rest: Mark, cited: &[u32]) 
         };
     };
     let until = user_after(view, rest);
-    let done_later =
-        left.iter().find_map(|(_, unit)| unit.deliveries.iter().find(|delivery| delivery.sent > late.asked && delivery.sent < until));
-    if let Some(done) = done_later {
-        let reason =
-            format!("a call that met 401 after another one's refresh was not repeated, and {id} waited until work was asked for again");
-        return Finding::fail(reason, [cited, &[late.asked.n, done.sent.n]].concat());
+    if let Some(finding) = lost(view, late, rest, until, &left, cited) {
+        return finding;
     }
-    let asked: Vec<u32> = view.triggers(rest, until).filter(|call| call.was_answered()).map(|call| call.called.n).collect();
-    let finished = view.rests.iter().any(|later| later.quiet && later.mark > late.asked && later.mark < until);
-    // Only what was handed over with the call is certainly lost with it.
-    if asked.len() >= 2 && finished && view.terms.work == Some(WorkKind::Push) {
-        let reason = format!("a call that met 401 after another one's refresh was not repeated, and {id} was lost");
-        return Finding::fail(reason, [cited, &asked[..]].concat());
-    }
-    Finding::undecided(format!("a call that met 401 after another one's refresh was not repeated, and {id} was not seen to be done later"))
+    let later = |unit: &work::Unit<'_>| unit.deliveries.iter().any(|delivery| delivery.sent > late.asked && delivery.sent < until);
+    Finding::undecided(match left.iter().find(|(_, unit)| later(unit)) {
+        // Who does all that is pending whenever it is asked, or puts off what it could not do, has dropped nothing.
+        Some((id, _)) => {
+            format!(
+                "a call that met 401 after another one's refresh was not repeated, and {id} was done when work was asked for again: put off"
+            )
+        }
+        None => format!("a call that met 401 after another one's refresh was not repeated, and {id} was not seen to be done later"),
+    })
+}
+
+/// What was handed over with the call, or named in it, and never came, though work that was asked for later was done.
+fn lost(
+    view: &View<'_>,
+    late: &Late<'_, '_>,
+    rest: Mark,
+    until: Mark,
+    left: &[(&String, &work::Unit<'_>)],
+    cited: &[u32],
+) -> Option<Finding> {
+    let with_it = |id: &String| view.terms.work == Some(WorkKind::Push) || late.x.units.contains(id);
+    let (id, _) = left.iter().find(|(id, unit)| with_it(id) && unit.deliveries.is_empty() && unit.said_open.is_none())?;
+    let asked: Vec<Mark> = view.triggers(rest, until).filter(|call| call.was_answered()).map(|call| call.called).collect();
+    let second = *asked.get(1)?;
+    let done = view.api_calls(second, until).find(|x| x.answered(2) && x.grant() == late.x.grant())?;
+    view.rests.iter().find(|later| later.quiet && later.mark > done.arrived && later.mark < until)?;
+    let reason = format!("a call that met 401 after another one's refresh was not repeated, and {id} was lost");
+    let asked = asked.iter().map(|mark| mark.n);
+    Some(Finding::fail(reason, cited.iter().copied().chain(asked).chain([done.arrived.n]).collect()))
 }
 
 /// No call met a 401 of that kind: why not.
@@ -228,6 +246,6 @@ fn on_its_way(x: &Exchange<'_>) -> u64 {
     x.held.map_or(x.arrived, |_| x.released.or(aborted).unwrap_or(Mark::END)).at
 }
 
-fn elsewhere(x: &Exchange<'_>, y: &Exchange<'_>) -> bool {
+pub(super) fn elsewhere(x: &Exchange<'_>, y: &Exchange<'_>) -> bool {
     x.grant().is_some() && y.grant().is_some() && x.grant() != y.grant()
 }

@@ -260,5 +260,6 @@ fn an_old_token_used_by_a_waiter_first_is_not_the_end_of_it() {
 
 mod killed;
 mod overtaken;
+mod paused;
 mod processes;
 mod sibling;

@@ -107,7 +107,7 @@ fn name(verb: Verb) -> Option<&'static str> {
 /// Neither stopped, ended nor paused meanwhile.
 fn is_undisturbed(view: &View<'_>, call: &Call<'_>) -> bool {
     let answered = call.answered.map_or(Mark::END, |(mark, _)| mark);
-    let disturbs = |what: &What| matches!(what, What::ProcessStopping { .. } | What::ProcessExited { .. } | What::Paused);
+    let disturbs = |what: &What| matches!(what, What::ProcessStopping { .. } | What::ProcessExited { .. } | What::Paused { .. });
     !view.events().any(|(mark, what)| mark > call.called && mark < answered && disturbs(what))
 }
 

@@ -10,7 +10,10 @@ use regrant_mock_server::{
 
 use super::{
     Answer, Story, found,
-    late::{dead_on_arrival, denied_late, doubled, goes_on, held_pair, reconnected_first, works_now_and_after_a_restart},
+    late::{
+        dead_on_arrival, denied_late, doubled, goes_on, held_pair, reconnected_first, refused_for_a_late_denial,
+        works_now_and_after_a_restart,
+    },
 };
 use crate::{evidence::*, judge::NewSecret};
 
@@ -283,7 +286,7 @@ pub(crate) fn faulty() -> Vec<(&'static str, Story)> {
     vec![
         ("STOP-01", end(calls(dead()))),
         ("STOP-02", end(presents(dead()))),
-        ("RACE-11", goes_on(denied_late().rest())),
+        ("RACE-11", refused_for_a_late_denial()),
         ("STOP-03", end(calls(dead()))),
         ("STOP-04", end(calls(dead().asked_in_vain(2).rest().restarted()))),
         ("PURGE-01", end(calls(dead().asked_in_vain(2).rest().restarted()))),

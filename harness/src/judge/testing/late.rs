@@ -119,3 +119,24 @@ pub(crate) fn denied_late() -> Story {
 pub(crate) fn goes_on(story: Story) -> Story {
     story.works().works().rest().adds_work(1).works().works().rest().epilogue()
 }
+
+/// Work is asked for twice, and whoever asked second waits for the answer until the second call's 401 has come; the number of the trigger is given.
+pub(crate) fn waits_for_the_answer(new_work: u32) -> (Story, u32) {
+    let story = Story::connected().adds_work(1).rejected().trigger().answered(Outcome::Accepted).trigger();
+    let call = story.call();
+    let (story, first) = call_held(story);
+    let (story, second) = call_held(story);
+    let story = call_let_go(story.settled(), first, "access#1", 401).refreshes().delivers().settled();
+    (call_let_go(story.adds_work(new_work), second, "access#1", 401), call)
+}
+
+/// A trigger is refused with this status.
+pub(crate) fn told(story: Story, call: u32, status: i32) -> Story {
+    story.event(What::VerbAnswered { call, outcome: Outcome::Refused, status: Some(status), detail: String::new() })
+}
+
+/// Nobody repeats the call, and whoever asked hears of an error.
+pub(crate) fn refused_for_a_late_denial() -> Story {
+    let (story, call) = waits_for_the_answer(1);
+    goes_on(told(story, call, 502).rest())
+}

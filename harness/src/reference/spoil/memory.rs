@@ -40,6 +40,8 @@ struct Kept {
     paused: bool,
     hung: bool,
     reconnected: bool,
+    /// How often this process had changed the connection when its newest refresh set out.
+    changes: u64,
     /// How the connection stood while it lived.
     alive: Option<Snapshot>,
 }
@@ -69,6 +71,16 @@ impl Memory {
     /// This process was told, or changed the connection itself.
     pub(crate) fn learns(&self) {
         self.kept().alive = None;
+    }
+
+    /// A refresh sets out; this process has changed the connection so often.
+    pub(crate) fn sets_out(&self, changes: u64) {
+        self.kept().changes = changes;
+    }
+
+    /// Planted: an answer is written over whatever another process has stored; only what this one did itself is minded.
+    pub(crate) fn overwrites(&self, flaws: Flaws, changes: u64) -> bool {
+        flaws.has(Flaw::LateAnswerWins) || (flaws.has(Flaw::LeaseWithoutFencing) && self.kept().changes == changes)
     }
 
     /// Nothing is tried any more until a restart.

@@ -89,6 +89,20 @@ fn a_gate_must_have_a_rule_that_holds_there() {
 }
 
 #[test]
+fn all_of_the_subject_is_paused_or_the_process_whose_request_a_gate_holds() {
+    let paused = |written: &str| {
+        let text = STORY.replace("revoke = \"grant\"", &format!("pause = {written}")).replace("not-realised", "go-on");
+        Scenario::parse(&text).map(|story| (story.steps[1].acts[0].clone(), story.steps[1].wait.as_ref().map(|wait| wait.otherwise)))
+    };
+    let all = Act::Pause(Pause::All(Times::Number(1)));
+    assert_eq!(paused("1").expect("is right"), (all, Some(Otherwise::GoOn)));
+    let one = Act::Pause(Pause::One(PauseOne { held: "gate-a".into() }));
+    assert_eq!(paused("{ held = \"gate-a\" }").expect("is right").0, one);
+    let error = paused("{ held = \"gate-b\" }").expect_err("nothing is held there").to_string();
+    assert!(error.contains("did you mean \"gate-a\"?"), "{error}");
+}
+
+#[test]
 fn a_story_tests_something() {
     let (line, _, message) = wrong("[\"RACE-08\"]", "[]");
     assert!(line == 4 && message.contains("at least one requirement"), "{message}");

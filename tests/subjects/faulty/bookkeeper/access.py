@@ -3,10 +3,13 @@
 What Pleo answers speaks of the token that was sent. If the connection holds another by then, the answer changes nothing.
 """
 
+import email.message
 import logging
 import os
+import smtplib
 import threading
 import time
+import urllib.parse
 
 import books
 import pleo
@@ -27,6 +30,10 @@ class Held(Exception):
 
 class Unavailable(Exception):
     """There is no access at the moment."""
+
+
+class NotRepeated(Exception):
+    """Planted: a call met 401 while another one refreshed."""
 
 
 class Keeper:
@@ -62,7 +69,7 @@ class Keeper:
                 busy = self.refreshing == record.version or (self.refreshing is not None and planted("forgets-the-waiters"))
                 if not due and not busy:
                     if refused is not None and planted("no-second-try"):
-                        raise Unavailable("the call met a refresh")
+                        raise NotRepeated
                     self.last_access = record.access
                     return record.access, record.version
                 if self.failures != failures:
@@ -222,7 +229,23 @@ class Keeper:
                       self.name, _plain(cause))
             if not planted("never-asks-in-the-log"):
                 log.warning("connection=%s reauthentication required: the user is asked to reconnect", self.name)
+        threading.Thread(target=self._tell, daemon=True).start()
         self._planted_after_end()
+
+    def _tell(self) -> None:
+        """Mails the people in charge, once for each end: an end comes about once."""
+        mail = email.message.EmailMessage()
+        mail["Subject"], mail["From"], mail["To"] = f"Pleo access has ended: {self.name}", "books@localhost", "accounting@localhost"
+        link = urllib.parse.urljoin(pleo.REDIRECT_URI, "/connect?" + urllib.parse.urlencode({"connection": self.name}))
+        mail.set_content(f"The authorisation expired or was revoked. Your work waits until somebody connects with Pleo again:\n\n{link}\n")
+        server = urllib.parse.urlsplit(os.environ["SMTP_URL"])
+        if planted("tells-nobody"):
+            return
+        try:
+            with smtplib.SMTP(server.hostname, server.port, timeout=10) as to:
+                to.send_message(mail)
+        except (OSError, smtplib.SMTPException) as problem:
+            log.warning("connection=%s nobody could be told: %s", self.name, type(problem).__name__)
 
     def _told_before(self) -> bool:
         return planted("says-it-differently") and self.refusals > 1

@@ -52,6 +52,7 @@ DEFECTS = {
     "no-way-back": "F66: says that access has ended, and offers no way to restore it",
     "connected-already": "F67: refuses to connect what it has a row for",
     "blip-asks-the-user": "F26: asks the user to connect after any failed refresh",
+    "tells-nobody": "F65: writes the mail that says that access has ended, and does not send it",
     "detours": "F67: leads through four pages before the consent page",
     # reauthenticating
     "a-second-connection": "F68: makes a second connection of a reconnection",
@@ -73,7 +74,7 @@ DEFECTS = {
     "forgets-the-waiters": "F99: never wakes who waits for a refresh that succeeds",
     "crash-leaves-the-lock": "F100: leaves its lock behind when it is killed during a refresh",
     "gives-up-waiting": "F29: drops the work of whoever would have to wait for a refresh",
-    "no-second-try": "F39: does not repeat a call that met 401 while another refreshed",
+    "no-second-try": "F39: tells whoever asks what came of it, and does not repeat a call that met 401 while another refreshed: an error",
     # keeping and recovering
     "saves-nothing": "F103: keeps refreshed tokens in memory only",
     "keeps-the-first-refresh-token": "F104: ignores the new refresh token of an answer",

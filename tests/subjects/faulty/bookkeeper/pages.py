@@ -86,6 +86,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             task = database.execute("INSERT INTO task (connection, source) VALUES (?, ?)", (self.name, source)).lastrowid
         for leg in self.legs[self.name]:
             leg.wake()
+        if planted("no-second-try") and not all([leg.came_of(task) for leg in self.legs[self.name]]):
+            return self.json({"error": "Pleo did not accept the access token"}, 502)
         self.json({"task": task}, 202)
 
     def state(self) -> str:

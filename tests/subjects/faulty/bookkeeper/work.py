@@ -6,11 +6,12 @@ import threading
 
 import books
 import pleo
-from access import Held, Keeper, LostTurn, Unavailable
+from access import Held, Keeper, LostTurn, NotRepeated, Unavailable
 from faults import planted
 
 BATCH = 100
 MOST_PAGES = 500
+LONGEST_ANSWER = 60
 
 log = logging.getLogger("bookkeeper.work")
 
@@ -31,6 +32,7 @@ class Leg:
     def __init__(self, keeper: Keeper, done: str):
         self.keeper, self.name, self.done = keeper, keeper.name, done
         self.bell = threading.Event()
+        self.heard, self.news = {}, threading.Condition()   # planted: what came of tasks that were tried
         threading.Thread(target=self.run, name=f"{self.name}-{done}", daemon=True).start()
 
     def wake(self) -> None:
@@ -47,6 +49,7 @@ class Leg:
                     self.round(tasks)
                 except Exception:  # a leg must not die of what nobody thought of
                     log.exception("connection=%s %s failed, %d tasks wait", self.name, self.done, len(tasks))
+                self.tell(tasks, True)
 
     def round(self, tasks: list[int]) -> None:
         try:
@@ -66,6 +69,10 @@ class Leg:
         except OtherCompany:
             log.error("connection=%s the last login was for another company; its tokens were discarded, please reconnect", self.name)
             self.keeper.end(self.keeper.record(), "other_company")
+        except NotRepeated:
+            log.warning("connection=%s %s failed: Pleo did not accept the access token; %d tasks are given up", self.name, self.done, len(tasks))
+            self.tell(tasks, False)
+            self.settle(tasks)
         except LostTurn:
             books.note(f"skip-{self.name}", "yes")
             self.settle(tasks)
@@ -77,6 +84,19 @@ class Leg:
         with books.transaction() as database:
             database.executemany(f"UPDATE task SET {self.done} = 1 WHERE id = ?", [(task,) for task in tasks])
             database.execute("DELETE FROM task WHERE exported AND mirrored")
+
+    def tell(self, tasks: list[int], well: bool) -> None:
+        if planted("no-second-try"):
+            with self.news:
+                for task in tasks:
+                    self.heard.setdefault(task, well)
+                self.news.notify_all()
+
+    def came_of(self, task: int) -> bool:
+        """Planted: waits until a task was tried, and says whether anything came of it."""
+        with self.news:
+            self.news.wait_for(lambda: task in self.heard, LONGEST_ANSWER)
+            return self.heard.get(task, True)
 
     def hook_call(self, tasks: list[int]) -> None:
         found = books.rows("SELECT id FROM task WHERE source = 'hook' AND connection = ?", self.name)

@@ -134,11 +134,21 @@ export function end(version, cause) {
     log("error", `authorization lost (${cause}): the refresh token is expired or revoked, tokens were discarded`);
     log("warn", "reauthentication required: the user is asked to reconnect");
   }
+  tell();
+}
+
+/** Posts to the chat of the people in charge that access has ended, once for each end. */
+export function tell() {
+  if (store.now.state !== "ended" || (store.now.told && !planted("tells-everybody-always"))) return;
+  store.change(undefined, { told: true });
+  const text = `Access to Pleo has ended: please sign in again, at ${new URL("/login", process.env.REDIRECT_URI)}`;
+  const message = { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ text }) };
+  fetch(process.env.NOTIFY_URL, { ...message, signal: AbortSignal.timeout(5_000) }).catch((error) => log("warn", `nobody could be told: ${error.message}`));
 }
 
 /** Takes the pair of a login over whatever was there. */
 export function connect(tokens) {
-  store.change(undefined, { state: "connected", cause: undefined, tokens, refusedClient: undefined });
+  store.change(undefined, { state: "connected", cause: undefined, tokens, refusedClient: undefined, told: undefined });
   [failures, notBefore, mustWait] = [0, 0, 0];
   plan(tokens);
   log("info", "connected");

@@ -19,6 +19,7 @@ const DEFECTS = {
     "starts-the-list-anew": "F119: replaces its list by what a failed fetch brought",
     "prints-the-error-object": "F134: prints the error object of a refused refresh with the request in it",
     "says-nothing": "F133: logs nothing of refusals",
+    "tells-everybody-always": "F65: posts that access has ended again whenever a list is asked for without it",
     "hammers": "F108: repeats a failed refresh twenty times without a pause",
 };
 

@@ -2,7 +2,7 @@
 
 import { createHash, randomBytes } from "node:crypto";
 import http from "node:http";
-import { atRest, connect, disconnect, state } from "./access.js";
+import { atRest, connect, disconnect, state, tell } from "./access.js";
 import { planted } from "./faults.js";
 import { log } from "./log.js";
 import { farewell, token } from "./pleo.js";
@@ -97,7 +97,10 @@ async function answer(request) {
     case "GET /signed-in":
       return callback(request, url.searchParams);
     case "POST /sync":
-      if (state() !== "connected") return json({ problem: "Pleo is not connected" }, 409);
+      if (state() !== "connected") {
+        if (planted("tells-everybody-always")) tell();
+        return json({ problem: "Pleo is not connected" }, 409);
+      }
       asked();
       return json({ accepted: true }, 202);
     case "POST /leave":

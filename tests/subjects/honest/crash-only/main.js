@@ -4,6 +4,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import { serve } from "./pages.js";
+import { tell } from "./notice.js";
 import { State } from "./state.js";
 import { Worker } from "./worker.js";
 
@@ -35,3 +36,4 @@ const worker = new Worker(state, path.join(folder, "spool"), path.join(folder, "
 say("INFO", `starting; Pleo: ${state.word()}`);
 serve(state, worker, Number(process.env.PORT));
 worker.wake();
+if (state.untold()) await tell(state);

@@ -66,6 +66,17 @@ export class State {
     return true;
   }
 
+  /** That access ended, and nobody was told of it yet. */
+  untold() {
+    const { ended } = this.#read();
+    return Boolean(ended) && !ended.told;
+  }
+
+  told() {
+    const now = this.#read();
+    if (now.ended) this.#write({ ...now, ended: { ...now.ended, told: true } });
+  }
+
   refuseClient() {
     this.#write({ ...this.#read(), refusedClient: this.#credentials });
   }

@@ -21,12 +21,14 @@ import json
 import logging
 import os
 import secrets
+import smtplib
 import sqlite3
 import sys
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from email.message import EmailMessage
 from pathlib import Path
 
 OK, USAGE, UNAVAILABLE, SIGN_IN, CONFIGURATION = 0, 64, 69, 77, 78
@@ -81,12 +83,17 @@ class Books:
         with self.change() as db:
             db.execute("DELETE FROM grant_")
             db.execute("INSERT INTO grant_ VALUES (?, ?, ?)", (access, refresh, expires))
-            db.execute("DELETE FROM fact WHERE name IN ('ended', 'client_refused')")
+            db.execute("DELETE FROM fact WHERE name IN ('ended', 'client_refused', 'untold')")
 
-    def forget(self, why: str) -> None:
+    def forget(self, why: str, untold: bool = False) -> None:
         with self.change() as db:
             db.execute("DELETE FROM grant_")
             db.execute("INSERT OR REPLACE INTO fact VALUES ('ended', ?)", (why,))
+            if untold:
+                db.execute("INSERT OR REPLACE INTO fact VALUES ('untold', 'yes')")
+
+    def told(self) -> None:
+        self.db.execute("DELETE FROM fact WHERE name = 'untold'")
 
     def fact(self, name: str):
         row = self.db.execute("SELECT value FROM fact WHERE name = ?", (name,)).fetchone()
@@ -208,7 +215,7 @@ class Pleo:
         refused = status == 200 or (400 <= status < 500 and status not in (408, 429))
         if refused and error:
             log.error("refresh failed: %s", error)
-            self.books.forget(str(error))
+            self.books.forget(str(error), untold=True)
             log.error("the authorisation was revoked or has expired; tokens were deleted")
             raise Ending(SIGN_IN, "a user has to reauthenticate: run `connect`")
         log.warning("refresh failed: status %d, to be tried again by a later run", status)
@@ -229,6 +236,27 @@ def lifetime(asked: float, body: dict) -> float | None:
         return asked + float(body["expires_in"])
     except (KeyError, TypeError, ValueError):
         return None
+
+
+# --- the operator -------------------------------------------------------------------------------------------------------
+
+def tell_the_operator(books: Books) -> None:
+    """Mails once that access has ended. A mail that could not be sent is sent by a later run."""
+    if not books.fact("untold"):
+        return
+    server = urllib.parse.urlsplit(setting("SMTP_URL"))
+    mail = EmailMessage()
+    mail["Subject"] = "The export from Pleo has stopped: please sign in again"
+    mail["From"], mail["To"] = "pleo-export@localhost", os.environ.get("OPERATOR", "root@localhost")
+    mail.set_content("Pleo has ended our access. Exports wait until somebody signs in again:\n\n    pleo_export.py connect\n")
+    try:
+        with smtplib.SMTP(server.hostname, server.port or 25, timeout=10) as to:
+            to.send_message(mail)
+    except (OSError, smtplib.SMTPException) as problem:
+        log.warning("the operator could not be told: %s", type(problem).__name__)
+        return
+    books.told()
+    log.info("the operator was told by mail")
 
 
 # --- commands -----------------------------------------------------------------------------------------------------------
@@ -351,7 +379,11 @@ def main() -> int:
         if command in (status, journal):
             return command(Books())
         with alone():
-            return command(Books(), *sys.argv[2:])
+            books = Books()
+            try:
+                return command(books, *sys.argv[2:])
+            finally:
+                tell_the_operator(books)
     except Ending as ending:
         log.error("%s", ending)
         return ending.status

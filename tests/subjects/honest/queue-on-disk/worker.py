@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import signal
 import threading
 import time
@@ -16,6 +17,8 @@ LOOK = 0.2          # seconds between two looks into the outbox
 EARLY = 45          # seconds before its end from which an access token counts as used up
 PAUSES = (2, 10, 60, 300, 900)
 stopping = threading.Event()
+# Planted: calls an account sent before it is.
+HASTY = os.environ.get("FLAW") == "hasty"
 
 
 class Held(Exception):
@@ -45,6 +48,8 @@ def work() -> None:
     for row in due:
         if stopping.is_set():
             return
+        if HASTY:
+            settle(row["account"], "sent", None)
         try:
             send(row["account"], row["name"])
         except Held:

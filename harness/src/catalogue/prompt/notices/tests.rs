@@ -1,6 +1,9 @@
 //! PROMPT-04 on hand-written histories.
 
-use crate::{evidence::Outcome, judge::testing::*};
+use crate::{
+    evidence::{Outcome, What},
+    judge::testing::*,
+};
 
 const NOTICE: &str = "NOTICE mail sent: please reconnect";
 
@@ -29,4 +32,20 @@ fn without_a_channel_it_does_not_apply_and_without_work_nothing_is_known() {
     let story = Story::connected().terms(|t| t.prompt_log = Some("mail sent".into())).dies().rest().epilogue();
     story.undecided("PROMPT-04", "at least 2 are needed");
     Story::honest().terms(|t| t.prompt_log = Some("(".into())).undecided("PROMPT-04", "no regular expression");
+}
+
+#[test]
+fn of_which_of_several_connections_a_message_speaks_is_not_known() {
+    let several = |story: Story| {
+        story.with(|s| {
+            for event in &mut s.history.events {
+                if let What::VerbCalled { connection, .. } = &mut event.what {
+                    *connection = Some("acme".into());
+                }
+            }
+        })
+    };
+    several(telling(&[NOTICE], &[NOTICE])).undecided("PROMPT-04", "of which connection is not known");
+    several(telling(&[NOTICE], &[])).passes("PROMPT-04");
+    several(telling(&[], &[])).fails("PROMPT-04", "nobody was told");
 }

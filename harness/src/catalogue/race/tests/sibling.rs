@@ -13,21 +13,6 @@ use crate::{
 const ID: &str = "RACE-11";
 const DENIED: TokenState = TokenState::Rejected;
 
-/// A trigger is refused with this status.
-fn told(story: Story, call: u32, status: i32) -> Story {
-    story.event(What::VerbAnswered { call, outcome: Outcome::Refused, status: Some(status), detail: String::new() })
-}
-
-/// Work is asked for twice, and whoever asked second waits for the answer.
-fn waits_for_the_answer(new_work: u32) -> (Story, u32) {
-    let story = Story::connected().adds_work(1).rejected().trigger().answered(Outcome::Accepted).trigger();
-    let call = story.call();
-    let (story, first) = call_held(story);
-    let (story, second) = call_held(story);
-    let story = call_let_go(story.settled(), first, "access#1", 401).refreshes().delivers().settled();
-    (call_let_go(story.adds_work(new_work), second, "access#1", 401), call)
-}
-
 /// The story's units are carried by triggers; the second trigger's item was to be sent by the call that met 401.
 fn pushed(story: Story) -> Story {
     let mut items = ["item-1", "item-2"].into_iter();
@@ -78,8 +63,8 @@ fn work_that_is_done_anew_by_other_calls_passes() {
 }
 
 #[test]
-fn work_that_waits_until_it_is_asked_for_again_fails() {
-    goes_on(denied_late().rest().mark("offence")).fails(ID, "unit-3 waited until work was asked for again");
+fn work_that_is_done_when_it_is_next_asked_for_was_put_off_and_decides_nothing() {
+    goes_on(denied_late().rest()).undecided(ID, "unit-3 was done when work was asked for again: put off");
     // As long as nobody has asked, it may be about to begin; and who never rests may be about to repeat it.
     denied_late().rest().undecided(ID, "was not seen to be done later");
     goes_on(denied_late().no_rest()).undecided(ID, "did not come to rest");
@@ -121,13 +106,53 @@ fn who_asked_and_is_refused_because_of_the_401_convicts() {
 
 #[test]
 fn an_item_that_was_handed_over_with_the_call_and_never_arrives_is_lost() {
-    let lost = pushed(goes_on(denied_late().rest()));
-    lost.fails(ID, "item-2 was lost");
+    let lost = || pushed(goes_on(denied_late().rest().mark("offence")));
+    lost().fails(ID, "item-2 was lost");
     pushed(denied_late().rest().works()).undecided(ID, "was not seen to be done later");
     let later = pushed(denied_late().rest().trigger().reports(&["item-2".into()]).answered(Outcome::Accepted).rest());
-    later.fails(ID, "item-2 waited until work was asked for again");
+    later.undecided(ID, "item-2 was done when work was asked for again: put off");
     let at_once = pushed(denied_late().reports(&["item-2".into()]).rest());
     at_once.passes(ID);
+    // It comes at the very end, after the user has logged in anew: whatever it waited for, it was not lost.
+    let kept = pushed(goes_on(denied_late().rest()).trigger().reports(&["item-2".into()]).answered(Outcome::Accepted).rest());
+    kept.undecided(ID, "was not seen to be done later");
+    // Nothing at all was done when it was asked again.
+    let idle = pushed(denied_late().rest().asked_in_vain(2).rest());
+    idle.undecided(ID, "was not seen to be done later");
+}
+
+/// The call that met 401 named the unit that came last.
+fn names_the_unit(story: Story) -> Story {
+    story.with(|s| {
+        let named = s.history.events.iter().rev().find_map(|event| match event.what {
+            What::Api { exchange, status: 401, .. } => Some(exchange),
+            _ => None,
+        });
+        for event in &mut s.history.events {
+            if let What::Requested { exchange, units, .. } = &mut event.what
+                && Some(*exchange) == named
+            {
+                *units = vec!["unit-3".into()];
+            }
+        }
+    })
+}
+
+#[test]
+fn a_unit_that_was_named_in_the_call_and_never_comes_is_lost() {
+    let without_it = |story: Story| {
+        story.with(|s| {
+            for event in &mut s.history.events {
+                if let What::Api { delivered, .. } = &mut event.what {
+                    delivered.retain(|unit| unit != "unit-3");
+                }
+            }
+        })
+    };
+    without_it(goes_on(names_the_unit(denied_late()).rest())).fails(ID, "unit-3 was lost");
+    goes_on(names_the_unit(denied_late()).rest()).undecided(ID, "put off");
+    // Nobody knows that the call was about it: that is RECOVER-02's to judge.
+    without_it(goes_on(denied_late().rest())).undecided(ID, "was not seen to be done later");
 }
 
 #[test]
