@@ -10,7 +10,7 @@ use regrant_mock_server::journal::{AuthStyle, Carried};
 
 use super::{Finding, Level::*, Requirement, Scope, Severity::*, shared::*};
 use crate::{
-    evidence::What,
+    evidence::{Verb, What},
     judge::{Exchange, Mark, View, control},
 };
 
@@ -228,6 +228,16 @@ fn half_replaced(view: &View<'_>, x: &Exchange<'_>) -> Option<Finding> {
     Some(Finding::fail(reason, vec![x.arrived.n, read.n, old.arrived.n]))
 }
 
+/// Between a refresh and the kill the connection came to an end, or became another: the pair need not be there any more.
+fn no_longer(view: &View<'_>, x: &Exchange<'_>, killed: Mark) -> Option<&'static str> {
+    if view.refreshes(x.arrived, killed).any(|later| later.arrived > x.arrived && later.pair().is_none()) {
+        return Some("a further refresh did not succeed before the kill: nothing need be left then");
+    }
+    let by_user = |what: &What| matches!(what, What::VerbCalled { verb: Verb::Connect | Verb::Disconnect, .. });
+    let by_user = view.events().any(|(mark, what)| mark > x.arrived && mark < killed && by_user(what));
+    by_user.then_some("the user connected or disconnected between the refresh and the kill")
+}
+
 fn refresh_03(view: &View<'_>) -> Finding {
     let Some(killed) = view.marks(|w| matches!(w, What::ProcessStopping { kill: true, .. })).first().copied() else {
         return unrealised(view, "the subject was not killed in this story");
@@ -242,6 +252,9 @@ fn refresh_03(view: &View<'_>) -> Finding {
     let Some(relied) = view.api_calls(x.arrived, killed).find(|y| y.token_name() == Some(access)) else {
         return Finding::undecided("the subject was killed before it used the new token");
     };
+    if let Some(reason) = no_longer(view, x, killed) {
+        return Finding::undecided(reason);
+    }
     // A one-shot program starts anew with the next piece of work.
     let restart = if view.terms.one_shot { Some(killed) } else { view.restart_after(killed) };
     let Some(restart) = restart else { return Finding::undecided("the subject was not started again") };

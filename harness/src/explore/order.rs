@@ -96,7 +96,7 @@ pub fn happenings(history: &History) -> Vec<Happening> {
         What::CallbackDelivered { .. } => Some(Happening::CameBack),
         What::ProcessStopping { kill: true, .. } => Some(Happening::Killed),
         What::ProcessStarted { .. } => Some(Happening::Started),
-        What::Paused => Some(Happening::Paused),
+        What::Paused { .. } => Some(Happening::Paused),
         What::Continued => Some(Happening::Continued),
         _ => None,
     };

@@ -10,6 +10,10 @@ pub(super) fn race_02(view: &View<'_>) -> Finding {
     if let Some(finding) = several::wanted(view) {
         return finding;
     }
+    // Told of one process, it is RACE-01 that speaks.
+    if several::instances(view).len() < 2 {
+        return Finding::undecided("one process was started in this story");
+    }
     if let Some((first, second)) = overlap(view, |_, _| true) {
         let reason = format!(
             "{} began a refresh while one of {} with {} was in flight",
@@ -37,7 +41,6 @@ pub(super) fn race_02(view: &View<'_>) -> Finding {
     }
     let asked = |instance| view.triggers(from, until).any(|call| call.instance == Some(instance) && stimuli.contains(&call.called.n));
     match all.iter().copied().find(|instance| *instance != own && !asked(*instance)) {
-        _ if all.len() < 2 => Finding::undecided("one process was started in this story"),
         Some(idle) => Finding::undecided(format!("process {idle} was not asked to work while process {own} refreshed")),
         None => Finding::pass(
             format!("one refresh of process {own} was held, every other process was asked to work, and no second refresh began"),

@@ -21,6 +21,13 @@ struct Late<'v, 'h> {
     asked: Mark,
 }
 
+impl Late<'_, '_> {
+    /// Until then the call could have been repeated: a conviction rests on it.
+    fn asked_again(&self) -> Option<u32> {
+        (self.asked != Mark::END).then_some(self.asked.n)
+    }
+}
+
 pub(super) fn race_11(view: &View<'_>) -> Finding {
     let late = late(view);
     if late.is_empty() {
@@ -94,7 +101,7 @@ fn judged(view: &View<'_>, late: &Late<'_, '_>, taken: &mut Vec<Mark>) -> Findin
         }
         let reason = "a call that met 401 after another one's refresh was not repeated, and who had asked for the work was refused";
         let answered = call.answered.map(|(mark, _)| mark.n);
-        return Finding::fail(reason, cited.into_iter().chain([call.called.n]).chain(answered).collect());
+        return Finding::fail(reason, cited.into_iter().chain([call.called.n]).chain(answered).chain(late.asked_again()).collect());
     }
     left_undone(view, late, rest.mark, &cited)
 }
@@ -201,8 +208,8 @@ fn lost(
     let done = view.api_calls(second, until).find(|x| x.answered(2) && x.grant() == late.x.grant())?;
     view.rests.iter().find(|later| later.quiet && later.mark > done.arrived && later.mark < until)?;
     let reason = format!("a call that met 401 after another one's refresh was not repeated, and {id} was lost");
-    let asked = asked.iter().map(|mark| mark.n);
-    Some(Finding::fail(reason, cited.iter().copied().chain(asked).chain([done.arrived.n]).collect()))
+    let asked = asked.iter().map(|mark| mark.n).filter(|n| Some(*n) != late.asked_again());
+    Some(Finding::fail(reason, cited.iter().copied().chain(late.asked_again()).chain(asked).chain([done.arrived.n]).collect()))
 }
 
 /// No call met a 401 of that kind: why not.

@@ -210,6 +210,11 @@ fn a_kill_that_fell_elsewhere_decides_nothing() {
     dead.undecided("REFRESH-03", "was not started again");
     let needless = rejected().refreshes().delivers().killed().answered(Outcome::NoAnswer).started().works().works();
     needless.rest().undecided("REFRESH-03", "no refresh was needed");
+    // What was given up in good order before the kill need not be there after it.
+    let over = rejected().refreshes().delivers().rejected().api(401).refused("invalid_grant").rest().killed().started();
+    end(over.trigger().answered(Outcome::Accepted).trigger()).undecided("REFRESH-03", "a further refresh did not succeed before the kill");
+    let left = rejected().refreshes().delivers().rest().disconnects().rest().killed().started();
+    end(left.trigger().answered(Outcome::Accepted).trigger()).undecided("REFRESH-03", "the user connected or disconnected");
 }
 
 #[test]

@@ -123,7 +123,7 @@ impl<'e> Campaign<'e> {
         }
         match self.sequences.as_mut().and_then(Sequences::draw) {
             Some(sequence) => {
-                let draft = sequence.draft();
+                let draft = sequence.draft().clone();
                 Some((Origin::Sequence(sequence), draft))
             }
             None => {

@@ -87,7 +87,7 @@ async fn drawn_smaller(
 ) -> Draft {
     let mut goes_on = sequence.simplify();
     while goes_on && Instant::now() < until && !explorer.is_cancelled() {
-        let draft = sequence.draft();
+        let draft = sequence.draft().clone();
         let told = explorer.tell(&[(name.to_owned(), draft.clone())]).await;
         let shows = told.into_iter().flatten().any(|told| told.fails(id));
         if shows {

@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// More at once than this times the cores slows every subject down; such stories are short, and mostly wait.
-const PER_CORE: usize = 4;
+const PER_CORE: usize = 6;
 
 /// Who tells.
 pub(super) struct Explorer<'a> {
