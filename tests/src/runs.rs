@@ -4,6 +4,9 @@ use std::{collections::BTreeMap, path::PathBuf, process::Command};
 
 use serde_json::Value;
 
+/// The exit status of a run that was cut short.
+const CANCELLED: i32 = 130;
+
 /// What came of one run: each requirement's verdict and reason.
 pub type Verdicts = BTreeMap<String, (String, String)>;
 
@@ -26,13 +29,16 @@ pub fn check(words: &[String]) -> Result<Verdicts, String> {
     Ok(list(&document["requirements"]).iter().map(|one| (word(one, "id"), (word(one, "verdict"), word(one, "reason")))).collect())
 }
 
-/// The same, story by story: requirement, verdict and reason.
+/// What came of one run, story by story: requirement, verdict and reason.
+pub type ByStory = BTreeMap<String, Vec<(String, String, String)>>;
+
+/// The same as [`check`], story by story.
 ///
 /// # Errors
 /// As of [`check`].
-pub fn by_story(words: &[String]) -> Result<BTreeMap<String, Vec<(String, String, String)>>, String> {
+pub fn by_story(words: &[String]) -> Result<ByStory, String> {
     let document = document(words)?;
-    let mut found: BTreeMap<String, Vec<(String, String, String)>> = BTreeMap::new();
+    let mut found = ByStory::new();
     for requirement in list(&document["requirements"]) {
         for told in list(&requirement["stories"]) {
             found.entry(word(told, "name")).or_default().push((word(requirement, "id"), word(told, "verdict"), word(told, "reason")));
@@ -46,6 +52,9 @@ fn document(words: &[String]) -> Result<Value, String> {
     let mut command = Command::new(program()?);
     command.args(["check", "--quiet", "--out"]).arg(out.path()).args(words).stdin(std::process::Stdio::null());
     let ended = command.output().map_err(|error| format!("regrant cannot be run: {error}"))?;
+    if ended.status.code() == Some(CANCELLED) {
+        return Err("the run was cancelled".to_owned());
+    }
     let text = std::fs::read_to_string(out.path().join("verdicts.json"))
         .map_err(|error| format!("no verdicts ({error}): {}", String::from_utf8_lossy(&ended.stderr)))?;
     serde_json::from_str(&text).map_err(|error| format!("verdicts.json: {error}"))

@@ -84,7 +84,7 @@ pub(super) struct Check {
     /// Overrides a manifest key by its dotted path, e.g. start.env.MODE=x
     #[arg(long, value_name = "KEY=VALUE")]
     pub(super) set: Vec<String>,
-    /// Where to leave run.jsonl, verdicts.json, report.html, junit.xml and summary.md
+    /// Where to leave run.jsonl, verdicts.json, schedule.json, report.html, junit.xml and summary.md
     #[arg(long, value_name = "DIR", default_value = "regrant-out")]
     pub(super) out: PathBuf,
     #[command(flatten)]
@@ -103,7 +103,7 @@ pub(super) struct Explore {
     /// Explore the built-in reference subject instead, with a defect planted (`regrant list --defects` names them)
     #[arg(long, value_name = "DEFECT", num_args = 0..=1, conflicts_with_all = ["manifest", "set"])]
     pub(super) reference: Option<Option<String>>,
-    /// How long it may take, such as 90s or 5m
+    /// How long it searches, such as 90s or 5m; what it finds is made smaller in half of that, and no less than 12 s each
     #[arg(long, value_name = "TIME", default_value = "60s")]
     pub(super) budget: String,
     /// Only these situations; an unknown one is told which there are

@@ -9,6 +9,7 @@ use super::{
     meant::{self, Look, shell_word},
     out,
     seams::{self, Subject},
+    select::Selectable,
 };
 use crate::{
     report::{ExitStatus, Report, Rules, explored, text},
@@ -31,6 +32,8 @@ pub(super) fn explore(typed: args::Explore) -> Result<ExitStatus, CliError> {
     known_defect(&subject)?;
     let mut options = meant::options(&typed.telling)?;
     options.selection = Selection { only: typed.only, skip: typed.skip };
+    // Orders are not chosen by story: only requirements can be named.
+    Selectable::new(&seams::register(), &seams::stories(), &options).check(&options)?;
     let rules = Rules { strict: typed.strict, allow_undecided: true };
     let command = meant::again("explore", &subject);
     let meant = Meant { subject, options, out: typed.out, rules, look: meant::look(&typed.look), command };

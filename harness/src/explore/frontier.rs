@@ -54,7 +54,7 @@ impl Frontier {
     }
 
     /// What is told next; none: all that is known of is told.
-    pub fn next(&mut self) -> Option<Schedule> {
+    pub fn take(&mut self) -> Option<Schedule> {
         self.waiting.pop().map(|Reverse(waiting)| waiting.schedule)
     }
 
@@ -142,7 +142,7 @@ mod tests {
     fn explored(situation: &Situation, sends: &[&str]) -> Vec<Vec<String>> {
         let mut frontier = Frontier::new([situation], 7);
         let mut told = Vec::new();
-        while let Some(schedule) = frontier.next() {
+        while let Some(schedule) = frontier.take() {
             let decided = |gate: &str| schedule.decisions.iter().any(|decision| decision.gate() == Some(gate));
             let held = sends.iter().filter(|gate| !decided(gate)).map(|gate| (*gate).to_owned()).collect();
             frontier.learn(situation, &schedule, &After { realised: true, held });
@@ -175,9 +175,9 @@ mod tests {
     fn what_was_not_realised_leads_nowhere_and_no_schedule_grows_beyond_its_limit() {
         let situation = situation(THREE, 9);
         let mut frontier = Frontier::new([&situation], 7);
-        let first = frontier.next().expect("the beginning");
+        let first = frontier.take().expect("the beginning");
         frontier.learn(&situation, &first, &After { realised: false, held: vec!["r-1".into()] });
-        assert_eq!((frontier.next(), frontier.made()), (None, 1));
+        assert_eq!((frontier.take(), frontier.made()), (None, 1));
         assert!(explored(&self::situation("", 7), &[]).iter().all(|order| order.len() <= LONGEST));
     }
 

@@ -48,7 +48,7 @@ fn one(out: &mut String, found: &Found, file: &str, command: &str, paint: Paint)
         .map_or_else(|| "in a sequence drawn at random".to_owned(), |name| format!("in {failed} of {told} orders of {name}"));
     let _ = writeln!(out, "{} fails {place}, first seen after {:.1} s", paint.strong(found.id), found.after.as_secs_f64());
     if let Some(holds) = &found.holds {
-        let _ = writeln!(out, "      {:<COLUMN$}  {}", "holds", "fails");
+        let _ = writeln!(out, "      {:<COLUMN$}  fails", "holds");
         for line in 0..holds.len().max(found.fails.len()).max(1) {
             let cell = |column: &[String]| column.get(line).map_or("", String::as_str).to_owned();
             let (left, right) = (cell(holds), cell(&found.fails));

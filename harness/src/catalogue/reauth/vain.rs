@@ -102,7 +102,8 @@ fn stood(view: &View<'_>, at: Mark) -> Stood {
         };
         touches && mark > given && mark < at
     });
-    if touched { Stood::Unclear } else { Stood::Alive(grant) }
+    let in_vain = view.refreshes(given, at).any(|x| x.pair().is_none());
+    if touched || in_vain { Stood::Unclear } else { Stood::Alive(grant) }
 }
 
 /// The status that was read last in a time, and when.
@@ -111,6 +112,10 @@ fn status_in<'h>(view: &View<'h>, from: Mark, until: Mark) -> Option<(Mark, Opti
 }
 
 fn still_works(view: &View<'_>, call: &Call<'_>, rest: Mark, end: Mark, grant: Grant, word: &str) -> Finding {
+    // What a refresh changed, the login did not.
+    if view.refreshes(call.called, end).any(|x| x.pair().is_none()) {
+        return Finding::undecided(format!("a refresh did not succeed after a login was {word}"));
+    }
     let before = status_in(view, START, call.called);
     let after = status_in(view, rest, end);
     if let (Some((b, Some(Status::Connected), _)), Some((a, Some(Status::Disconnected | Status::Broken), _))) = (before, after) {

@@ -19,7 +19,7 @@ use crate::{
 /// Of so many stories one is a sequence, as long as there are orders.
 const ONE_IN: usize = 4;
 /// Of the time, so much is for searching once something was found; the rest makes it small. In tenths.
-const SEARCHING: u32 = 6;
+const SEARCHING: u32 = 5;
 /// No more requirements are followed up.
 const FOLLOWED: usize = 8;
 
@@ -116,7 +116,7 @@ impl<'e> Campaign<'e> {
 
     fn next(&mut self) -> Option<(Origin, Draft)> {
         let by_lot = self.begun % ONE_IN == ONE_IN - 1;
-        let schedule = if by_lot && self.sequences.is_some() { None } else { self.frontier.next() };
+        let schedule = if by_lot && self.sequences.is_some() { None } else { self.frontier.take() };
         if let Some(schedule) = schedule {
             let draft = schedule.draft(situation(&schedule)?);
             return Some((Origin::Schedule(schedule), draft));
@@ -127,7 +127,7 @@ impl<'e> Campaign<'e> {
                 Some((Origin::Sequence(sequence), draft))
             }
             None => {
-                let schedule = self.frontier.next()?;
+                let schedule = self.frontier.take()?;
                 let draft = schedule.draft(situation(&schedule)?);
                 Some((Origin::Schedule(schedule), draft))
             }

@@ -19,8 +19,8 @@ use crate::{
 
 /// So often a story is told again before it is believed.
 const AGAIN: usize = 3;
-/// Time that is kept for that.
-const BELIEVING: Duration = Duration::from_secs(5);
+/// However late it was found, so long a story is made smaller: one that is large explains nothing.
+const AT_LEAST: Duration = Duration::from_secs(12);
 
 /// The smallest story that is found in time, with what was seen in it.
 pub(super) async fn mended(
@@ -30,7 +30,7 @@ pub(super) async fn mended(
     left: Duration,
     campaign: &Campaign<'_>,
 ) -> (Found, History) {
-    let until = Instant::now() + left.saturating_sub(BELIEVING);
+    let until = Instant::now() + left.max(AT_LEAST);
     let Failing { origin, draft: whole, told: first_told, severity, after } = first;
     let name = story_name(id, &origin);
     let schedule = if let Origin::Schedule(schedule) = &origin { Some(schedule.clone()) } else { None };
