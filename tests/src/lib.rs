@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::missing_panics_doc, reason = "a library for tests")]
 
 pub mod choice;
+pub mod foreign;
 pub mod matrix;
 pub mod runs;
 

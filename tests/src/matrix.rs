@@ -9,7 +9,10 @@ use regrant::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::choice;
+use crate::{
+    choice,
+    foreign::{SUBJECTS, Subject},
+};
 
 /// What one subject was found to do in one story.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +65,11 @@ pub fn fingerprint() -> String {
     for Defect { name, breaks, may, .. } in defects() {
         let _ = writeln!(said, "{name} {breaks:?} {may:?}");
     }
+    for subject in &SUBJECTS {
+        for defect in subject.defects() {
+            let _ = writeln!(said, "{} {:?} {:?}", foreign_name(subject, &defect), defect.breaks, defect.may);
+        }
+    }
     format!("{:016x}", choice::mixed(said.bytes()))
 }
 
@@ -79,6 +87,12 @@ pub fn told(story: &Story) -> String {
 #[must_use]
 pub fn hash_of(page: &str) -> Option<&str> {
     page.lines().find_map(|line| line.strip_prefix("<!-- hash: ")?.strip_suffix(" -->"))
+}
+
+/// What the row of a defect in another language is called.
+#[must_use]
+pub fn foreign_name(subject: &Subject, defect: &Defect) -> String {
+    format!("{}/{}", subject.name, defect.name)
 }
 
 /// The page, of the rows of all subjects by name.
@@ -105,15 +119,20 @@ pub fn page(rows: &BTreeMap<String, Row>) -> String {
     upright(&mut out, rows.get(""));
     out.push_str("## Defects\n\n| defect | what it does | must be convicted of | was, beyond that |\n| --- | --- | --- | --- |\n");
     for defect in planted() {
-        let broken = choice::broken(defect);
-        let row = rows.get(defect.name);
-        let convicted = row.map(Row::convicted).unwrap_or_default();
-        let was = |id: &str| convicted.contains_key(id);
-        let shown: Vec<String> = broken.iter().map(|id| if was(id) { (*id).to_owned() } else { format!("**{id} (was not)**") }).collect();
-        let others = convicted.keys().filter(|id| !broken.contains(id));
-        let beyond: Vec<String> =
-            others.map(|id| if defect.may.contains(id) { (*id).to_owned() } else { format!("**{id} (must not)**") }).collect();
-        let _ = writeln!(out, "| {} | {} | {} | {} |", defect.name, defect.about.replace('|', "\\|"), shown.join(" "), beyond.join(" "));
+        let (must, beyond) = convictions(defect, rows.get(defect.name));
+        let _ = writeln!(out, "| {} | {} | {must} | {beyond} |", defect.name, defect.about.replace('|', "\\|"));
+    }
+    out.push_str(
+        "\n## Defects in other languages\n\nEach was told the fewest stories that can convict it of what it must be; upright, both subjects were told all. What a defect is, the subject's own list says (`tests/subjects/faulty`).\n\n| subject | defect | must be convicted of | was, beyond that |\n| --- | --- | --- | --- |\n",
+    );
+    for subject in &SUBJECTS {
+        let upright = rows.get(subject.name).map(Row::convicted);
+        let clean = upright.map_or("was not judged", |convicted| if convicted.is_empty() { "none" } else { "**some**" });
+        let _ = writeln!(out, "| {} | (upright) | none | {clean} |", subject.name);
+        for defect in subject.defects() {
+            let (must, beyond) = convictions(&defect, rows.get(&foreign_name(subject, &defect)));
+            let _ = writeln!(out, "| {} | {} | {must} | {beyond} |", subject.name, defect.name);
+        }
     }
     out.push_str(
         "\n## Requirements\n\n| requirement | defects convicted of it on purpose | and as a consequence |\n| --- | --- | ---: |\n",
@@ -123,11 +142,27 @@ pub fn page(rows: &BTreeMap<String, Row>) -> String {
             planted().filter(|defect| rows.get(defect.name).is_some_and(|row| row.convicted().contains_key(requirement.id))).collect();
         let (killers, others): (Vec<&Defect>, Vec<&Defect>) =
             convicted.into_iter().partition(|defect| defect.breaks.contains(&requirement.id));
-        let killers: Vec<&str> = killers.into_iter().map(|defect| defect.name).collect();
+        let foreign = SUBJECTS.iter().flat_map(|subject| subject.defects().map(move |defect| (foreign_name(subject, &defect), defect)));
+        let foreign = foreign.filter(|(name, defect)| {
+            defect.breaks.contains(&requirement.id) && rows.get(name).is_some_and(|row| row.convicted().contains_key(requirement.id))
+        });
+        let killers: Vec<String> = killers.into_iter().map(|defect| defect.name.to_owned()).chain(foreign.map(|(name, _)| name)).collect();
         let killers = if killers.is_empty() { "**none**".to_owned() } else { killers.join(", ") };
         let _ = writeln!(out, "| {} | {killers} | {} |", requirement.id, others.len());
     }
     out
+}
+
+/// What a defect must be convicted of, and what it was beyond that; in bold what should not be so.
+fn convictions(defect: &Defect, row: Option<&Row>) -> (String, String) {
+    let broken = choice::broken(defect);
+    let convicted = row.map(Row::convicted).unwrap_or_default();
+    let was = |id: &str| convicted.contains_key(id);
+    let must: Vec<String> = broken.iter().map(|id| if was(id) { (*id).to_owned() } else { format!("**{id} (was not)**") }).collect();
+    let others = convicted.keys().filter(|id| !broken.contains(id));
+    let beyond: Vec<String> =
+        others.map(|id| if defect.may.contains(id) { (*id).to_owned() } else { format!("**{id} (must not)**") }).collect();
+    (must.join(" "), beyond.join(" "))
 }
 
 /// Defects that break something in this register.

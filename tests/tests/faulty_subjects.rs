@@ -8,28 +8,19 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test")]
 
-#[path = "faulty/bookkeeper.rs"]
-mod bookkeeper;
-#[path = "faulty/roster.rs"]
-mod roster;
-
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
-    path::{Path, PathBuf},
     process::Command,
     sync::Mutex,
     thread,
 };
 
-use acceptance::choice;
+use acceptance::{
+    choice,
+    foreign::{SUBJECTS, Subject, defect},
+};
 use regrant::{catalogue, reference::Defect, run::built_in};
 use serde_json::Value;
-
-/// A planted defect: its name, what must fail, and what may, each a list of IDs.
-type Row = (&'static str, &'static str, &'static [&'static str]);
-
-/// A planted defect, and the story to tell where the usual choice does not show it.
-type Best = (&'static str, &'static str);
 
 /// So many runs at once, and stories of each: they wait more than they compute.
 const AT_ONCE: usize = 8;
@@ -37,23 +28,17 @@ const JOBS: &str = "4";
 /// Set by `cargo xtask matrix --foreign`.
 const EVERY_STORY: &str = "REGRANT_EVERY_STORY";
 
-/// A subject's name, its defects, where to look for some of them, and the file with its own list.
-type Subject = (&'static str, &'static [Row], &'static [Best], &'static str);
-const SUBJECTS: [Subject; 2] =
-    [("bookkeeper", bookkeeper::ALL, bookkeeper::BEST, "faults.py"), ("roster", roster::ALL, roster::BEST, "faults.js")];
-
 /// A subject with a defect; none: upright.
-type Run = (&'static str, Option<Defect>);
+type Run = (&'static Subject, Option<Defect>);
 
 #[test]
 #[ignore = "takes about ten minutes"]
 fn every_defect_in_another_language_is_convicted_of_what_it_must_be_and_of_nothing_that_it_may_not_be() {
     let mut runs: VecDeque<Run> = VecDeque::new();
-    for (subject, rows, ..) in SUBJECTS.into_iter().filter(|it| !is_left_out(it.0)) {
+    for subject in SUBJECTS.iter().filter(|it| !is_left_out(it.name)) {
         // The long ones first.
         runs.push_front((subject, None));
-        let live = rows.iter().map(defect).filter(|defect| !choice::broken(defect).is_empty());
-        runs.extend(live.map(|defect| (subject, Some(defect))));
+        runs.extend(subject.defects().map(|defect| (subject, Some(defect))));
     }
     let (left, wrong) = (Mutex::new(runs), Mutex::new(Vec::new()));
     let next = || left.lock().expect("no panic holds it").pop_front();
@@ -73,8 +58,9 @@ fn every_defect_in_another_language_is_convicted_of_what_it_must_be_and_of_nothi
 
 #[test]
 fn every_planted_defect_is_listed_with_what_it_must_break_and_every_id_can_be_one() {
-    for (subject, rows, best, source) in SUBJECTS {
-        let source = std::fs::read_to_string(folder(subject).join(source)).expect("the subject's own list");
+    for at in &SUBJECTS {
+        let (subject, rows, best) = (at.name, at.planted, at.best);
+        let source = std::fs::read_to_string(at.folder().join(at.source)).expect("the subject's own list");
         let planted: BTreeSet<&str> =
             source.lines().filter_map(|line| line.strip_prefix("    \"")?.split_once("\": \"F")).map(|it| it.0).collect();
         let listed: BTreeSet<&str> = rows.iter().map(|row| row.0).collect();
@@ -104,23 +90,16 @@ fn is_left_out(subject: &str) -> bool {
     is_left_out
 }
 
-fn defect(row: &Row) -> Defect {
-    Defect { name: row.0, about: "", breaks: ids(row.1).leak(), may: row.2.iter().flat_map(|list| ids(list)).collect::<Vec<_>>().leak() }
-}
-
-fn ids(list: &'static str) -> Vec<&'static str> {
-    list.split_whitespace().collect()
-}
-
 /// What differs from what is listed. A story that did not come about, on a machine that was busy, is told once more.
-fn judged(subject: &str, defect: Option<&Defect>) -> Vec<String> {
-    let Some(defect) = defect else { return accused(subject) };
-    let told = told(subject, defect);
-    let mut found = told_of(subject, defect.name, &told);
+fn judged(at: &Subject, defect: Option<&Defect>) -> Vec<String> {
+    let subject = at.name;
+    let Some(defect) = defect else { return accused(at) };
+    let told = told(at, defect);
+    let mut found = told_of(at, defect.name, &told);
     let is_open = |found: &Found| choice::broken(defect).iter().any(|id| found.get(*id).is_some_and(|it| it.0 == "undecided"));
     if is_open(&found) {
         println!("{subject} with {} is told its stories once more", defect.name);
-        found = told_of(subject, defect.name, &told);
+        found = told_of(at, defect.name, &told);
     }
     let failed = |id: &str| found.get(id).is_some_and(|(verdict, _)| is_conviction(verdict));
     let missed = choice::broken(defect).into_iter().filter(|id| !failed(id));
@@ -132,13 +111,11 @@ fn judged(subject: &str, defect: Option<&Defect>) -> Vec<String> {
 }
 
 /// The fewest stories; or, if that is asked for, all that decide what must or may be.
-fn told(subject: &str, defect: &Defect) -> BTreeSet<&'static str> {
+fn told(subject: &Subject, defect: &Defect) -> BTreeSet<&'static str> {
     if std::env::var_os(EVERY_STORY).is_some() {
         return choice::deciding(defect).map(|story| story.name.as_str()).collect();
     }
-    let best = SUBJECTS.iter().filter(|it| it.0 == subject).flat_map(|it| it.2).filter(|it| it.0 == defect.name).map(|it| it.1);
-    let best: BTreeSet<&str> = best.collect();
-    if best.is_empty() { choice::fewest(&choice::broken(defect)).into_iter().collect() } else { best }
+    subject.told(defect)
 }
 
 fn is_conviction(verdict: &str) -> bool {
@@ -155,8 +132,9 @@ const UNDECIDED: &[(&str, &str, &str)] = &[
 ];
 
 /// What the upright subject fails, and what stays undecided for another reason than it must.
-fn accused(subject: &str) -> Vec<String> {
-    let verdicts = verdicts(subject, "", &[]);
+fn accused(at: &Subject) -> Vec<String> {
+    let subject = at.name;
+    let verdicts = verdicts(at, "", &[]);
     let requirements = verdicts["requirements"].as_array().expect("requirements");
     let wrong = requirements.iter().filter(|r| match text(r, "verdict") {
         "pass" | "not-applicable" => false,
@@ -173,7 +151,7 @@ fn accused(subject: &str) -> Vec<String> {
 type Found = BTreeMap<String, (String, String)>;
 
 /// What these stories give. The others are skipped, rather than these selected: so every requirement may convict in them.
-fn told_of(subject: &str, defect: &str, told: &BTreeSet<&str>) -> Found {
+fn told_of(subject: &Subject, defect: &str, told: &BTreeSet<&str>) -> Found {
     let others = built_in().iter().map(|story| story.name.as_str()).filter(|name| !told.contains(name));
     let skipped: Vec<&str> = others.flat_map(|name| ["--skip", name]).collect();
     let verdicts = verdicts(subject, defect, &skipped);
@@ -182,21 +160,17 @@ fn told_of(subject: &str, defect: &str, told: &BTreeSet<&str>) -> Found {
     requirements.iter().map(|r| (word(r, "id"), (word(r, "verdict"), word(r, "reason")))).collect()
 }
 
-fn verdicts(subject: &str, defect: &str, selection: &[&str]) -> Value {
+fn verdicts(at: &Subject, defect: &str, selection: &[&str]) -> Value {
     let out = tempfile::tempdir().expect("a folder");
     let mut command = Command::new(env!("CARGO_BIN_EXE_regrant-under-test"));
-    command.args(["check", "-q", "--jobs", JOBS, "--out"]).arg(out.path()).arg(folder(subject));
+    command.args(["check", "-q", "--jobs", JOBS, "--out"]).arg(out.path()).arg(at.folder());
     command.args(["--set", &format!("start.env.DEFECT={defect}")]).args(selection);
     let output = command.output().expect("regrant runs");
     let verdicts = std::fs::read_to_string(out.path().join("verdicts.json"))
-        .unwrap_or_else(|e| panic!("no verdicts on {subject} with {defect:?} ({e}): {}", String::from_utf8_lossy(&output.stderr)));
+        .unwrap_or_else(|e| panic!("no verdicts on {} with {defect:?} ({e}): {}", at.name, String::from_utf8_lossy(&output.stderr)));
     serde_json::from_str(&verdicts).expect("verdicts are JSON")
 }
 
 fn text<'v>(of: &'v Value, name: &str) -> &'v str {
     of[name].as_str().unwrap_or_default()
-}
-
-fn folder(subject: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("subjects/faulty").join(subject)
 }

@@ -2,7 +2,7 @@
 //!
 //! IDs that the register does not have yet are passed over. What a defect is, its own `faults.py` says.
 
-use super::{Best, Row};
+use super::{Best, Planted};
 
 /// Consequences of a refusal that is not taken for one.
 const NOT_ENDED: &str = "DETECT-01 DETECT-02 DETECT-03 DETECT-07 STOP-01 STOP-02 STOP-03 STOP-04 STOP-07 MARK-01 MARK-02 PROMPT-01 \
@@ -14,7 +14,7 @@ const NOT_BACK: &str = "MARK-01 MARK-03 REAUTH-04 REAUTH-06 REAUTH-08 RECOVER-01
 const NOT_REFRESHED: &str = "DETECT-04 DETECT-05 DETECT-06 MARK-01 PROMPT-03 PURGE-01 PURGE-02 PURGE-08 RACE-03 RACE-08 RACE-11 RECOVER-01 RECOVER-02 \
     RECOVER-05 REFRESH-01 REFRESH-02 REFRESH-03 REFRESH-04 REFRESH-05 REFRESH-06 REFRESH-07 REFRESH-09 REFRESH-13 RETRY-01 RETRY-04 ROTATE-03 ROTATE-04 ROTATE-06 STOP-02";
 
-pub(crate) const ALL: &[Row] = &[
+pub(super) const ALL: &[Planted] = &[
     // detecting
     ("only-400-is-final", "DETECT-02", &["DETECT-03", NOT_ENDED]),
     ("needs-the-phrase", "DETECT-02", &["DETECT-03", NOT_ENDED]),
@@ -150,7 +150,7 @@ pub(crate) const ALL: &[Row] = &[
 ];
 
 /// Where to look for some of them.
-pub(crate) const BEST: &[Best] = &[
+pub(super) const BEST: &[Best] = &[
     ("only-400-is-final", "refused_as_invalid_token_401"),
     ("lifetime-is-needed", "no_lifetime"),
     ("any-fault-is-final", "token_endpoint_unavailable"),

@@ -2,7 +2,7 @@
 //!
 //! IDs that the register does not have yet are passed over. What a defect is, its own `faults.js` says.
 
-use super::{Best, Row};
+use super::{Best, Planted};
 
 /// Consequences of a refusal that is not taken for one.
 const NOT_ENDED: &str = "DETECT-01 DETECT-02 DETECT-03 DETECT-07 STOP-01 STOP-02 STOP-03 STOP-04 STOP-07 MARK-01 MARK-02 PROMPT-01 \
@@ -11,7 +11,7 @@ const NOT_ENDED: &str = "DETECT-01 DETECT-02 DETECT-03 DETECT-07 STOP-01 STOP-02
 const NOT_REFRESHED: &str = "DETECT-04 DETECT-05 DETECT-06 MARK-01 PROMPT-03 PURGE-01 PURGE-02 PURGE-08 RACE-03 RACE-08 RACE-11 RECOVER-01 RECOVER-02 \
     RECOVER-05 REFRESH-01 REFRESH-02 REFRESH-03 REFRESH-04 REFRESH-05 REFRESH-06 REFRESH-07 REFRESH-09 REFRESH-13 RETRY-01 RETRY-04 ROTATE-03 ROTATE-04 ROTATE-06 STOP-02";
 
-pub(crate) const ALL: &[Row] = &[
+pub(super) const ALL: &[Planted] = &[
     ("settles-and-logs", "DETECT-01", &[NOT_ENDED]),
     ("serves-what-it-had", "DETECT-01", &[NOT_ENDED]),
     ("overflowing-timer", "REFRESH-06", &["REFRESH-09 LOG-06", NOT_REFRESHED]),
@@ -49,7 +49,7 @@ pub(crate) const ALL: &[Row] = &[
 ];
 
 /// Where to look for some of them.
-pub(crate) const BEST: &[Best] = &[
+pub(super) const BEST: &[Best] = &[
     ("overflowing-timer", "lifetime_of_three_centuries"),
     ("promise-for-ever", "token_endpoint_unavailable"),
     ("hammers", "token_endpoint_unavailable"),
