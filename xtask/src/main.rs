@@ -2,7 +2,8 @@
 //!
 //! - `cargo xtask test`: all gates and all tests, with what they need installed first; the last line is `N passed, N failed`.
 //! - `cargo xtask bench`: the mock provider beside bare hyper and its peers, measured; `--help` tells the rest.
-//! - `cargo xtask matrix`: every planted defect told every story; writes `docs/kill-matrix.md`. With `--foreign`: the defects of the subjects in
+//! - `cargo xtask matrix`: every planted defect told every story, those in other languages the fewest that convict them; writes
+//!   `docs/kill-matrix.md`. With `--foreign`: the defects of the subjects in
 //!   other languages, told all stories that decide what each must or may be convicted of.
 //! - `cargo xtask soak`: honest subjects judged again and again, at leisure and under load; no verdict may change.
 //! - `cargo xtask features`: writes the Examples tables of `features/` anew from `scenarios/`.
