@@ -114,16 +114,17 @@ pub async fn check(subject: Subject, options: Options, progress: UnboundedSender
     let purposes: Vec<Purpose> = plan.stories.iter().map(Story::purpose).collect();
     let requirements = plan.requirements.iter().map(|id| (*id).to_owned()).collect();
     let saved = Saved { terms, purposes, requirements, shard: options.shard, manifest: manifest_print, cancelled };
-    Ok(judged(&manifest, saved, told, &options, started))
+    Ok(judged(&manifest, saved, told, options.seed, started))
 }
 
-fn judged(manifest: &Manifest, saved: Saved, told: Vec<History>, options: &Options, started: Instant) -> Run {
+/// A finished run, of what was told and what its header keeps.
+pub(super) fn judged(manifest: &Manifest, saved: Saved, told: Vec<History>, seed: u64, started: Instant) -> Run {
     let (judgement, cancelled) = (saved.judgement(&told), saved.cancelled);
     let header = Header {
         contract: CONTRACT,
         regrant: env!("CARGO_PKG_VERSION").to_owned(),
         subject: manifest.name.clone(),
-        seed: options.seed,
+        seed,
         terms: serde_json::to_value(saved).unwrap_or_default(),
     };
     Run { header, histories: told, judgement, seconds: started.elapsed().as_secs_f64(), cancelled }

@@ -18,7 +18,7 @@ use self::{
 use super::{Cancel, Options, Progress, Run, RunError, Saved, Subject};
 use crate::{
     catalogue::Severity,
-    evidence::{Header, History},
+    evidence::History,
     explore::{Decision, Happening, Schedule, Situation, order, situations},
     judge::Purpose,
 };
@@ -151,16 +151,10 @@ fn judged(explorer: &Explorer<'_>, options: &Options, subject: &Subject, found: 
         manifest: subject.fingerprint(),
         cancelled: explorer.is_cancelled(),
     };
-    // Where nothing is found there is nothing to judge; an empty list of requirements would mean all.
-    let judgement = if found.is_empty() { crate::judge::judge(&[], &saved.terms, &[], |_| false) } else { saved.judgement(&told) };
-    let header = Header {
-        contract: super::check::CONTRACT,
-        regrant: env!("CARGO_PKG_VERSION").to_owned(),
-        subject: explorer.manifest.name.clone(),
-        seed: options.seed,
-        terms: serde_json::to_value(saved).unwrap_or_default(),
-    };
-    Run { header, histories: told, judgement, seconds: began.elapsed().as_secs_f64(), cancelled: explorer.is_cancelled() }
+    let mut run = super::check::judged(&explorer.manifest, saved, told, options.seed, began);
+    // Where nothing is found nothing was judged: no list of requirements means all.
+    run.judgement.requirements.retain(|judged| found.iter().any(|one| one.id == judged.id));
+    run
 }
 
 /// The name of the story in which a requirement fails.

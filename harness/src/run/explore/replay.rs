@@ -11,7 +11,7 @@ use super::{
     teller::Explorer,
 };
 use crate::{
-    evidence::{Header, History},
+    evidence::History,
     explore::{Happening, order},
     judge::Purpose,
 };
@@ -120,15 +120,7 @@ pub async fn replay(
         manifest: subject.fingerprint(),
         cancelled: explorer.is_cancelled(),
     };
-    let judgement = saved.judgement(&told);
-    let header = Header {
-        contract: super::super::check::CONTRACT,
-        regrant: env!("CARGO_PKG_VERSION").to_owned(),
-        subject: explorer.manifest.name.clone(),
-        seed: options.seed,
-        terms: serde_json::to_value(saved).unwrap_or_default(),
-    };
-    let run = Run { header, histories: told, judgement, seconds: began.elapsed().as_secs_f64(), cancelled: explorer.is_cancelled() };
+    let run = super::super::check::judged(&explorer.manifest, saved, told, options.seed, began);
     Ok(Replayed { run, alike })
 }
 
