@@ -65,6 +65,7 @@ const ELSEWHERE: &[&str] = &[
     // They need two processes.
     "locks-in-process-only",
     "remembers-in-process-only",
+    "lease-without-fencing",
 ];
 
 /// The null subjects, and what a browser gets from them.
