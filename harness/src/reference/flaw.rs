@@ -141,7 +141,7 @@ flaws! {
     SecretBothWays "secret-both-ways" "sends the client secret in the header and in the body of a refresh"
         breaks ["REFRESH-01"] may ["DETECT-04" "PROMPT-03" "MARK-01" "REFRESH-02" "REFRESH-03" "REFRESH-04" "REFRESH-06" "REFRESH-07" "REFRESH-13" "RETRY-01" "RETRY-04" "RACE-03" "RACE-11" "RECOVER-02" "DETECT-05" "DETECT-06" "PURGE-08" "REFRESH-05" "ROTATE-03" "ROTATE-04"]
     JsonRefresh "json-refresh" "sends the refresh as JSON"
-        breaks ["REFRESH-01"] may ["DETECT-04" "PROMPT-03" "MARK-01" "REFRESH-02" "REFRESH-03" "REFRESH-04" "REFRESH-06" "REFRESH-07" "REFRESH-13" "RETRY-01" "RETRY-04" "RACE-03" "RACE-11" "RECOVER-02" "DETECT-05" "DETECT-06" "PURGE-08" "REFRESH-05" "ROTATE-03" "ROTATE-04" "RACE-10" "REAUTH-07"]
+        breaks ["REFRESH-01"] may ["DETECT-04" "PROMPT-03" "MARK-01" "REFRESH-02" "REFRESH-03" "REFRESH-04" "REFRESH-06" "REFRESH-07" "REFRESH-13" "RETRY-01" "RETRY-04" "RACE-03" "RACE-11" "RECOVER-02" "DETECT-05" "DETECT-06" "PURGE-08" "REFRESH-05" "ROTATE-03" "ROTATE-04" "RACE-10" "REAUTH-07" "REAUTH-06"]
     KeepsOldRefreshToken "keeps-old-refresh-token" "stores the new access token but not the new refresh token"
         breaks ["REFRESH-02"] may ["PURGE-08" "PROMPT-03" "REFRESH-03" "REFRESH-04" "REFRESH-06" "REFRESH-13" "DETECT-04" "DETECT-05" "STOP-02" "RETRY-04" "RACE-03" "RACE-11" "RECOVER-02" "REFRESH-05" "REFRESH-01" "DETECT-06" "ROTATE-06" "RACE-07"]
     KeepsOldAccessToken "keeps-old-access-token" "stores the new refresh token but not the new access token"

@@ -137,7 +137,7 @@ pub(super) const ALL: &[Planted] = &[
     ("only-says-failed", "LOG-01 LOG-02", &["LOG-04 LOG-07 ROTATE-07 LOG-03"]),
     ("a-traceback-is-enough", "LOG-02", &["LOG-01 LOG-03 LOG-04 LOG-07 ROTATE-07"]),
     ("never-asks-in-the-log", "LOG-03", &["LOG-04"]),
-    ("logs-it-as-routine", "LOG-07", &["LOG-01 LOG-02 LOG-03 LOG-04 ROTATE-07"]),
+    ("logs-it-as-routine", "LOG-07", &["LOG-01 LOG-02 LOG-03 LOG-04 PROMPT-01 PROMPT-02 PROMPT-04 ROTATE-07"]),
     ("says-nothing-of-attempts", "LOG-05", &[""]),
     ("says-it-differently", "LOG-04", &["LOG-01 LOG-02 LOG-03 LOG-07"]),
     ("chatters-when-held", "LOG-06", &[""]),
@@ -164,4 +164,5 @@ pub(super) const BEST: &[Best] = &[
     ("gives-up-after-a-blip", "token_endpoint_unavailable"),
     ("exits-on-refusal", "user_revokes_access"),
     ("logs-it-as-routine", "token_endpoint_unavailable"),
+    ("follows-redirects", "token_endpoint_redirects"),
 ];

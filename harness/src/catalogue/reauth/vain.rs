@@ -112,8 +112,8 @@ fn status_in<'h>(view: &View<'h>, from: Mark, until: Mark) -> Option<(Mark, Opti
 }
 
 fn still_works(view: &View<'_>, call: &Call<'_>, rest: Mark, end: Mark, grant: Grant, word: &str) -> Finding {
-    // What a refresh changed, the login did not.
-    if view.refreshes(call.called, end).any(|x| x.pair().is_none()) {
+    // What a refresh with a good token changed, the login did not.
+    if view.refreshes(call.called, end).any(|x| x.pair().is_none() && x.grant() == Some(grant)) {
         return Finding::undecided(format!("a refresh did not succeed after a login was {word}"));
     }
     let before = status_in(view, START, call.called);

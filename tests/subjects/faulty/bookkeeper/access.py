@@ -239,7 +239,7 @@ class Keeper:
         link = urllib.parse.urljoin(pleo.REDIRECT_URI, "/connect?" + urllib.parse.urlencode({"connection": self.name}))
         mail.set_content(f"The authorisation expired or was revoked. Your work waits until somebody connects with Pleo again:\n\n{link}\n")
         server = urllib.parse.urlsplit(os.environ["SMTP_URL"])
-        if planted("tells-nobody"):
+        if planted("tells-nobody") or planted("logs-it-as-routine"):
             return
         try:
             with smtplib.SMTP(server.hostname, server.port, timeout=10) as to:

@@ -105,7 +105,7 @@ DEFECTS = {
     "only-says-failed": "F132: logs that something failed",
     "a-traceback-is-enough": "F133: logs a stack trace and nothing else",
     "never-asks-in-the-log": "F133: does not log that reauthentication is called for",
-    "logs-it-as-routine": "F133: logs a refusal like any passing fault, as information",
+    "logs-it-as-routine": "F133: logs a refusal like any passing fault, as information, and mails nobody",
     "says-nothing-of-attempts": "F132: logs no refresh that it begins and none that succeeds",
     "says-it-differently": "F132: logs the first refusal for what it is, and later ones as work that failed",
     "chatters-when-held": "F32: logs a hundred lines whenever work is held",

@@ -83,6 +83,6 @@ async function get(path) {
     log("info", "access token rejected by the API, HTTP 401");
     refused = use.version;
   }
-  denied();
+  if (!planted("scheduler-goes-on") && !planted("undefined-bearer")) denied();
   throw new Error("Pleo answers 401 to a fresh token");
 }
