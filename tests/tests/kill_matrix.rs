@@ -16,7 +16,7 @@ use acceptance::choice;
 use regrant::{catalogue, reference, run::built_in};
 
 /// So many subjects at once; each run tells several stories at once, and mostly waits.
-const AT_ONCE: usize = 10;
+const AT_ONCE: usize = 8;
 
 struct Row {
     failed: BTreeSet<String>,
