@@ -58,6 +58,16 @@ fn the_upright_subject_is_not_accused_and_it_is_told_how_much_was_looked_at() {
 }
 
 #[test]
+fn who_cannot_be_brought_to_work_is_not_called_clean() {
+    let bench = bench();
+    let words = ["explore", "--reference", "yes-man", "--budget", "3s", "--situation", "refreshes_at_once", "--no-sequences"];
+    bench.run(&words, LIMIT).assert(4, &["0 came about", "No order came about", "regrant doctor"]);
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/regressions/refreshes_at_once_race_01.toml");
+    let again = bench.run(&["explore", "--reference", "yes-man", "--replay", &file.to_string_lossy()], LIMIT);
+    again.assert(4, &["did not come to its beginning"]);
+}
+
+#[test]
 fn every_saved_schedule_fails_with_the_defect_that_it_was_found_by_and_not_without() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/regressions");
     let files: Vec<PathBuf> = fs::read_dir(folder).expect("the regressions").map(|entry| entry.expect("an entry").path()).collect();

@@ -8,7 +8,7 @@ use super::{
     error::CliError,
     meant::{self, Look, shell_word},
     out,
-    seams::{self, Subject},
+    seams::{self, Subject, Trouble},
     select::Selectable,
 };
 use crate::{
@@ -59,7 +59,19 @@ fn search(meant: &Meant, hunt: Hunt) -> Result<ExitStatus, CliError> {
         out::say(&text(&report, look.paint, look.verbosity))?;
     }
     out::say(&explored(&seen, &files, &meant.command, look.paint))?;
-    Ok(if seen.run.cancelled { ExitStatus::Cancelled } else { report.exit })
+    Ok(status(&seen, report.exit))
+}
+
+/// What was not looked at is not clean: a subject that cannot be brought to work is undecided.
+fn status(seen: &Explored, judged: ExitStatus) -> ExitStatus {
+    match (&seen.trouble, seen.came_about()) {
+        _ if seen.run.cancelled => ExitStatus::Cancelled,
+        _ if judged == ExitStatus::Failed => judged,
+        (Some(Trouble::Harness(_)), _) => ExitStatus::HarnessFault,
+        (Some(Trouble::Environment(_)), false) => ExitStatus::Environment,
+        (None, false) => ExitStatus::Undecided,
+        (Some(Trouble::Environment(_)) | None, true) => judged,
+    }
 }
 
 /// A scenario file for each, to be told again or kept as a regression.
@@ -94,8 +106,15 @@ fn replay(meant: &Meant, recorded: Recorded, seed: Option<u64>) -> Result<ExitSt
         };
         let _ = writeln!(words, "{story} went {how}.");
     }
+    for story in &seen.not_begun {
+        let _ = writeln!(words, "{story} did not come to its beginning: nothing was seen in it. `regrant doctor` says why.");
+    }
     out::say(&words)?;
-    Ok(if seen.run.cancelled { ExitStatus::Cancelled } else { report.exit })
+    Ok(match report.exit {
+        _ if seen.run.cancelled => ExitStatus::Cancelled,
+        ExitStatus::Clean if !seen.not_begun.is_empty() => ExitStatus::Undecided,
+        exit => exit,
+    })
 }
 
 /// `90s`, `5m`: how long a search may take.

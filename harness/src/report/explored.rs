@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::Paint;
-use crate::run::{Explored, Found};
+use crate::run::{Explored, Found, Trouble};
 
 /// A column is not wider than this.
 const COLUMN: usize = 58;
@@ -30,7 +30,18 @@ pub fn explored(seen: &Explored, files: &[String], command: &str, paint: Paint) 
     let rate = told as f64 / seconds;
     let left = if seen.left > 0 { format!("; {} more orders are known and were not told", seen.left) } else { String::new() };
     let _ = writeln!(out, "{told} orders in {seconds:.0} s ({rate:.1} a second){left}. Seed {}.", seen.run.header.seed);
-    if seen.found.is_empty() {
+    match &seen.trouble {
+        Some(Trouble::Environment(reason)) => {
+            let _ = writeln!(out, "The surroundings failed in {} of them: {reason}", seen.broken);
+        }
+        Some(Trouble::Harness(reason)) => {
+            let _ = writeln!(out, "The harness failed in {} of them: {reason}", seen.broken);
+        }
+        None => {}
+    }
+    if !seen.came_about() {
+        let _ = writeln!(out, "No order came about, so nothing was looked at. `regrant doctor` says what is missing.");
+    } else if seen.found.is_empty() {
         let _ = writeln!(
             out,
             "{}",

@@ -104,7 +104,8 @@ fn diagnosis(manifest: &Manifest, history: &History, cancelled: bool) -> Diagnos
     }
 }
 
-fn trouble(history: &History) -> Option<Trouble> {
+/// What broke a story, if something did.
+pub(super) fn trouble(history: &History) -> Option<Trouble> {
     history.events.iter().find_map(|event| match &event.what {
         What::EnvironmentFault { reason } => Some(Trouble::Environment(reason.clone())),
         What::HarnessFault { reason } => Some(Trouble::Harness(reason.clone())),

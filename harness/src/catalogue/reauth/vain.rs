@@ -102,8 +102,7 @@ fn stood(view: &View<'_>, at: Mark) -> Stood {
         };
         touches && mark > given && mark < at
     });
-    let in_vain = view.refreshes(given, at).any(|x| x.pair().is_none());
-    if touched || in_vain { Stood::Unclear } else { Stood::Alive(grant) }
+    if touched { Stood::Unclear } else { Stood::Alive(grant) }
 }
 
 /// The status that was read last in a time, and when.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    super::{Progress, RunError},
+    super::{Progress, RunError, Trouble, doctor::trouble},
     FirstFailing, Hunt, Tally,
     teller::{Explorer, Telling, Told},
 };
@@ -52,6 +52,8 @@ pub(super) struct Campaign<'e> {
     /// Every schedule that came about, with what failed.
     told: Vec<(Schedule, Vec<&'static str>)>,
     tallies: Vec<Tally>,
+    /// How many stories were broken, and what it was the first time.
+    trouble: (usize, Option<Trouble>),
 }
 
 impl<'e> Campaign<'e> {
@@ -80,6 +82,7 @@ impl<'e> Campaign<'e> {
             failing: Vec::new(),
             told: Vec::new(),
             tallies,
+            trouble: (0, None),
         }
     }
 
@@ -145,6 +148,10 @@ impl<'e> Campaign<'e> {
             }
             Origin::Sequence(_) => was_told(&told),
         };
+        if let Some(trouble) = trouble(&told.history) {
+            self.trouble.0 += 1;
+            self.trouble.1.get_or_insert(trouble);
+        }
         let named = match &origin {
             Origin::Schedule(schedule) => schedule.situation.as_str(),
             Origin::Sequence(_) => "sequences",
@@ -218,6 +225,11 @@ impl<'e> Campaign<'e> {
         };
         let holds = self.told.iter().filter(|(schedule, failed)| schedule.situation == like.situation && !failed.contains(&id));
         holds.map(|(schedule, _)| schedule).min_by_key(|other| alike(other))
+    }
+
+    /// How many stories were broken, and what it was the first time.
+    pub(super) fn trouble(&self) -> (usize, Option<Trouble>) {
+        self.trouble.clone()
     }
 
     /// How many orders are known of and were not told.

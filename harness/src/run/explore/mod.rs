@@ -15,7 +15,7 @@ use self::{
     campaign::{Campaign, Failing, Origin},
     teller::Explorer,
 };
-use super::{Cancel, Options, Progress, Run, RunError, Saved, Subject};
+use super::{Cancel, Options, Progress, Run, RunError, Saved, Subject, Trouble};
 use crate::{
     catalogue::Severity,
     evidence::History,
@@ -96,6 +96,18 @@ pub struct Explored {
     pub searching: Duration,
     /// How many more orders are known of and were not told.
     pub left: usize,
+    /// How many stories the surroundings or the harness broke.
+    pub broken: usize,
+    /// What broke them the first time.
+    pub trouble: Option<Trouble>,
+}
+
+impl Explored {
+    /// Some order came about: without one nothing was looked at.
+    #[must_use]
+    pub fn came_about(&self) -> bool {
+        self.tallies.iter().any(|tally| tally.realised > 0)
+    }
 }
 
 /// Searches.
@@ -125,7 +137,8 @@ pub async fn explore(
         histories.push(history);
     }
     let run = judged(&explorer, &options, &subject, &found, histories, began);
-    Ok(Explored { run, found, left: campaign.left(), tallies: campaign.into_tallies(), searching })
+    let (broken, trouble) = campaign.trouble();
+    Ok(Explored { run, found, left: campaign.left(), tallies: campaign.into_tallies(), searching, broken, trouble })
 }
 
 fn chosen(hunt: &Hunt) -> Result<Vec<&'static Situation>, RunError> {

@@ -11,7 +11,7 @@ use super::{
     teller::Explorer,
 };
 use crate::{
-    evidence::History,
+    evidence::{History, Phase, What},
     explore::{Happening, order},
     judge::Purpose,
 };
@@ -50,6 +50,8 @@ pub struct Replayed {
     pub run: Run,
     /// Each story: whether it went as it was recorded; none: only a scenario was given.
     pub alike: Vec<(String, Option<bool>)>,
+    /// Stories whose common beginning did not come about: nothing was seen in them.
+    pub not_begun: Vec<String>,
 }
 
 /// What a run leaves as `schedule.json`.
@@ -121,7 +123,9 @@ pub async fn replay(
         cancelled: explorer.is_cancelled(),
     };
     let run = super::super::check::judged(&explorer.manifest, saved, told, options.seed, began);
-    Ok(Replayed { run, alike })
+    let began = |history: &&History| history.events.iter().any(|e| matches!(e.what, What::PhaseBegan { phase: Phase::Story }));
+    let not_begun = run.histories.iter().filter(|history| !began(history)).map(|history| history.story.clone()).collect();
+    Ok(Replayed { run, alike, not_begun })
 }
 
 fn story(recorded: &RecordedStory) -> Result<Story, RunError> {

@@ -9,8 +9,9 @@ use tokio::{
 };
 
 use super::super::{
-    Cancel, Options, Progress, RunError, Story, Subject,
+    Cancel, Options, Progress, RunError, Story, Subject, Trouble,
     check::{Teller, build},
+    doctor::trouble,
     plan, probe, stories, terms,
 };
 use crate::{
@@ -89,8 +90,11 @@ impl<'a> Explorer<'a> {
         if let Some(story) = stories::built_in().iter().find(|story| story.name == probe::STORY) {
             let (histories, finished) = teller.side_by_side(vec![story.clone()], 1, &mut cancel).await;
             if let Some(history) = histories.first().filter(|_| finished) {
-                if let Some(reason) = trouble(history) {
-                    return Err(reason);
+                // What keeps the first story from being told keeps all others from it.
+                match trouble(history) {
+                    Some(Trouble::Environment(reason)) => return Err(RunError::Environment(reason)),
+                    Some(Trouble::Harness(reason)) => return Err(RunError::Harness(reason)),
+                    None => {}
                 }
                 teller.known = probe::learn(&manifest, history);
             }
@@ -124,12 +128,12 @@ impl<'a> Explorer<'a> {
         })
     }
 
-    /// What fails in it. What the surroundings or the harness broke convicts nobody.
+    /// What fails in it. What the surroundings or the harness broke, or what did not come about, convicts nobody.
     pub(super) fn judged(&self, history: History) -> Told {
         let also = self.ids.iter().map(|id| (*id).to_owned()).collect();
         let purpose = Purpose { story: history.story.clone(), tests: Vec::new(), also };
         let judgement = judge(std::slice::from_ref(&history), &self.terms, &[purpose], |r| self.ids.contains(&r.id));
-        let broken = history.events.iter().any(|e| matches!(e.what, What::EnvironmentFault { .. } | What::HarnessFault { .. }));
+        let broken = trouble(&history).is_some() || history.events.iter().any(|e| matches!(e.what, What::NotRealised { .. }));
         let failed = judgement.requirements.iter().filter(|judged| judged.verdict == Verdict::Fail && !broken);
         // Advice never counts: who looks for races does not want to read of it.
         let failed = failed.filter(|judged| judged.severity != Severity::Advice).map(|judged| (judged.id, judged.severity));
@@ -182,13 +186,4 @@ impl<'a> Explorer<'a> {
             }
         }
     }
-}
-
-/// What keeps the first story from being told keeps all others from it.
-fn trouble(history: &History) -> Option<RunError> {
-    history.events.iter().find_map(|event| match &event.what {
-        What::EnvironmentFault { reason } => Some(RunError::Environment(reason.clone())),
-        What::HarnessFault { reason } => Some(RunError::Harness(reason.clone())),
-        _ => None,
-    })
 }

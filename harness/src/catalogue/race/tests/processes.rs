@@ -41,6 +41,26 @@ fn a_refresh_of_another_process_meanwhile_fails_here_and_not_where_one_process_i
 }
 
 #[test]
+fn two_refreshes_of_the_only_process_are_another_requirement_s() {
+    let refused = || Answer::Refused("invalid_grant".into());
+    let two = meanwhile(|story| {
+        let story = story.trigger().api(401).mark("offence");
+        story.token_request("refresh_token", Some("refresh#1"), BASIC, refused()).answered(Outcome::Accepted)
+    });
+    let one = two.with(|s| {
+        for event in &mut s.history.events {
+            if let What::Requested { instance, .. } | What::VerbCalled { instance, .. } | What::ProcessStarted { instance, .. } =
+                &mut event.what
+            {
+                *instance = None;
+            }
+        }
+    });
+    one.fails("RACE-01", "a second refresh began");
+    one.undecided("RACE-02", "one process was started in this story");
+}
+
+#[test]
 fn a_refresh_after_the_other_one_was_answered_is_none_in_flight() {
     let (story, exchange) = Story::two_processes().first_refreshes();
     let story = story.answered(Outcome::Accepted).asked_in_vain(2).by(1).asked_in_vain(2).by(0).first_goes_on(exchange).delivers();

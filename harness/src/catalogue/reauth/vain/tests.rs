@@ -57,6 +57,9 @@ fn a_denial_that_ends_a_living_connection_fails() {
 fn what_somebody_else_did_meanwhile_is_no_fault_of_the_denial() {
     let revoked = ends(in_vain(Story::connected().revoked(), Wanted::Deny)).rest().asked_in_vain(2).rest().comes_back();
     revoked.undecided("REAUTH-06", "how the connection stood");
+    // A good token is refused for reasons of its own.
+    let after = in_vain(Story::connected(), Wanted::Deny).rest().trigger().api(401).refused("invalid_request").answered(Outcome::Accepted);
+    ends(after).rest().asked_in_vain(2).rest().comes_back().undecided("REAUTH-06", "a refresh did not succeed after a login was denied");
     let later = ends(in_vain(Story::connected(), Wanted::Deny).rest().works().rest().revoked()).rest().comes_back();
     later.passes("REAUTH-06");
 }
