@@ -5,6 +5,7 @@
 pub mod choice;
 pub mod foreign;
 pub mod matrix;
+pub mod races;
 pub mod runs;
 
 use std::{

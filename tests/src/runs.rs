@@ -1,6 +1,11 @@
 //! Conformance runs as chores need them: a command line, its verdicts, and nothing left behind.
 
-use std::{collections::BTreeMap, path::PathBuf, process::Command};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use serde_json::Value;
 
@@ -47,17 +52,30 @@ pub fn by_story(words: &[String]) -> Result<ByStory, String> {
     Ok(found)
 }
 
+/// What a search saw, as its `explored.json` says it; the scenario files that it left are in this folder.
+///
+/// # Errors
+/// It left nothing: what it said instead.
+pub fn explored(words: &[String], out: &Path) -> Result<(i32, Value), String> {
+    left("explore", words, out, "explored.json")
+}
+
 fn document(words: &[String]) -> Result<Value, String> {
     let out = tempfile::tempdir().map_err(|error| format!("no folder for a run: {error}"))?;
+    left("check", words, out.path(), "verdicts.json").map(|(_, document)| document)
+}
+
+/// Runs the program to its end: its exit status, and a document that it left.
+fn left(verb: &str, words: &[String], out: &Path, file: &str) -> Result<(i32, Value), String> {
     let mut command = Command::new(program()?);
-    command.args(["check", "--quiet", "--out"]).arg(out.path()).args(words).stdin(std::process::Stdio::null());
+    command.args([verb, "--quiet", "--out"]).arg(out).args(words).stdin(std::process::Stdio::null());
     let ended = command.output().map_err(|error| format!("regrant cannot be run: {error}"))?;
-    if ended.status.code() == Some(CANCELLED) {
+    let Some(status) = ended.status.code().filter(|status| *status != CANCELLED) else {
         return Err("the run was cancelled".to_owned());
-    }
-    let text = std::fs::read_to_string(out.path().join("verdicts.json"))
-        .map_err(|error| format!("no verdicts ({error}): {}", String::from_utf8_lossy(&ended.stderr)))?;
-    serde_json::from_str(&text).map_err(|error| format!("verdicts.json: {error}"))
+    };
+    let text = std::fs::read_to_string(out.join(file))
+        .map_err(|error| format!("no {file} ({error}): {}", String::from_utf8_lossy(&ended.stderr)))?;
+    serde_json::from_str(&text).map(|document| (status, document)).map_err(|error| format!("{file}: {error}"))
 }
 
 fn word(of: &Value, key: &str) -> String {
@@ -92,6 +110,24 @@ pub fn known(words: &[String], with_number: &[&str], alone: &[&str]) -> Result<(
         }
     }
     Ok(())
+}
+
+/// Keeps every core busy while something is done.
+pub fn with_load<T>(loaded: bool, work: impl FnOnce() -> T) -> T {
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let cores = if loaded { std::thread::available_parallelism().map_or(1, std::num::NonZero::get) } else { 0 };
+        for _ in 0..cores {
+            scope.spawn(|| {
+                while !over.load(Ordering::Relaxed) {
+                    std::hint::spin_loop();
+                }
+            });
+        }
+        let done = work();
+        over.store(true, Ordering::Relaxed);
+        done
+    })
 }
 
 #[cfg(test)]

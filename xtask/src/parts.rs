@@ -73,6 +73,11 @@ pub(crate) fn matrix(words: &[String]) -> ExitCode {
     acceptance("matrix", words, "")
 }
 
+/// `cargo xtask hunt`.
+pub(crate) fn hunt(words: &[String]) -> ExitCode {
+    acceptance("hunt", words, "")
+}
+
 /// `cargo xtask soak`, with the honest subjects made ready first.
 pub(crate) fn soak(words: &[String]) -> ExitCode {
     let wanted = |folder: &str| folder.starts_with("tests/subjects/honest") && !words.iter().any(|word| word == "--reference");

@@ -106,6 +106,9 @@ pub(super) struct Explore {
     /// How long it searches, such as 90s or 5m; what it finds is made smaller in half of that, and no less than 12 s each
     #[arg(long, value_name = "TIME", default_value = "60s")]
     pub(super) budget: String,
+    /// It ends once so many orders came about; the budget holds besides
+    #[arg(long, value_name = "N")]
+    pub(super) orders: Option<NonZeroUsize>,
     /// Only these situations; an unknown one is told which there are
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub(super) situation: Vec<String>,
@@ -119,12 +122,12 @@ pub(super) struct Explore {
     #[arg(long, value_name = "WHAT", value_delimiter = ',')]
     pub(super) skip: Vec<String>,
     /// Tells a schedule.json or a scenario file again, in place of a search
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["budget", "situation", "no_sequences"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["budget", "orders", "situation", "no_sequences"])]
     pub(super) replay: Option<PathBuf>,
     /// Overrides a manifest key by its dotted path, e.g. start.env.MODE=x
     #[arg(long, value_name = "KEY=VALUE")]
     pub(super) set: Vec<String>,
-    /// Where to leave what was found: a scenario file each, schedule.json, and what `check` leaves
+    /// Where to leave what was found: a scenario file each, schedule.json, explored.json, and what `check` leaves
     #[arg(long, value_name = "DIR", default_value = "regrant-out")]
     pub(super) out: PathBuf,
     #[command(flatten)]

@@ -1,6 +1,6 @@
 //! `regrant explore`: search, or tell again what was found, and report.
 
-use std::{fmt::Write, path::PathBuf, time::Duration};
+use std::{fmt::Write, num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use super::{
     args,
@@ -12,7 +12,7 @@ use super::{
     select::Selectable,
 };
 use crate::{
-    report::{ExitStatus, Report, Rules, explored, text},
+    report::{ExitStatus, Report, Rules, explored, explored_document, text},
     run::{Explored, Hunt, Options, Recorded, Selection, read_recorded},
 };
 
@@ -41,7 +41,8 @@ pub(super) fn explore(typed: args::Explore) -> Result<ExitStatus, CliError> {
         Some(file) => replay(&meant, read_recorded(&file)?, typed.telling.seed),
         None => {
             let budget = budget(&typed.budget)?;
-            search(&meant, Hunt { budget, situations: typed.situation, sequences: !typed.no_sequences })
+            let orders = typed.orders.map(NonZeroUsize::get);
+            search(&meant, Hunt { budget, orders, situations: typed.situation, sequences: !typed.no_sequences })
         }
     }
 }
@@ -55,9 +56,11 @@ fn search(meant: &Meant, hunt: Hunt) -> Result<ExitStatus, CliError> {
     out::keep(&meant.out, &seen.run, &report)?;
     out::keep_schedule(&meant.out, &seen.run, &seen.found)?;
     let files = keep_scenarios(meant, &seen)?;
+    out::keep_explored(&meant.out, &explored_document(&seen, &files))?;
     if !seen.found.is_empty() {
         out::say(&text(&report, look.paint, look.verbosity))?;
     }
+    let files: Vec<String> = files.iter().map(|file| shell_word(file)).collect();
     out::say(&explored(&seen, &files, &meant.command, look.paint))?;
     Ok(status(&seen, report.exit))
 }
@@ -80,7 +83,7 @@ fn keep_scenarios(meant: &Meant, seen: &Explored) -> Result<Vec<String>, CliErro
     for (found, history) in seen.found.iter().zip(&seen.run.histories) {
         let path = meant.out.join("explored").join(format!("{}.toml", history.story));
         out::replace(&path, found.scenario.as_bytes())?;
-        files.push(shell_word(&path.to_string_lossy()));
+        files.push(path.to_string_lossy().into_owned());
     }
     Ok(files)
 }

@@ -49,6 +49,12 @@ pub(super) fn keep_schedule(dir: &Path, run: &Run, found: &[Found]) -> Result<()
     replace(&dir.join("schedule.json"), text.as_bytes())
 }
 
+/// `explored.json`: what a search saw, for a program.
+pub(super) fn keep_explored(dir: &Path, document: &serde_json::Value) -> Result<(), CliError> {
+    let text = serde_json::to_string_pretty(document).map_err(|source| CliError::Harness(format!("explored.json: {source}")))?;
+    replace(&dir.join("explored.json"), text.as_bytes())
+}
+
 const PLAIN: Look = Look { paint: Paint::PLAIN, verbosity: Verbosity::Verbose };
 
 fn keep_history(dir: &Path, run: &Run) -> Result<(), CliError> {

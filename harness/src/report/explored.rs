@@ -2,11 +2,49 @@
 
 use std::fmt::Write;
 
+use serde_json::{Value, json};
+
 use super::Paint;
 use crate::run::{Explored, Found, Trouble};
 
 /// A column is not wider than this.
 const COLUMN: usize = 58;
+
+/// `explored.json`: the same for a program. `files` are the scenario files, in the order of what was found.
+#[must_use]
+pub fn explored_document(seen: &Explored, files: &[String]) -> Value {
+    let found = seen.found.iter().zip(files).map(|(found, file)| {
+        let (before, now) = found.size;
+        let (again, failed) = found.repeated;
+        let (orders_failing, orders) = found.failing;
+        json!({
+            "id": found.id,
+            "severity": found.severity,
+            "situation": found.situation,
+            "first_seen_after_seconds": found.after.as_secs_f64(),
+            "fails": found.fails,
+            "holds": found.holds,
+            "orders_failing": orders_failing,
+            "orders": orders,
+            "parts_before": before,
+            "parts": now,
+            "told_again": again,
+            "failed_again": failed,
+            "alike": found.alike,
+            "scenario": file,
+        })
+    });
+    json!({
+        "contract": seen.run.header.contract,
+        "regrant": seen.run.header.regrant,
+        "seed": seen.run.header.seed,
+        "seconds": seen.searching.as_secs_f64(),
+        "situations": seen.tallies,
+        "orders_not_told": seen.left,
+        "broken": seen.broken,
+        "found": found.collect::<Vec<Value>>(),
+    })
+}
 
 /// The part of the report that `text` does not know; ends with a newline. `files` are the scenario files, in the order of what was found.
 #[must_use]

@@ -25,7 +25,7 @@ mod fixture;
 
 pub use ctrf::ctrf;
 pub use exit::{ExitStatus, Grounds, exit_status};
-pub use explored::explored;
+pub use explored::{explored, explored_document};
 pub use html::html;
 pub use json::verdicts;
 pub use junit::junit;

@@ -112,6 +112,7 @@ const SHIPPED: &[(&str, &str)] = shipped![
     "fewer_scopes_on_refresh",
     "killed_after_refresh",
     "killed_between_reply_and_save",
+    "killed_while_it_refreshes",
     "one_of_two_is_revoked",
     "parallel_work_needs_one_refresh",
     "two_processes_need_one_refresh",

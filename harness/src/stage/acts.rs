@@ -5,7 +5,7 @@ use std::time::Duration;
 use regrant_mock_server::{
     authority::Cause,
     control::Target,
-    fault::scenario::{AccessWord, Act, NeedRefresh, Reconnect, RotateSecret, Token},
+    fault::scenario::{AccessWord, Act, NeedRefresh, Reconnect, RotateSecret, Token, Whom},
 };
 use tokio::time::{Instant, sleep_until};
 
@@ -73,7 +73,10 @@ impl Cast {
                 self.control().drop_held(gate);
             }
             Act::Trigger(how) => self.trigger(how).await,
-            Act::Kill(_) => self.kill().await?,
+            Act::Kill(Whom::All(_)) => self.kill().await?,
+            // There is no other that could go on.
+            Act::Kill(Whom::One(_)) if self.instances.len() < 2 => self.kill().await?,
+            Act::Kill(Whom::One(one)) => self.kill_one(&one.held).await?,
             Act::Pause(how) => self.pause(how).await?,
             Act::Continue(_) => {
                 self.recorder.record(What::Continued);

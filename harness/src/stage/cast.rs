@@ -126,6 +126,8 @@ pub(super) struct Cast {
     pub(super) places: BTreeMap<ProcId, usize>,
     /// The instances that are stopped where they are.
     pub(super) paused: Vec<usize>,
+    /// Instances that were killed alone, until all are started again.
+    pub(super) dead: Vec<usize>,
     /// Their programs.
     pub(super) still: Vec<ProcId>,
     services: Vec<ProcId>,
@@ -213,6 +215,7 @@ impl Cast {
             running: Vec::new(),
             places: BTreeMap::new(),
             paused: Vec::new(),
+            dead: Vec::new(),
             still: Vec::new(),
             services: Vec::new(),
             incarnations: 0,

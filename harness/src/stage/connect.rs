@@ -65,16 +65,21 @@ impl Cast {
         match self.consented(how).await {
             Ok(login) => {
                 self.note_grant(link);
-                let delivery = Delivery { call, ..self.delivery(login) };
-                let open = std::sync::Arc::clone(&self.open_triggers);
-                open.fetch_add(1, Ordering::AcqRel);
-                self.detached.push(tokio::spawn(async move {
-                    delivery.answer().await;
-                    open.fetch_sub(1, Ordering::AcqRel);
-                }));
+                let delivery = Delivery { call, twice: how.callback_twice, ..self.delivery(login) };
+                self.unattended(delivery.answer());
             }
             Err(error) => self.recorder.record_answer(call, &Err(error), &self.canaries),
         }
+    }
+
+    /// Goes on beside the story until it has its answer.
+    fn unattended(&mut self, answered: impl Future<Output = ()> + Send + 'static) {
+        let open = std::sync::Arc::clone(&self.open_triggers);
+        open.fetch_add(1, Ordering::AcqRel);
+        self.detached.push(tokio::spawn(async move {
+            answered.await;
+            open.fetch_sub(1, Ordering::AcqRel);
+        }));
     }
 
     /// Two logins of one browser: both are begun and consented to before the first comes back, and both come back at once.
@@ -84,11 +89,18 @@ impl Cast {
         for _ in 0..2 {
             let call = self.called_connect(Wanted::Consent, link);
             match self.consented(how).await {
-                Ok(login) => tabs.push(Delivery { call, ..self.delivery(login) }),
+                Ok(login) => tabs.push(Delivery { call, twice: how.callback_twice, ..self.delivery(login) }),
                 Err(error) => self.recorder.record_answer(call, &Err(error), &self.canaries),
             }
         }
-        futures::future::join_all(tabs.into_iter().map(Delivery::answer)).await;
+        let answered = futures::future::join_all(tabs.into_iter().map(Delivery::answer));
+        if how.detached {
+            self.unattended(async {
+                answered.await;
+            });
+        } else {
+            answered.await;
+        }
         self.note_grant(link);
     }
 
@@ -107,6 +119,7 @@ impl Cast {
     fn delivery(&self, login: Login) -> Delivery {
         Delivery {
             call: 0,
+            twice: false,
             login,
             driver: self.driver.clone(),
             connect: self.setting.manifest.connect.clone(),
@@ -157,10 +170,8 @@ impl Cast {
             self.deliver_forged(call, &callback, None).await;
         }
         if forge.callback_twice {
-            // A browser that repeats the request: the second comes while the first is being answered.
-            let (first, second) =
-                tokio::join!(self.deliver(call, &bindings, &callback, waiting), self.deliver(call, &bindings, &callback, None));
-            return first.or(second);
+            let login = Login { consented: Consented::Callback(callback), bindings, waiting };
+            return Delivery { call, ..self.delivery(login) }.deliver_twice().await;
         }
         let Some((from, _)) = from else { return self.deliver(call, &bindings, &callback, waiting).await };
         let (delivered, end) = self.deliver_to_the_end(call, &bindings, &callback, waiting).await?;
@@ -242,6 +253,8 @@ struct Login {
 /// A callback, ready to be delivered; owns what it needs, so that it can go on unattended.
 struct Delivery {
     call: u32,
+    /// A browser repeats the request.
+    twice: bool,
     login: Login,
     driver: Driver,
     connect: Connect,
@@ -253,12 +266,22 @@ struct Delivery {
 impl Delivery {
     /// Delivers it and records the answer.
     async fn answer(self) {
-        let answered = self.deliver().await.map(|(answer, _)| answer);
+        let answered = if self.twice { self.deliver_twice().await } else { self.deliver().await.map(|(answer, _)| answer) };
         self.recorder.record_answer(self.call, &answered, &self.canaries);
+    }
+
+    /// The second comes while the first is being answered. A program that waits for the callback gets it once from each.
+    async fn deliver_twice(&self) -> Result<(i32, String), SubjectError> {
+        let (first, second) = tokio::join!(self.deliver_to(self.login.waiting), self.deliver_to(None));
+        first.or(second).map(|(answer, _)| answer)
     }
 
     /// The answer, and the address at which the browser is then.
     async fn deliver(&self) -> Result<((i32, String), Option<Url>), SubjectError> {
+        self.deliver_to(self.login.waiting).await
+    }
+
+    async fn deliver_to(&self, waiting: Option<ProcId>) -> Result<((i32, String), Option<Url>), SubjectError> {
         let callback = match &self.login.consented {
             Consented::Callback(callback) => callback,
             Consented::Page(page) => {
@@ -269,8 +292,7 @@ impl Delivery {
         let code = query(&callback.0, "code").and_then(|code| self.canaries.name_of(&code));
         // Recorded before it is delivered: what follows is its doing.
         self.recorder.record(What::CallbackDelivered { call: self.call, forged: false, status: None, code });
-        let Login { bindings, waiting, .. } = &self.login;
-        let answered = self.driver.deliver(&self.connect, callback, *waiting, bindings, self.limit).await?;
+        let answered = self.driver.deliver(&self.connect, callback, waiting, &self.login.bindings, self.limit).await?;
         if let Answered::Http(answer) = &answered {
             look_for_canaries(&self.recorder, &self.canaries, "connect", &answer.body);
         }

@@ -111,9 +111,9 @@ impl Cast {
         (self.instances.len() > 1).then(|| u32::try_from(instance).ok()).flatten()
     }
 
-    /// Those that can be asked for something: one that is stopped where it is cannot, unless there is no other.
+    /// Those that can be asked for something: one that is stopped where it is, or was killed, cannot, unless there is no other.
     pub(super) fn moving_instances(&self) -> Vec<usize> {
-        let moving: Vec<usize> = self.all_instances().filter(|instance| !self.paused.contains(instance)).collect();
+        let moving: Vec<usize> = self.all_instances().filter(|it| !self.paused.contains(it) && !self.dead.contains(it)).collect();
         if moving.is_empty() { self.all_instances().collect() } else { moving }
     }
 

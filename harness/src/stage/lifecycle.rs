@@ -34,6 +34,7 @@ impl Cast {
     /// Starts the subject with what it was given the last time.
     async fn start_as_it_was(&mut self) -> Result<(), StageError> {
         self.paused.clear();
+        self.dead.clear();
         self.still.clear();
         self.hung.store(false, Ordering::Release);
         let Some(start) = self.start_table() else { return Ok(()) };
@@ -195,7 +196,13 @@ impl Cast {
 
     /// Ends all that runs; `told` enters it as a kill.
     async fn kill_all(&mut self, told: bool) -> Result<(), StageError> {
-        for id in std::mem::take(&mut self.running).into_iter().rev() {
+        let meant = std::mem::take(&mut self.running);
+        self.end_programs(meant, told).await
+    }
+
+    /// Ends these, the last one started first.
+    pub(super) async fn end_programs(&self, meant: Vec<ProcId>, told: bool) -> Result<(), StageError> {
+        for id in meant.into_iter().rev() {
             if let Some(incarnation) = self.expect_end(id).filter(|_| told) {
                 self.recorder.record(What::ProcessStopping { incarnation, kill: true });
             }

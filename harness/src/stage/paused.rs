@@ -1,8 +1,8 @@
-//! The subject, or one of its instances, is stopped where it is, and goes on.
+//! The subject, or one of its instances, is stopped where it is, and goes on; or one of them is killed.
 
 use std::time::Duration;
 
-use regrant_mock_server::fault::scenario::Pause;
+use regrant_mock_server::fault::scenario::Whom;
 
 use super::{
     StageError,
@@ -18,23 +18,13 @@ const RECORDED: Duration = Duration::from_secs(2);
 
 impl Cast {
     /// Holds the subject still, or one of its instances: by `stop.pause`, else by SIGSTOP to its processes.
-    pub(super) async fn pause(&mut self, how: &Pause) -> Result<(), StageError> {
+    pub(super) async fn pause(&mut self, how: &Whom) -> Result<(), StageError> {
         let one = match how {
-            Pause::All(_) => None,
-            Pause::One(one) => {
-                // That it holds is known a moment before it is recorded.
-                let held = self.control().held(&one.held) > 0;
-                if held {
-                    let _in_time = self.until(RECORDED, |cast| cast.sender_at(&one.held).is_some()).await;
-                }
-                let sender = self.sender_at(&one.held).filter(|_| held);
-                if sender.is_none() {
-                    let reason = format!("which process sent what {} holds cannot be told, so none was paused", one.held);
-                    self.recorder.record(What::NotRealised { reason });
-                    return Ok(());
-                }
-                sender
-            }
+            Whom::All(_) => None,
+            Whom::One(one) => match self.waiting_at(&one.held, "paused").await {
+                None => return Ok(()),
+                sender => sender,
+            },
         };
         if let Some(verb) = self.setting.manifest.stop.pause.clone() {
             let meant = self.meant_by(&verb);
@@ -60,6 +50,35 @@ impl Cast {
         self.paused = one.map_or_else(|| self.all_instances().collect(), |instance| vec![instance]);
         self.recorder.record(What::Paused { instance: one.and_then(|instance| self.instance_named(instance)) });
         Ok(())
+    }
+
+    /// kill -9 to the process whose request a gate holds, and to no other.
+    pub(super) async fn kill_one(&mut self, gate: &str) -> Result<(), StageError> {
+        if self.setting.manifest.stop.kill.is_some() {
+            let reason = "`stop.kill` speaks to all processes at once, so that none could be killed alone".to_owned();
+            self.recorder.record(What::NotRealised { reason });
+            return Ok(());
+        }
+        let Some(instance) = self.waiting_at(gate, "killed").await else { return Ok(()) };
+        let meant = self.programs_of(Some(instance));
+        self.running.retain(|id| !meant.contains(id));
+        self.dead.push(instance);
+        self.end_programs(meant, true).await
+    }
+
+    /// The process that sent what a gate holds; none, and the story says so: it cannot be told.
+    async fn waiting_at(&self, gate: &str, what: &str) -> Option<usize> {
+        // That it holds is known a moment before it is recorded.
+        let held = self.control().held(gate) > 0;
+        if held {
+            let _in_time = self.until(RECORDED, |cast| cast.sender_at(gate).is_some()).await;
+        }
+        let sender = self.sender_at(gate).filter(|_| held);
+        if sender.is_none() {
+            let reason = format!("which process sent what {gate} holds cannot be told, so none was {what}");
+            self.recorder.record(What::NotRealised { reason });
+        }
+        sender
     }
 
     /// Lets all that was stopped go on: by `stop.resume`, else by SIGCONT.

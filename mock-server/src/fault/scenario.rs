@@ -2,10 +2,10 @@
 
 mod check;
 mod parse;
-mod pause;
 mod policy;
 mod release;
 mod secrets;
+mod whom;
 #[cfg(test)]
 mod tests;
 
@@ -18,10 +18,10 @@ use serde::{Deserialize, Deserializer};
 use super::{GateOptions, Rule};
 
 pub use parse::ScenarioError;
-pub use pause::{Pause, PauseOne};
 pub use policy::{ProviderPolicy, RefusedWith, apply_policy};
 pub use release::{Release, ReleaseSome};
 pub use secrets::{AddSecret, RetireSecret, RevokeSecret, RotateSecret, SkewApi};
+pub use whom::{Held, Whom};
 
 /// One story.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -186,10 +186,10 @@ pub enum Act {
     Drop(String),
     /// The subject is asked to work.
     Trigger(Trigger),
-    /// kill -9.
-    Kill(Times),
+    /// kill -9 to all of the subject, or to one of its processes.
+    Kill(Whom),
     /// SIGSTOP to all of the subject, or to one of its processes.
-    Pause(Pause),
+    Pause(Whom),
     /// SIGCONT to all that was stopped.
     Continue(Times),
     /// Stop in good order; `restart` starts again.

@@ -4,7 +4,6 @@ use std::{
     collections::BTreeMap,
     path::PathBuf,
     process::ExitCode,
-    sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
 
@@ -54,7 +53,7 @@ fn run(words: &[String]) -> Result<bool, String> {
             break;
         }
         let began = Instant::now();
-        let verdicts = with_load(run.loaded, || runs::check(&run.words));
+        let verdicts = runs::with_load(run.loaded, || runs::check(&run.words));
         let differences = match &verdicts {
             Err(why) => vec![why.clone()],
             Ok(verdicts) => match first.get(&(run.subject.clone(), run.timing)) {
@@ -132,24 +131,6 @@ fn differences(first: &Verdicts, now: &Verdicts) -> Vec<String> {
     ids.sort();
     ids.dedup();
     ids.into_iter().map(|id| format!("{id} was {} and is {}", verdict(first, id), verdict(now, id))).collect()
-}
-
-/// Keeps every core busy while something is done.
-fn with_load<T>(loaded: bool, work: impl FnOnce() -> T) -> T {
-    let over = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        let cores = if loaded { std::thread::available_parallelism().map_or(1, std::num::NonZero::get) } else { 0 };
-        for _ in 0..cores {
-            scope.spawn(|| {
-                while !over.load(Ordering::Relaxed) {
-                    std::hint::spin_loop();
-                }
-            });
-        }
-        let done = work();
-        over.store(true, Ordering::Relaxed);
-        done
-    })
 }
 
 #[cfg(test)]

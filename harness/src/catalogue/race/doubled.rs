@@ -18,9 +18,6 @@ pub(super) fn race_10(view: &View<'_>) -> Finding {
     let Some((first, second)) = at_once(view) else {
         return unrealised(view, "no two logins of the user came back at once in this story");
     };
-    if doubled.is_none() {
-        return unrealised(view, "no callback was delivered twice in this story");
-    }
     let Some(done) = first.answered.zip(second.answered).map(|((a, _), (b, _))| a.max(b)) else {
         return Finding::undecided("not both callbacks were answered");
     };
@@ -40,6 +37,8 @@ pub(super) fn race_10(view: &View<'_>) -> Finding {
     };
     let cited = vec![first.called.n, second.called.n];
     match lives_on(view, done, grant) {
+        // Both belong to it: what holds for two logins says nothing of a callback that comes twice.
+        Ok(_) if doubled.is_none() => unrealised(view, "no callback was delivered twice in this story"),
         Ok(more) => Finding::pass("two logins at once left one pair, which is used before and after a restart", [cited, more].concat()),
         Err(finding) if finding.evidence.is_empty() => finding,
         Err(finding) => {

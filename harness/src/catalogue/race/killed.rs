@@ -1,23 +1,25 @@
-//! Killed with the answer to a refresh just read: started again, the subject works or says that access must be restored.
+//! Killed during a refresh, at any point of its way: started again, the subject works or says that access must be restored.
 
 use regrant_mock_server::fault::scenario::Status;
 
 use crate::{
     catalogue::{Finding, shared::unrealised},
-    evidence::What,
+    evidence::{Micros, What},
     judge::{Exchange, Mark, View, control},
 };
 
 /// So many refreshes may be refused, or come to nothing, before it is clear to the subject how things stand.
 const ATTEMPTS: usize = 3;
 
+/// A lock that its dead holder left may still run out: whoever keeps still waits for that, perhaps. None lasts longer than this.
+const LEASE: Micros = 60_000_000;
+
 pub(super) fn race_07(view: &View<'_>) -> Finding {
     let Some(killed) = view.marks(|w| matches!(w, What::ProcessStopping { kill: true, .. })).first().copied() else {
         return unrealised(view, "the subject was not killed in this story");
     };
-    let answered = |x: &Exchange<'_>| x.is_refresh() && x.pair().is_some() && x.replied.is_some_and(|(mark, ..)| mark < killed);
-    let Some(x) = view.exchanges.iter().rfind(|x| answered(x)) else {
-        return unrealised(view, "no refresh had been answered with tokens before the kill");
+    let Some(x) = view.exchanges.iter().rfind(|x| x.is_refresh() && x.arrived < killed && was_under_way(x, killed)) else {
+        return unrealised(view, "no refresh was on its way at the kill, or had been answered with tokens before it");
     };
     // A one-shot program starts anew with the next piece of work.
     let restart = if view.terms.one_shot { Some(killed) } else { view.restart_after(killed) };
@@ -29,7 +31,9 @@ pub(super) fn race_07(view: &View<'_>) -> Finding {
             format!("after the kill it had half of a pair: it called the API with {new} and presented {old}, which was spent for it");
         return Finding::fail(reason, vec![x.arrived.n, killed.n, restart.n, call.arrived.n, refresh.arrived.n]);
     }
-    let first = view.disturbed_after(restart).min(end);
+    // Until something else befalls it, once it has begun.
+    let began = view.refreshes(restart, end).next().map_or(restart, |y| y.arrived);
+    let first = view.disturbed_after(began).min(end);
     let in_vain: Vec<u32> =
         view.refreshes(restart, first).filter(|y| y.replied.is_some() && y.pair().is_none()).map(|y| y.arrived.n).collect();
     if in_vain.len() > ATTEMPTS {
@@ -38,12 +42,24 @@ pub(super) fn race_07(view: &View<'_>) -> Finding {
     }
     match ended_well(view, restart, end) {
         Ok((how, mark)) => Finding::pass(how, vec![x.arrived.n, killed.n, restart.n, mark.n]),
+        Err(Wanting::Time(seconds)) => Finding::undecided(format!(
+            "for {seconds} s after the kill it sent nothing: it may wait for a lock that the killed process left to run out"
+        )),
         Err(Wanting::Nothing(cited)) => Finding::fail(
             "after the kill it neither works nor says that access must be restored, though work was asked for",
             [vec![x.arrived.n, killed.n, restart.n], cited].concat(),
         ),
         Err(Wanting::Requests) => Finding::undecided("after the kill it was asked for work fewer than twice before it came to rest"),
         Err(Wanting::Words) => Finding::locked("after the kill it does not work, and it is not known what it says", "[status]"),
+    }
+}
+
+/// On its way at the kill, or answered with tokens that may not have been saved.
+fn was_under_way(x: &Exchange<'_>, killed: Mark) -> bool {
+    match (x.replied, x.aborted) {
+        (Some((mark, ..)), _) if mark < killed => x.pair().is_some(),
+        (_, Some((mark, _))) => mark > killed,
+        _ => true,
     }
 }
 
@@ -68,23 +84,25 @@ enum Wanting {
     Requests,
     /// Nobody looked what it says.
     Words,
+    /// It kept still, and for no longer than so many seconds.
+    Time(Micros),
 }
 
 /// It works, or says that it does not.
 fn ended_well(view: &View<'_>, from: Mark, until: Mark) -> Result<(&'static str, Mark), Wanting> {
     let says = view.statuses().rfind(|(mark, ..)| *mark > from && *mark < until);
     if let Some((mark, Some(Status::Disconnected), _)) = says {
-        return Ok(("killed before it had saved the pair, it says that access must be restored", mark));
+        return Ok(("killed during the refresh, it says that access must be restored", mark));
     }
     if let Some((mark, _)) = view.prompts().filter(|(mark, page)| *mark > from && *mark < until && page.leads_to_authorize).last()
         && says.is_none()
     {
-        return Ok(("killed before it had saved the pair, it asks the user to restore access", mark));
+        return Ok(("killed during the refresh, it asks the user to restore access", mark));
     }
     let need = view.marks(|w| matches!(w, What::AccessRejected { .. })).into_iter().rfind(|mark| *mark > from && *mark < until);
     let since = need.unwrap_or(from);
     if let Some(call) = view.api_calls(since, until).find(|y| y.answered(2)) {
-        return Ok(("killed with the new pair just read, it works on", call.arrived));
+        return Ok(("killed during the refresh, it works on", call.arrived));
     }
     if says.is_none() && !view.prompts().any(|(mark, _)| mark > from && mark < until) {
         return Err(Wanting::Words);
@@ -92,6 +110,11 @@ fn ended_well(view: &View<'_>, from: Mark, until: Mark) -> Result<(&'static str,
     let Some(last) = view.rests.iter().rev().find(|rest| rest.quiet && rest.mark > since && rest.mark < until) else {
         return Err(Wanting::Requests);
     };
+    let sent_nothing = view.api_calls(from, last.mark).next().is_none() && view.refreshes(from, last.mark).next().is_none();
+    let waited = last.mark.at.saturating_sub(from.at);
+    if sent_nothing && waited < LEASE {
+        return Err(Wanting::Time(waited / 1_000_000));
+    }
     let asked = control::delivered(view, control::MAIN, since, last.mark, 2, "after the kill");
     Err(asked.map_or(Wanting::Requests, Wanting::Nothing))
 }

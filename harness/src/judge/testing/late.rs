@@ -63,6 +63,11 @@ pub(crate) fn doubled() -> Story {
     let (call, code) = (story.call(), Some("code#2".to_owned()));
     let story =
         story.event(What::CallbackDelivered { call, forged: false, status: None, code }).exchanges().arrives().rest().works().rest();
+    two_tabs(story)
+}
+
+/// Two logins at once: the second one's callback comes before the first one's is answered.
+pub(crate) fn two_tabs(story: Story) -> Story {
     let story = story.sets_out();
     let first = story.call();
     let story = story.sets_out().authorizes().with(|s| {

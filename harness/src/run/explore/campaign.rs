@@ -46,6 +46,7 @@ pub(super) struct Campaign<'e> {
     frontier: Frontier,
     sequences: Option<Sequences>,
     search: Duration,
+    orders: Option<usize>,
     begun: usize,
     under_way: BTreeMap<usize, (Origin, Draft)>,
     failing: Vec<FirstFailing>,
@@ -77,6 +78,7 @@ impl<'e> Campaign<'e> {
             frontier: Frontier::new(able, seed),
             sequences,
             search: hunt.budget,
+            orders: hunt.orders,
             begun: 0,
             under_way: BTreeMap::new(),
             failing: Vec::new(),
@@ -114,7 +116,12 @@ impl<'e> Campaign<'e> {
 
     fn goes_on(&self, began: Instant) -> bool {
         let until = if self.failing.is_empty() { self.search } else { self.search * SEARCHING / 10 };
-        began.elapsed() < until && !self.explorer.is_cancelled()
+        began.elapsed() < until && !self.enough() && !self.explorer.is_cancelled()
+    }
+
+    fn enough(&self) -> bool {
+        let came_about: usize = self.tallies.iter().map(|tally| tally.realised).sum();
+        self.orders.is_some_and(|orders| came_about >= orders)
     }
 
     fn next(&mut self) -> Option<(Origin, Draft)> {

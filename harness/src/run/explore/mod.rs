@@ -28,6 +28,8 @@ use crate::{
 pub struct Hunt {
     /// How long it may take.
     pub budget: Duration,
+    /// It ends once so many orders came about.
+    pub orders: Option<usize>,
     /// Only these situations; empty: all.
     pub situations: Vec<String>,
     /// Random sequences are told, too.

@@ -2,7 +2,7 @@
 
 use toml::de::{DeTable, DeValue};
 
-use super::{Act, Await, NeedRefresh, Pause, Release, ReleaseSome, Scenario};
+use super::{Act, Await, NeedRefresh, Release, ReleaseSome, Scenario, Whom};
 use crate::fault::{Fate, Rule};
 
 /// A fault: where, what, and what to do about it.
@@ -91,7 +91,7 @@ fn act_fault(scenario: &Scenario, step: usize, index: usize, act: &Act) -> Optio
         Act::Release(Release::Some(ReleaseSome { nth: Some(0), .. })) => Some(fault(place, "nth counts from 1", "nth = 1")),
         Act::Release(Release::Some(some)) => gate_fault(place, &some.gate, &gates(scenario)),
         Act::Drop(gate) => gate_fault(place, gate, &gates(scenario)),
-        Act::Pause(Pause::One(one)) => gate_fault(place, &one.held, &gates(scenario)),
+        Act::Pause(Whom::One(one)) | Act::Kill(Whom::One(one)) => gate_fault(place, &one.held, &gates(scenario)),
         Act::Reconnect(how) => connection_fault(scenario, place, how.connection),
         Act::Revoke(how) => connection_fault(scenario, place, how.connection()),
         Act::NeedRefresh(NeedRefresh::Table { connection }) => connection_fault(scenario, place, Some(*connection)),

@@ -94,9 +94,9 @@ fn all_of_the_subject_is_paused_or_the_process_whose_request_a_gate_holds() {
         let text = STORY.replace("revoke = \"grant\"", &format!("pause = {written}")).replace("not-realised", "go-on");
         Scenario::parse(&text).map(|story| (story.steps[1].acts[0].clone(), story.steps[1].wait.as_ref().map(|wait| wait.otherwise)))
     };
-    let all = Act::Pause(Pause::All(Times::Number(1)));
+    let all = Act::Pause(Whom::All(Times::Number(1)));
     assert_eq!(paused("1").expect("is right"), (all, Some(Otherwise::GoOn)));
-    let one = Act::Pause(Pause::One(PauseOne { held: "gate-a".into() }));
+    let one = Act::Pause(Whom::One(Held { held: "gate-a".into() }));
     assert_eq!(paused("{ held = \"gate-a\" }").expect("is right").0, one);
     let error = paused("{ held = \"gate-b\" }").expect_err("nothing is held there").to_string();
     assert!(error.contains("did you mean \"gate-a\"?"), "{error}");

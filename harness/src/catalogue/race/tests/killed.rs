@@ -2,7 +2,11 @@
 
 use regrant_mock_server::authority::TokenState;
 
-use crate::{evidence::Outcome, judge::testing::*};
+use super::pair;
+use crate::{
+    evidence::{Outcome, What},
+    judge::testing::{late::answer_held, *},
+};
 
 /// Refreshed, killed with the answer just read, started again.
 fn killed() -> Story {
@@ -37,17 +41,45 @@ fn one_who_presents_the_spent_token_again_and_again_fails() {
 }
 
 #[test]
-fn one_who_is_dumb_and_says_that_all_is_well_fails() {
-    let dumb = killed().trigger().answered(Outcome::Accepted).rest().looks();
-    let asked = dumb.trigger().answered(Outcome::Accepted).rest().looks();
-    asked.fails("RACE-07", "neither works nor says");
+fn one_who_calls_in_vain_and_says_that_all_is_well_fails() {
+    let vain = |story: Story| story.trigger().api(401).answered(Outcome::Accepted).rest().looks();
+    vain(vain(killed())).fails("RACE-07", "neither works nor says");
+}
+
+#[test]
+fn one_who_keeps_still_may_wait_for_a_lock_to_run_out_but_not_for_ever() {
+    let still = |story: Story| story.trigger().answered(Outcome::Accepted).rest().looks();
+    still(still(killed())).undecided("RACE-07", "it may wait for a lock");
+    let a_minute_later = still(killed()).after(60_000);
+    still(a_minute_later).fails("RACE-07", "neither works nor says");
+    let ran_out = still(killed()).after(10_000).works().rest();
+    ran_out.rejected().trigger().api(401).refreshes().delivers().answered(Outcome::Accepted).rest().epilogue().passes("RACE-07");
+}
+
+/// Killed while the answer was held, which then found nobody; started again.
+fn killed_before_the_answer() -> Story {
+    let (story, exchange) = answer_held(&pair(2));
+    let story = story.killed().event(What::Released { exchange, dropped: false });
+    story.event(What::Aborted { exchange, by_subject: true }).started().rejected()
+}
+
+#[test]
+fn one_whose_pair_was_lost_on_the_way_finds_out_and_says_so_or_is_convicted() {
+    let finds_out = |story: Story| story.trigger().calls_api(Some("access#1"), TokenState::Superseded, 401).refuses("refresh#1", "invalid_grant");
+    in_vain(finds_out(killed_before_the_answer()).gives_up().rest()).epilogue().passes("RACE-07");
+    let again = (0..3).fold(finds_out(killed_before_the_answer()), |story, _| story.refuses("refresh#1", "invalid_grant"));
+    again.gives_up().rest().epilogue().fails("RACE-07", "4 refreshes came to nothing");
+    let still = |story: Story| story.trigger().answered(Outcome::Accepted).rest().looks();
+    still(still(killed_before_the_answer())).undecided("RACE-07", "it may wait for a lock");
 }
 
 #[test]
 fn a_kill_elsewhere_or_a_story_cut_short_decides_nothing() {
     Story::honest().undecided("RACE-07", "was not killed");
     let early = Story::connected().rejected().trigger().api(401).killed().answered(Outcome::NoAnswer).started();
-    early.undecided("RACE-07", "no refresh had been answered");
+    early.undecided("RACE-07", "no refresh was on its way");
+    let lost = Story::connected().rejected().trigger().api(401).faulted(Answer::Dropped).killed().answered(Outcome::NoAnswer).started();
+    lost.undecided("RACE-07", "no refresh was on its way");
     let dead = Story::connected().rejected().trigger().api(401).refreshes().killed().answered(Outcome::NoAnswer);
     dead.undecided("RACE-07", "was not started again");
     killed().trigger().answered(Outcome::Accepted).undecided("RACE-07", "");

@@ -254,6 +254,13 @@ fn two_logins_that_leave_nothing_that_works_fail() {
 }
 
 #[test]
+fn two_logins_convict_without_a_callback_that_comes_twice_and_acquit_only_with_one() {
+    let once = || two_tabs(Story::connected());
+    does_nothing_any_more(once()).fails("RACE-10", "no API call succeeded");
+    works_now_and_after_a_restart(once()).undecided("RACE-10", "no callback was delivered twice");
+}
+
+#[test]
 fn a_single_login_decides_nothing() {
     Story::honest().undecided("RACE-10", "no two logins");
     doubled().works().rest().undecided("RACE-10", "was not restarted");

@@ -1,0 +1,225 @@
+//! `cargo xtask hunt`: every planted race is searched for, found, made small and told again; honest designs are searched on a busy machine and
+//! must not be accused. Writes `docs/race-hunt.md`.
+
+use std::{
+    fmt::Write,
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use acceptance::{
+    races::{DESIGNS, Planted, design, planted},
+    runs,
+};
+use serde_json::Value;
+
+const USAGE: &str = "cargo xtask hunt [--seconds N] [--orders N] [--minutes N] [--only NAME] [--planted] [--honest] [--write]
+  searches for every planted race with `regrant explore`, and among the orders of the honest designs with all cores loaded
+  --seconds N   how long it searches for each race (60)
+  --orders N    so many orders of each honest design (200)
+  --minutes N   begins no further search after so many minutes (120)
+  --only NAME   these alone, such as keeper/no-lock or reference or lease
+  --planted     the planted races alone
+  --honest      the honest designs alone
+  --write       writes docs/race-hunt.md and keeps what was found in tests/subjects/races/orders";
+
+/// However slow a subject is, a search for so many orders ends after this.
+const HONEST_BUDGET: &str = "20m";
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    match run(&words) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(wrong) => {
+            println!("{wrong}\n\n{USAGE}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// What came of the search for one planted race.
+struct Sought {
+    planted: Planted,
+    /// None: it was not found.
+    found: Option<Found>,
+    orders: u64,
+}
+
+struct Found {
+    id: String,
+    place: String,
+    after: f64,
+    size: (u64, u64),
+    repeated: (u64, u64),
+    scenario: String,
+}
+
+/// What came of the search among the orders of an honest design.
+struct Searched {
+    name: String,
+    orders: u64,
+    seconds: f64,
+    accused: Vec<String>,
+}
+
+fn run(words: &[String]) -> Result<bool, String> {
+    runs::known(words, &["--seconds", "--orders", "--minutes", "--only"], &["--planted", "--honest", "--write"])?;
+    let has = |flag: &str| words.iter().any(|word| word == flag);
+    let seconds = runs::number(words, "--seconds", 60)?;
+    let orders = runs::number(words, "--orders", 200)?;
+    let minutes = u64::try_from(runs::number(words, "--minutes", 120)?).unwrap_or(u64::MAX);
+    let until = Instant::now() + Duration::from_secs(minutes.saturating_mul(60));
+    let only: Vec<&String> = words.iter().zip(words.iter().skip(1)).filter(|(flag, _)| *flag == "--only").map(|(_, name)| name).collect();
+    let wanted = |name: &str| only.is_empty() || only.iter().any(|only| name.contains(only.as_str()));
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/hunt");
+    let (mut sought, mut searched, mut left) = (Vec::new(), Vec::new(), 0);
+    for planted in planted()?.into_iter().filter(|planted| !has("--honest") && wanted(&planted.name)) {
+        if Instant::now() >= until {
+            left += 1;
+            continue;
+        }
+        let one = seek(planted, seconds, &folder)?;
+        println!("{}", one.line());
+        sought.push(one);
+    }
+    for (name, words) in honest().into_iter().filter(|(name, _)| !has("--planted") && wanted(name)) {
+        if Instant::now() >= until {
+            left += 1;
+            continue;
+        }
+        let one = search(name, words, orders, &folder)?;
+        println!("{}", one.line());
+        searched.push(one);
+    }
+    let missed = sought.iter().filter(|one| one.found.is_none()).count();
+    let accused = searched.iter().filter(|one| !one.accused.is_empty()).count();
+    println!("{} of {} races found, {accused} of {} honest designs accused, {left} left for want of time", sought.len() - missed, sought.len(), searched.len());
+    if has("--write") {
+        keep(&sought)?;
+        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/race-hunt.md");
+        fs::write(&path, page(&sought, &searched, seconds)).map_err(|error| format!("{}: {error}", path.display()))?;
+        println!("docs/race-hunt.md is written");
+    }
+    Ok(missed == 0 && accused == 0 && left == 0)
+}
+
+fn honest() -> Vec<(String, Vec<String>)> {
+    let reference = ("the reference subject".to_owned(), vec!["--reference".to_owned()]);
+    std::iter::once(reference).chain(DESIGNS.map(|name| (format!("keeper: {name}"), design(name)))).collect()
+}
+
+/// Only what it must be convicted of is asked for: what else fails is no news, and would be made smaller, too.
+fn seek(planted: Planted, seconds: usize, folder: &Path) -> Result<Sought, String> {
+    let out = folder.join(planted.name.replace('/', "--"));
+    let asked = ["--budget".to_owned(), format!("{seconds}s"), "--seed".into(), "1".into(), "--only".into(), planted.breaks.join(",")];
+    let (_, seen) = runs::explored(&[&planted.words[..], &asked].concat(), &out)?;
+    let first = list(&seen["found"]).iter().min_by(|one, other| number(one).total_cmp(&number(other)));
+    let found = first.map(|first| Found {
+        id: word(first, "id"),
+        place: first["situation"].as_str().unwrap_or("a sequence").to_owned(),
+        after: number(first),
+        size: (count(first, "parts_before"), count(first, "parts")),
+        repeated: (count(first, "failed_again"), count(first, "told_again")),
+        scenario: word(first, "scenario"),
+    });
+    Ok(Sought { planted, found, orders: came_about(&seen) })
+}
+
+fn search(name: String, words: Vec<String>, orders: usize, folder: &Path) -> Result<Searched, String> {
+    let out = folder.join(name.replace([':', ' '], "-"));
+    let asked = ["--budget".to_owned(), HONEST_BUDGET.into(), "--seed".into(), "1".into(), "--orders".into(), orders.to_string()];
+    let (status, seen) = runs::with_load(true, || runs::explored(&[words, asked.to_vec()].concat(), &out))?;
+    let mut accused: Vec<String> = list(&seen["found"]).iter().map(|one| format!("{} ({})", word(one, "id"), word(one, "scenario"))).collect();
+    if status != 0 && accused.is_empty() {
+        accused.push(format!("exit status {status}"));
+    }
+    Ok(Searched { name, orders: came_about(&seen), seconds: seen["seconds"].as_f64().unwrap_or_default(), accused })
+}
+
+impl Sought {
+    fn line(&self) -> String {
+        match &self.found {
+            Some(it) => format!(
+                "{}: {} in {} after {:.1} s, {} parts to {}, told again it failed {} of {} times",
+                self.planted.name, it.id, it.place, it.after, it.size.0, it.size.1, it.repeated.0, it.repeated.1
+            ),
+            None => format!("{}: NOT FOUND in {} orders", self.planted.name, self.orders),
+        }
+    }
+}
+
+impl Searched {
+    fn line(&self) -> String {
+        let accused = if self.accused.is_empty() { "not accused".to_owned() } else { format!("ACCUSED of {}", self.accused.join(", ")) };
+        format!("{}: {accused} in {} orders, {:.0} s", self.name, self.orders, self.seconds)
+    }
+}
+
+/// Each race's scenario file, with a first line that says how it was found, in place of the one that was there.
+fn keep(sought: &[Sought]) -> Result<(), String> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("subjects/races/orders");
+    fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    for (one, found) in sought.iter().filter_map(|one| Some((one, one.found.as_ref()?))) {
+        let text = fs::read_to_string(&found.scenario).map_err(|error| format!("{}: {error}", found.scenario))?;
+        let path = folder.join(format!("{}.toml", one.planted.name.replace('/', "--")));
+        fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;
+    }
+    Ok(())
+}
+
+fn page(sought: &[Sought], searched: &[Searched], seconds: usize) -> String {
+    let mut out = String::from(
+        "# The hunt\n\n`cargo xtask hunt --write` has made this page. It searches with `regrant explore` for every planted race, one after the other, on the machine\n\
+         that it runs on, and among the orders of the honest designs while every core is kept busy by something else.\n",
+    );
+    if !sought.is_empty() {
+        let found = sought.iter().filter(|one| one.found.is_some()).count();
+        let _ = write!(
+            out,
+            "\n## Planted races\n\n{found} of {} are found within {seconds} s. The smallest order that shows each lies in `tests/subjects/races/orders/`.\n\n\
+             | planted | convicted of | in | first seen after | parts | told again |\n| --- | --- | --- | --- | --- | --- |\n",
+            sought.len()
+        );
+        for one in sought {
+            let _ = match &one.found {
+                Some(it) => writeln!(
+                    out,
+                    "| `{}` | {} | {} | {:.1} s | {} → {} | {} of {} |",
+                    one.planted.name, it.id, it.place, it.after, it.size.0, it.size.1, it.repeated.0, it.repeated.1
+                ),
+                None => writeln!(out, "| `{}` | **not found** | {} orders | | | |", one.planted.name, one.orders),
+            };
+        }
+    }
+    if !searched.is_empty() {
+        out.push_str("\n## Honest designs\n\n| design | orders that came about | seconds | accused |\n| --- | --- | --- | --- |\n");
+        for one in searched {
+            let accused = if one.accused.is_empty() { "of nothing".to_owned() } else { one.accused.join(", ") };
+            let _ = writeln!(out, "| {} | {} | {:.0} | {accused} |", one.name, one.orders, one.seconds);
+        }
+    }
+    out
+}
+
+fn came_about(seen: &Value) -> u64 {
+    list(&seen["situations"]).iter().map(|tally| count(tally, "realised")).sum()
+}
+
+fn number(of: &Value) -> f64 {
+    of["first_seen_after_seconds"].as_f64().unwrap_or(f64::MAX)
+}
+
+fn count(of: &Value, key: &str) -> u64 {
+    of[key].as_u64().unwrap_or_default()
+}
+
+fn word(of: &Value, key: &str) -> String {
+    of[key].as_str().unwrap_or_default().to_owned()
+}
+
+fn list(of: &Value) -> &[Value] {
+    of.as_array().map_or(&[][..], Vec::as_slice)
+}
