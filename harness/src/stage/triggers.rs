@@ -17,6 +17,7 @@ use super::{
     jobs::{self, Jobs},
     probes::look_for_canaries,
     recorder::Recorder,
+    subscription,
 };
 use crate::{
     canary::CanarySet,
@@ -64,6 +65,9 @@ impl Cast {
                 pulls.push(self.load(link, source, instance));
             }
         }
+        if how.together || how.detached {
+            pulls.extend(self.to_subscribers(how, &links));
+        }
         for pull in &pulls {
             if how.together {
                 pull.call();
@@ -90,8 +94,22 @@ impl Cast {
                 for pull in pulls {
                     self.pull(pull).await;
                 }
+                // What was asked before may be what it subscribes itself at.
+                for pull in self.to_subscribers(how, &links) {
+                    self.pull(pull).await;
+                }
             }
         }
+    }
+
+    /// Where work comes from every source, the subscriptions that the subject made itself are one.
+    fn to_subscribers(&self, how: &scenario::Trigger, links: &[usize]) -> Vec<Pull> {
+        let subscribed = links.iter().filter(|link| how.every_source && self.is_subscribed(**link));
+        let own = subscription::trigger();
+        subscribed
+            .flat_map(|link| std::iter::repeat_n(*link, how.times as usize))
+            .map(|link| Pull { instance: None, ..self.load(link, &own, 0) })
+            .collect()
     }
 
     /// Pulls one; once more if the subject was just ending by itself, as it is meant to.
@@ -172,10 +190,15 @@ impl Pull {
         signed.into_iter().flat_map(|signed| signed.headers()).map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
-    async fn answer(self) -> Outcome {
+    /// What was asked came to, with the status and what else is to be told.
+    async fn ask(&self) -> (Outcome, Option<i32>, String) {
+        if subscription::is(&self.trigger) {
+            let (control, company) = &self.pleo;
+            return subscription::tell(control, *company, self.limit).await;
+        }
         let sign = |url: &str, body: &[u8]| self.signature(url, body);
         let answered = self.driver.trigger(&self.trigger, &self.bindings, &sign, self.limit).await;
-        let (outcome, status, detail) = match &answered {
+        match &answered {
             Ok(answered) => {
                 let outcome = match answered.outcome(&self.trigger) {
                     _ if answered.crashed(&self.trigger.exits) => Outcome::NoAnswer,
@@ -189,7 +212,11 @@ impl Pull {
                 (outcome, Some(answered.status()), brief(answered.text(), &self.canaries, DETAIL))
             }
             Err(error) => (Outcome::NoAnswer, None, self.canaries.redact(&error.to_string())),
-        };
+        }
+    }
+
+    async fn answer(self) -> Outcome {
+        let (outcome, status, detail) = self.ask().await;
         if outcome == Outcome::NoAnswer {
             self.hung.store(true, Ordering::Release);
         }
