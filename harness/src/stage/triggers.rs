@@ -51,10 +51,27 @@ impl Cast {
         self.open_triggers.load(Ordering::Acquire)
     }
 
-    /// Pulls a trigger as a scenario says.
+    /// Pulls a trigger as a scenario says. What was asked first may be what the subject subscribes itself at.
     pub(super) async fn trigger(&mut self, how: &scenario::Trigger) {
+        self.ask(how).await;
+        self.tell_subscribers(how).await;
+    }
+
+    /// Where work comes from every source, the subscriptions that the subject made itself are one. False: there are none.
+    pub(super) async fn tell_subscribers(&mut self, how: &scenario::Trigger) -> bool {
+        let links = self.links_of(how).into_iter().filter(|link| how.every_source && self.is_subscribed(*link));
+        let own = subscription::trigger();
+        let each = links.flat_map(|link| std::iter::repeat_n(link, how.times as usize));
+        let pulls: Vec<Pull> = each.map(|link| Pull { instance: None, ..self.load(link, &own, 0) }).collect();
+        let any = !pulls.is_empty();
+        self.pull_all(how, pulls).await;
+        any
+    }
+
+    /// Pulls the triggers that the manifest declares.
+    pub(super) async fn ask(&mut self, how: &scenario::Trigger) {
         let sources = self.sources_of(how);
-        let links: Vec<usize> = if how.every_connection { self.all_links().collect() } else { vec![self.link(how.connection)] };
+        let links = self.links_of(how);
         let each = links.iter().flat_map(|link| sources.iter().map(move |source| (*link, source)));
         let mut pulls: Vec<Pull> = Vec::new();
         for (link, source) in each.flat_map(|it| std::iter::repeat_n(it, how.times as usize)) {
@@ -65,15 +82,18 @@ impl Cast {
                 pulls.push(self.load(link, source, instance));
             }
         }
-        if how.together || how.detached {
-            pulls.extend(self.to_subscribers(how, &links));
-        }
+        self.pull_all(how, pulls).await;
+    }
+
+    async fn pull_all(&mut self, how: &scenario::Trigger, pulls: Vec<Pull>) {
         for pull in &pulls {
             if how.together {
                 pull.call();
             }
         }
-        self.last_stimulus = self.recorder.now();
+        if !pulls.is_empty() {
+            self.last_stimulus = self.recorder.now();
+        }
         match (how.together, how.detached) {
             (true, true) => {
                 for pull in pulls {
@@ -94,22 +114,8 @@ impl Cast {
                 for pull in pulls {
                     self.pull(pull).await;
                 }
-                // What was asked before may be what it subscribes itself at.
-                for pull in self.to_subscribers(how, &links) {
-                    self.pull(pull).await;
-                }
             }
         }
-    }
-
-    /// Where work comes from every source, the subscriptions that the subject made itself are one.
-    fn to_subscribers(&self, how: &scenario::Trigger, links: &[usize]) -> Vec<Pull> {
-        let subscribed = links.iter().filter(|link| how.every_source && self.is_subscribed(**link));
-        let own = subscription::trigger();
-        subscribed
-            .flat_map(|link| std::iter::repeat_n(*link, how.times as usize))
-            .map(|link| Pull { instance: None, ..self.load(link, &own, 0) })
-            .collect()
     }
 
     /// Pulls one; once more if the subject was just ending by itself, as it is meant to.
@@ -123,6 +129,10 @@ impl Cast {
             self.last_stimulus = self.recorder.now();
             again.answer().await;
         }
+    }
+
+    fn links_of(&self, how: &scenario::Trigger) -> Vec<usize> {
+        if how.every_connection { self.all_links().collect() } else { vec![self.link(how.connection)] }
     }
 
     fn sources_of(&self, how: &scenario::Trigger) -> Vec<Trigger> {

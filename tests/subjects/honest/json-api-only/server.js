@@ -13,7 +13,7 @@ const { env } = process;
 const keep = await Keep.open(env.STATE_FILE, env.STATE_KEY);
 const access = new Access(env, keep);
 const logins = new Map(); // state -> { verifier, session, expires }
-let exporting = Promise.resolve(); // Pleo wants one export at a time
+let exporting = null; // Pleo wants one export at a time
 
 const routes = {
   "GET /v1/connection": () => [200, connection()],
@@ -79,10 +79,8 @@ async function disconnect() {
 
 async function startExport() {
   if (access.state() === "reauthentication_required" || access.state() === "not_connected") return [409, connection()];
-  const mine = exporting.catch(() => {}).then(() => exportEverything(access, keep));
-  exporting = mine;
   try {
-    return [200, { jobs: await mine }];
+    return [200, { jobs: await exportInTurn() }];
   } catch (error) {
     if (error instanceof AccessEnded) return [409, connection()];
     if (error instanceof Misconfigured) return [500, { error: "client_misconfigured" }];
@@ -90,6 +88,15 @@ async function startExport() {
     log.warn({ reason: error.message }, "export failed");
     return [503, { error: "pleo_unavailable" }, { "Retry-After": "15" }];
   }
+}
+
+/** Who asks while an export runs has the next one; if the one before fails, the trouble is the same, and Pleo is left alone. */
+function exportInTurn() {
+  const mine = (exporting ?? Promise.resolve()).then(() => exportEverything(access, keep));
+  const done = () => void (exporting === mine && (exporting = null));
+  exporting = mine;
+  mine.then(done, done);
+  return mine;
 }
 
 /** Pleo tells of a new export job. It is answered at once; a job that cannot be exported now waits at Pleo. */
