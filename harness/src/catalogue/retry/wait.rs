@@ -38,8 +38,10 @@ fn waited(view: &View<'_>, x: &Exchange<'_>) -> Finding {
     let ready = replied.at + wait.min(LONGEST).saturating_sub(slack);
     let later = || view.exchanges.iter().filter(|y| y.is_refresh() && y.arrived > x.arrived && y.began > replied.at);
     let early: Vec<_> = later().filter(|y| y.began < ready).collect();
-    let unasked = early.iter().find(|y| view.stimulus_before(y.began).is_none_or(|stimulus| stimulus < x.arrived));
-    if let Some(y) = unasked {
+    let unasked: Vec<_> = early.iter().filter(|y| view.stimulus_before(y.began).is_none_or(|stimulus| stimulus < x.arrived)).collect();
+    if unasked.len() > asked_besides(view, x)
+        && let Some(y) = unasked.first()
+    {
         if by_date {
             return Finding::undecided("asked to wait by a date, it came back earlier by itself: it may read seconds only");
         }
@@ -57,6 +59,12 @@ fn waited(view: &View<'_>, x: &Exchange<'_>) -> Finding {
         }
         None => Finding::undecided("no refresh came after the one that was asked to wait"),
     }
+}
+
+/// A webhook and a trigger that came before it may each lead to a refresh, and one of them later than the other.
+fn asked_besides(view: &View<'_>, x: &Exchange<'_>) -> usize {
+    let calm = view.rests.iter().rfind(|rest| rest.mark < x.arrived).map_or(START, |rest| rest.mark);
+    if view.webhooks(calm, x.arrived) > 0 { view.askings(calm, x.arrived).saturating_sub(1) } else { 0 }
 }
 
 fn seconds(micros: u64) -> String {
@@ -106,5 +114,14 @@ mod tests {
         prompted.rest().undecided("RETRY-03", "had been asked for more work");
         asked(3_000, false).answered(Outcome::Accepted).rest().undecided("RETRY-03", "no refresh came after");
         Story::honest().undecided("RETRY-03", "no refresh was asked to wait");
+        // It was told of the work by a webhook, too: the trigger may have led to the second refresh, and to one only.
+        let told = |story: Story| {
+            story.with(|s| {
+                let work = s.history.events.iter_mut().rfind(|e| matches!(e.what, What::WorkAdded { .. })).expect("work");
+                work.what = What::WebhookSent { delivery: 1, told: "v1.export-job.created".into(), units: Vec::new() };
+            })
+        };
+        told(comes_back(asked(3_000, false), 500)).undecided("RETRY-03", "had been asked for more work");
+        told(comes_back(asked(3_000, false).after(100).refreshes(), 500)).fails("RETRY-03", "came back by itself");
     }
 }

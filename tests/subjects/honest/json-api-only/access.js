@@ -17,6 +17,7 @@ export class Access {
   #keep;
   #refreshing = null; // everybody who needs a new token waits for the same one
   #last = null;
+  #patience = 0; // until then Pleo asked to be left alone
   #misconfigured = false; // a restart brings other credentials
 
   constructor(env, keep) {
@@ -98,6 +99,7 @@ export class Access {
   }
 
   async #refresh(old) {
+    if (Date.now() < this.#patience) throw new Unavailable("Pleo asked for patience");
     log.info("token refresh: attempt");
     let tokens;
     try {
@@ -146,6 +148,7 @@ export class Access {
       // A proxy's error page, or half an answer: judged by its status.
     }
     const passing = answer.status >= 500 || answer.status === 429 || answer.status === 408;
+    if (passing) this.#patience = Math.max(this.#patience, until(answer.retryAfter));
     if (typeof body?.error === "string" && !passing) throw new Refused(body.error);
     if (answer.status !== 200 || typeof body?.access_token !== "string" || body.access_token === "") {
       throw new Unavailable(`token endpoint: ${answer.status}`);
@@ -157,9 +160,15 @@ export class Access {
   async #fetch(url, options) {
     try {
       const response = await fetch(url, { ...options, redirect: "manual", signal: AbortSignal.timeout(10_000) });
-      return { status: response.status, ok: response.ok, text: await response.text() };
+      return { status: response.status, ok: response.ok, retryAfter: response.headers.get("retry-after"), text: await response.text() };
     } catch (error) {
       throw new Unavailable(`${new URL(url).pathname}: ${error.cause?.code ?? error.name}`);
     }
   }
+}
+
+/** When a pause ends that is given in seconds or as a date; a minute is the longest that is kept. */
+function until(retryAfter) {
+  const end = /^\d+$/.test(retryAfter ?? "") ? Date.now() + Number(retryAfter) * 1000 : Date.parse(retryAfter ?? "");
+  return Number.isNaN(end) ? 0 : Math.min(end, Date.now() + 60_000);
 }
