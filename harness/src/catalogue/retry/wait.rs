@@ -39,9 +39,7 @@ fn waited(view: &View<'_>, x: &Exchange<'_>) -> Finding {
     let later = || view.exchanges.iter().filter(|y| y.is_refresh() && y.arrived > x.arrived && y.began > replied.at);
     let early: Vec<_> = later().filter(|y| y.began < ready).collect();
     let unasked: Vec<_> = early.iter().filter(|y| view.stimulus_before(y.began).is_none_or(|stimulus| stimulus < x.arrived)).collect();
-    if unasked.len() > asked_besides(view, x)
-        && let Some(y) = unasked.first()
-    {
+    if let Some(y) = unasked.get(asked_besides(view, x)) {
         if by_date {
             return Finding::undecided("asked to wait by a date, it came back earlier by itself: it may read seconds only");
         }
@@ -80,7 +78,11 @@ mod tests {
 
     /// The first refresh of a trigger is asked to wait.
     fn asked(wait: u64, by_date: bool) -> Story {
-        let story = Story::connected().adds_work(1).rejected().trigger().api(401).token_asked();
+        asked_of(Story::connected().adds_work(1), wait, by_date)
+    }
+
+    fn asked_of(story: Story, wait: u64, by_date: bool) -> Story {
+        let story = story.rejected().trigger().api(401).token_asked();
         let exchange = story.exchange();
         let basic = regrant_mock_server::journal::AuthStyle::Basic;
         story
@@ -115,13 +117,9 @@ mod tests {
         asked(3_000, false).answered(Outcome::Accepted).rest().undecided("RETRY-03", "no refresh came after");
         Story::honest().undecided("RETRY-03", "no refresh was asked to wait");
         // It was told of the work by a webhook, too: the trigger may have led to the second refresh, and to one only.
-        let told = |story: Story| {
-            story.with(|s| {
-                let work = s.history.events.iter_mut().rfind(|e| matches!(e.what, What::WorkAdded { .. })).expect("work");
-                work.what = What::WebhookSent { delivery: 1, told: "v1.export-job.created".into(), units: Vec::new() };
-            })
-        };
-        told(comes_back(asked(3_000, false), 500)).undecided("RETRY-03", "had been asked for more work");
-        told(comes_back(asked(3_000, false).after(100).refreshes(), 500)).fails("RETRY-03", "came back by itself");
+        let told = What::WebhookSent { delivery: 1, told: "v1.export-job.created".into(), units: Vec::new() };
+        let both = || asked_of(Story::connected().event(told.clone()), 3_000, false);
+        comes_back(both(), 500).undecided("RETRY-03", "had been asked for more work");
+        comes_back(both().after(100).refreshes(), 500).fails("RETRY-03", "came back by itself");
     }
 }
