@@ -9,11 +9,15 @@ mod paused;
 mod processes;
 mod revoked;
 mod sibling;
+mod store;
 
 use super::{Finding, Level::*, Requirement, Scope, Severity::*, several, shared::*, work};
 use crate::{
-    evidence::{Outcome, What},
-    judge::{Exchange, Mark, View},
+    evidence::Outcome,
+    judge::{
+        Exchange, Mark, View,
+        history::{self, Answer},
+    },
 };
 
 /// The group.
@@ -101,7 +105,7 @@ pub(super) const ALL: &[Requirement] = &[
             "Pleo, How to handle token expiry or revocation, step 4: a clear recovery path",
         ],
         why: "A refresh of the old grant hangs while the user reconnects with another account, or disconnects; its tokens arrive afterwards and are stored over the new login, or bring the connection back.",
-        observed: "A refresh that has succeeded is held, the user reconnects (in another story: disconnects), the answer is let go. Then: whose tokens are sent, the status, and whether anything is sent at all after a disconnection.",
+        observed: "A refresh that has succeeded is held, the user reconnects (in another story: disconnects), the answer is let go. Then: whose tokens are sent, whose lie in the storage in the place of the new ones, the status, and whether anything is sent at all after a disconnection.",
         undecided: "No refresh was held; the user could not reconnect or disconnect meanwhile (`[disconnect]`); or the subject was asked fewer than twice afterwards.",
         remedy: "Store a refreshed pair only in place of the one that it was made from; throw it away otherwise.",
         declarable: true,
@@ -143,7 +147,7 @@ pub(super) const ALL: &[Requirement] = &[
         sentence: "copes with a pause in the middle of a refresh: afterwards presents no token it did not read from the store since, and writes no pair older than the stored one",
         sources: &["Pleo, Race condition prevention"],
         why: "A lease ends while its holder sleeps; woken up, it stores what it has over the newer pair of whoever took over.",
-        observed: "A process is stopped while the answer to its refresh is held, the others are asked to work, and it goes on once they rest. Did another one refresh meanwhile: whose tokens are sent then, by whom, also after a restart. Whoever waited for it passes; that shows nothing of a lease that is longer than the pause, some seconds.",
+        observed: "A process is stopped while the answer to its refresh is held, the others are asked to work, and it goes on once they rest. Did another one refresh meanwhile: whose tokens are sent then, by whom, also after a restart, and whose lie in the storage. Whoever waited for it passes; that shows nothing of a lease that is longer than the pause, some seconds.",
         undecided: "`features.processes` is absent; the process that refreshed could not be told, or paused alone; no other was asked to work meanwhile, or too late; it had not come to rest with its pair before; or the processes did not work on afterwards. With `features.processes = 1` it does not apply.",
         remedy: "Write a pair only in place of the one that it was made from, and read the store again after every wait.",
         declarable: true,
@@ -180,36 +184,18 @@ pub(super) const ALL: &[Requirement] = &[
     },
 ];
 
-/// A subject that gave up waiting may have begun anew a moment before its hanging up was seen.
-const HANGING_UP: u64 = 250_000;
-
-/// Until when a refresh was certainly in flight: its reply was written, its connection ended, or its process was ended.
-fn in_flight_until(view: &View<'_>, x: &Exchange<'_>) -> u64 {
-    let replied = x.replied.map(|(mark, ..)| mark.at);
-    let aborted = x.aborted.map(|(mark, by_subject)| mark.at.saturating_sub(if by_subject { HANGING_UP } else { 0 }));
-    let ended = |what: &What| matches!(what, What::ProcessStopping { .. } | What::ProcessExited { .. });
-    let ended = view.events().find(|(mark, what)| *mark > x.arrived && ended(what)).map(|(mark, _)| mark.at);
-    match (replied.or(aborted), x.held, x.released) {
-        (Some(end), _, _) => end.min(ended.unwrap_or(u64::MAX)),
-        // Held to the end of the story.
-        (None, Some(_), None) => ended.unwrap_or(u64::MAX),
-        (None, _, Some(released)) => released.at,
-        (None, None, None) => x.arrived.at,
-    }
-}
-
-/// Two refreshes of one connection, of which the second began while the first was in flight.
+/// Two refreshes of one connection, of which the second began while the first was in flight, in whatever order they may have been.
 fn overlap<'v, 'h>(
     view: &'v View<'h>,
     meant: impl Fn(&Exchange<'h>, &Exchange<'h>) -> bool,
 ) -> Option<(&'v Exchange<'h>, &'v Exchange<'h>)> {
     let all: Vec<_> = view.exchanges.iter().filter(|x| x.is_refresh()).collect();
-    all.iter().enumerate().find_map(|(index, first)| {
-        let end = in_flight_until(view, first);
-        let elsewhere = |x: &Exchange<'_>| x.grant().is_some() && first.grant().is_some() && x.grant() != first.grant();
-        let second = all[index + 1..].iter().find(|x| x.began < end && !elsewhere(x) && meant(first, x))?;
-        Some((*first, *second))
-    })
+    let refreshes: Vec<_> = all.iter().map(|x| history::in_flight(view, x)).collect();
+    let rivals = |one: usize, other: usize| !sibling::elsewhere(all[one], all[other]) && meant(all[one], all[other]);
+    match history::one_at_a_time(&refreshes, rivals) {
+        Answer::Violated(first, second) => Some((all[first], all[second])),
+        Answer::Holds | Answer::Ambiguous(..) => None,
+    }
 }
 
 fn race_01(view: &View<'_>) -> Finding {

@@ -56,6 +56,8 @@ pub struct Exchange<'h> {
 /// A token request.
 #[derive(Debug, Clone)]
 pub struct TokenFacts<'h> {
+    /// When it was decided.
+    pub decided: Mark,
     /// `grant_type`.
     pub grant_type: Option<&'h str>,
     /// Client authentication.
@@ -254,7 +256,8 @@ fn add<'h>(x: &mut Exchange<'h>, mark: Mark, what: &'h What) {
     match what {
         What::Token { grant_type, auth, secret, presented, verifier, result, .. } => {
             let (grant_type, secret) = (grant_type.as_deref(), secret.as_deref());
-            x.token = Some(TokenFacts { grant_type, auth: *auth, secret, presented: presented.as_ref(), verifier: *verifier, result });
+            let presented = presented.as_ref();
+            x.token = Some(TokenFacts { decided: mark, grant_type, auth: *auth, secret, presented, verifier: *verifier, result });
         }
         What::Api { presented, carried, handed_out, delivered, .. } => {
             x.api = Some(ApiFacts { presented: presented.as_ref(), carried: *carried, handed_out, delivered });

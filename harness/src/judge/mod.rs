@@ -6,6 +6,7 @@ pub mod control;
 mod date;
 mod death;
 mod exchange;
+pub mod history;
 mod merge;
 #[cfg(test)]
 mod properties;

@@ -2,11 +2,17 @@
 
 use regrant_mock_server::fault::scenario::Status;
 
-use super::lasting::{lives_on, user_after};
+use super::{
+    lasting::{lives_on, user_after},
+    store::{Sight, sights, written_over},
+};
 use crate::{
-    catalogue::{Finding, shared::*},
+    catalogue::{Finding, shared::*, storage},
     evidence::{Grant, Outcome, TokenResult, Verb, Wanted},
-    judge::{Call, Exchange, Mark, View, control},
+    judge::{
+        Call, Exchange, Mark, Rest, View, control,
+        history::{self, Lineage, Span},
+    },
 };
 
 /// A refresh whose answer was held, and when that came to its end.
@@ -36,15 +42,16 @@ fn called<'v, 'h>(view: &'v View<'h>, late: &Late<'_, '_>, verb: Verb) -> Option
 }
 
 /// The user's new grant: the exchange that gave it, and when its answer was written.
-struct Back {
+struct Back<'h> {
     grant: Grant,
+    access: &'h str,
     exchanged: Mark,
     given: Mark,
 }
 
-fn back(view: &View<'_>, set_out: Mark) -> Option<Back> {
+fn back<'h>(view: &View<'h>, set_out: Mark) -> Option<Back<'h>> {
     let (x, given) = view.back_after(set_out)?;
-    Some(Back { grant: x.issued_in()?, exchanged: x.arrived, given })
+    Some(Back { grant: x.issued_in()?, access: x.pair()?.0, exchanged: x.arrived, given })
 }
 
 /// Whether the answer was late at all, and read; `Ok(None)`: the subject saw to it that it was not.
@@ -113,6 +120,14 @@ fn after_reconnection(view: &View<'_>, late: &Late<'_, '_>, call: &Call<'_>) -> 
             let reason = "after the user had reconnected it went on with the tokens of a late refresh of the old grant";
             return Finding::fail(reason, [cited, stale.iter().take(4).map(|x| x.arrived.n).collect()].concat());
         }
+        if let Some(sight) = replaced(view, late, &back, rest).filter(|sight| met.is_some() && sight.seen < end) {
+            let reason = format!(
+                "after the user had reconnected, the tokens of a late refresh of the old grant took the place of the new ones: {} held {}",
+                storage::place(sight.place),
+                sight.token
+            );
+            return Finding::fail(reason, [cited, vec![rest.mark.n, sight.seen.n]].concat());
+        }
     }
     match lives_on(view, since, back.grant) {
         Ok(more) => {
@@ -124,6 +139,18 @@ fn after_reconnection(view: &View<'_>, late: &Late<'_, '_>, call: &Call<'_>) -> 
         }
         Err(finding) => blamed(finding, "after a late success of an old refresh", &[back.exchanged.n, late.end.n]),
     }
+}
+
+/// The search that found the late tokens where the new ones should have been, once the subject was at rest with both.
+fn replaced<'h>(view: &View<'h>, late: &Late<'_, 'h>, back: &Back<'h>, rest: Rest) -> Option<Sight<'h>> {
+    let (access, refresh) = late.x.pair()?;
+    let is_late = |sight: &Sight<'_>| {
+        // A refresh token that was not replaced may have been there before.
+        sight.token == access || (Some(sight.token) == refresh && refresh != late.x.token_name())
+    };
+    let lineage = Lineage::of(view);
+    let recovered = lineage.kept(back.access, Span::new(back.given.at, rest.mark.at)).filter(|_| rest.quiet)?;
+    written_over(&sights(view, &lineage), recovered, history::never_undone, is_late).copied()
 }
 
 /// When the user was disconnected, by the subject's own word. An answer may wait for the refresh, and for too long: then the status says it.

@@ -2,11 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use super::sibling::elsewhere;
+use super::{
+    sibling::elsewhere,
+    store::{Sight, sights, written_over},
+};
 use crate::{
-    catalogue::{Finding, several, shared::unrealised},
+    catalogue::{Finding, several, shared::unrealised, storage},
     evidence::{Instance, TokenResult, What},
-    judge::{Exchange, Mark, Rest, View, control},
+    judge::{
+        Exchange, Mark, Rest, View, control,
+        history::{self, Answer, Kept, Lineage, Span},
+    },
 };
 
 /// So long another process must have been asked before the pause ended: a shorter wait says nothing of a lease.
@@ -118,7 +124,10 @@ fn taken_over(view: &View<'_>, pause: &Pause<'_, '_>, y: &Exchange<'_>) -> Findi
         );
         return Finding::fail(reason, [cited, vec![again.arrived.n]].concat());
     }
-    if let Some((name, how, at)) = went_back(view, pause) {
+    let lineage = Lineage::of(view);
+    let newer = lineage.kept(access, Span::new(y.arrived.at, stored.mark.at));
+    let back = newer.and_then(|newer| wrote_over(view, pause, &lineage, newer)).or_else(|| went_on(view, pause));
+    if let Some((name, how, at)) = back {
         let reason =
             format!("process {first} was paused in the middle of a refresh, {other} took over and stored {access}; going on, {how} {name}");
         return Finding::fail(reason, [cited, at].concat());
@@ -135,22 +144,53 @@ fn taken_over(view: &View<'_>, pause: &Pause<'_, '_>, y: &Exchange<'_>) -> Findi
     }
 }
 
-/// The older pair is sent where the newer one is stored: which token, how that shows, and in which requests.
-fn went_back<'v>(view: &'v View<'_>, pause: &Pause<'_, '_>) -> Option<(&'v str, String, Vec<u32>)> {
+/// Which older token showed up, how, and in which events.
+type Back<'h> = (&'h str, String, Vec<u32>);
+
+impl Pause<'_, '_> {
+    fn is_older(&self, token: &str) -> bool {
+        token == self.access || Some(token) == self.refresh
+    }
+
+    /// Requests with the older pair, after the first rest.
+    fn sent<'v, 'h>(&self, view: &'v View<'h>) -> impl Iterator<Item = &'v Exchange<'h>> {
+        let (rest, until) = (self.rest.mark, self.until);
+        let sent = view.api_calls(rest, until).chain(view.refreshes(rest, until));
+        sent.filter(|z| z.token_name().is_some_and(|name| self.is_older(name)))
+    }
+}
+
+/// The older pair takes the place of the newer one in the store.
+fn wrote_over<'h>(view: &View<'h>, pause: &Pause<'_, 'h>, lineage: &Lineage<'h>, newer: Kept) -> Option<Back<'h>> {
     let first = pause.instance;
-    let (rest, quiet) = (pause.rest.mark, pause.rest.quiet);
-    let restart = view.restart_after(pause.since).unwrap_or(Mark::END).min(pause.until);
-    let older = |z: &Exchange<'_>| z.token_name().is_some_and(|name| name == pause.access || Some(name) == pause.refresh);
-    let own = |z: &Exchange<'_>| z.instance == Some(first) && z.began < restart.at;
-    let sent = || view.api_calls(rest, pause.until).chain(view.refreshes(rest, pause.until)).filter(|z| older(z));
-    // Nobody else was ever given it: it came by way of the store.
-    if let Some(z) = sent().find(|z| !own(z) && z.instance.is_some()) {
+    let restart = view.restart_after(pause.since).unwrap_or(Mark::END);
+    // Nobody else was ever given it: it came by way of the store, where it was written after the first one had gone on.
+    let by_way_of_it = |z: &&Exchange<'_>| z.instance.is_some_and(|instance| instance != first || z.began >= restart.at);
+    let others: Vec<_> = pause.sent(view).filter(by_way_of_it).collect();
+    let older = lineage.kept(pause.access, Span::new(pause.continued.at, pause.continued.at))?;
+    let read = others.iter().map(|z| Kept { span: Span::new(pause.continued.at, z.began), ..older });
+    let kept: Vec<Kept> = std::iter::once(newer).chain(read).collect();
+    if let Answer::Violated(_, second) = history::never_older(&kept) {
+        let z = second.checked_sub(1).and_then(|second| others.get(second))?;
         let how = format!("process {first} wrote its older pair over the newer one: {} presented", several::who(z));
         return Some((z.token_name()?, how, vec![z.arrived.n]));
     }
-    // What it had under way when it was stopped may end with the token that it was given for that; later work may not begin with it.
-    let last = view.api_calls(rest, restart).filter(|z| z.instance == Some(first)).last().filter(|z| older(z));
-    let refreshes = control::convicting(view, rest, quiet, view.refreshes(rest, restart).filter(|z| own(z) && older(z)));
+    let meant = |sight: &Sight<'_>| pause.is_older(sight.token) && sight.seen < pause.until;
+    let sights = sights(view, lineage);
+    let sight = written_over(&sights, newer, history::never_older, meant)?;
+    let how = format!("process {first} wrote its older pair over the newer one: {} held", storage::place(sight.place));
+    Some((sight.token, how, vec![sight.seen.n]))
+}
+
+/// It goes on with the older pair, which it has in memory. What it had under way when it was stopped may end with the token that it was
+/// given for that; later work may not begin with it.
+fn went_on<'h>(view: &View<'h>, pause: &Pause<'_, 'h>) -> Option<Back<'h>> {
+    let first = pause.instance;
+    let (rest, quiet) = (pause.rest.mark, pause.rest.quiet);
+    let restart = view.restart_after(pause.since).unwrap_or(Mark::END).min(pause.until);
+    let own = |z: &&Exchange<'_>| z.instance == Some(first) && z.began < restart.at;
+    let last = view.api_calls(rest, restart).filter(own).last().filter(|z| z.token_name().is_some_and(|name| pause.is_older(name)));
+    let refreshes = control::convicting(view, rest, quiet, pause.sent(view).filter(own).filter(|z| z.is_refresh()));
     let asked = |z: &&Exchange<'_>| view.triggers(rest, restart).any(|call| call.instance == Some(first) && call.called.at < z.began);
     let z = last.filter(|z| quiet && asked(z)).or(refreshes.first().copied())?;
     Some((z.token_name()?, "it went on with its older pair: it presented".into(), vec![z.arrived.n]))

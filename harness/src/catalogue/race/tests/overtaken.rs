@@ -92,6 +92,31 @@ fn tokens_of_the_old_grant_after_a_reconnection_fail() {
 }
 
 #[test]
+fn tokens_of_the_old_grant_in_the_store_after_a_reconnection_fail_though_nobody_has_used_them_yet() {
+    let keeps = |tokens: &[&str]| {
+        let tokens: Vec<String> = tokens.iter().map(|token| (*token).to_owned()).collect();
+        let (story, exchange) = answer_held(&pair(2));
+        let story = story.with(|s| s.pair = 2).connects().settled();
+        let story = comes_late(story, exchange, &pair(2)).with(|s| s.subject.keeps = tokens).rest();
+        works_now_and_after_a_restart(story.with(|s| s.subject.keeps = vec!["access#3".into(), "refresh#3".into()]))
+    };
+    keeps(&["access#2", "refresh#2"]).fails("RACE-06", "took the place of the new ones: the output of `show tokens` held access#2");
+    // Beside the new ones they replace nothing; what was there before the answer came is no late write; sealed tokens are not seen.
+    for kept in [&["access#2", "access#3", "refresh#3"][..], &["access#1", "refresh#1"], &[]] {
+        keeps(kept).passes("RACE-06");
+    }
+    // Without rest it is not known that the new ones had been stored.
+    let restless = keeps(&["access#2"]).with(|s| {
+        for event in &mut s.history.events {
+            if let What::Settled { quiet, .. } = &mut event.what {
+                *quiet = false;
+            }
+        }
+    });
+    restless.undecided("RACE-06", "did not come to rest");
+}
+
+#[test]
 fn work_that_waited_for_the_old_refresh_may_end_with_what_it_brought() {
     let (story, exchange) = answer_held(&pair(2));
     let story = comes_late(story.with(|s| s.pair = 2).connects().settled(), exchange, &pair(2));

@@ -4,7 +4,7 @@ use regrant_mock_server::authority::TokenState;
 
 use super::BASIC;
 use crate::{
-    evidence::{Outcome, What},
+    evidence::{Found, Outcome, Place, What},
     judge::testing::*,
 };
 
@@ -41,6 +41,56 @@ fn one_who_writes_its_older_pair_over_the_newer_one_fails() {
     let later = taken_over().delivers().rest().by(0).adds_work(1).works().works().by(1).works().works().rest();
     later.holds(2).both_are_restarted().fails("RACE-09", "wrote its older pair over the newer one: process 0 presented access#2");
     over.clone().is_not_accused(&["RACE-01"]);
+}
+
+/// What the store holds when it is looked at after the first one went on; later nobody is seen to use an older pair.
+fn seen(keeps: &[&str]) -> Story {
+    let keeps = keeps.iter().map(|token| (*token).to_owned()).collect();
+    taken_over().delivers().with(|s| s.subject.keeps = keeps).rest().holds(3).both_work_on()
+}
+
+#[test]
+fn an_older_pair_in_the_store_fails_even_if_it_is_mended_before_anybody_uses_it() {
+    let over = seen(&["access#2", "refresh#2"]);
+    over.fails("RACE-09", "wrote its older pair over the newer one: the output of `show tokens` held access#2");
+    seen(&["refresh#2"]).fails("RACE-09", "held refresh#2");
+    // The other one went on at the same time: whose was stored first is not known.
+    let (story, exchange) = Story::first_is_paused();
+    let pair = Answer::Tokens("access#3".into(), Some("refresh#3".into()));
+    let story = story.by(1).trigger().api(401).token_request("refresh_token", Some("refresh#1"), BASIC, pair).holds(3);
+    let raced = story.answered(Outcome::Accepted).by(0).event(What::Continued).first_goes_on(exchange).rest().holds(3);
+    raced.delivers().both_work_on().undecided("RACE-09", "whose was stored first is not known");
+}
+
+#[test]
+fn what_is_stored_beside_the_newer_pair_or_was_not_seen_for_certain_accuses_nobody() {
+    // History is kept; nothing is found, since it is sealed; what had been spent before anybody was paused proves no late write.
+    for keeps in [&["access#2", "refresh#2", "access#3", "refresh#3"][..], &[], &["refresh#1"]] {
+        seen(keeps).passes("RACE-09");
+    }
+    let edited = |change: fn(&mut Vec<Found>, &mut Vec<String>)| {
+        let story = seen(&["access#2", "refresh#2"]);
+        let last =
+            story.history.events.iter().rfind(|event| matches!(&event.what, What::StorageScanned { found, .. } if has(found, "access#2")));
+        let n = last.map(|event| event.n);
+        story.with(|s| {
+            for event in s.history.events.iter_mut().filter(|event| Some(event.n) == n) {
+                if let What::StorageScanned { found, unread, .. } = &mut event.what {
+                    change(found, unread);
+                }
+            }
+        })
+    };
+    // Not everything could be read.
+    edited(|_, unread| unread.push("store.db: locked".into())).passes("RACE-09");
+    // It lies where tokens never lay before.
+    edited(|found, _| found.iter_mut().for_each(|found| found.place = Place::File("orphans.json".into()))).passes("RACE-09");
+    // The newer one is elsewhere.
+    edited(|found, _| found.push(crate::judge::testing::found("access#3", Place::File("cache.json".into())))).passes("RACE-09");
+}
+
+fn has(found: &[Found], token: &str) -> bool {
+    found.iter().any(|found| found.canary == token)
 }
 
 #[test]
