@@ -1,5 +1,7 @@
 //! What was typed.
 
+use std::path::PathBuf;
+
 use clap::{Args as Group, Parser, Subcommand};
 
 /// Measures the mock provider beside bare hyper and its peers, all in one run.
@@ -36,6 +38,12 @@ pub(crate) struct Wanted {
     /// A look at the order of things, for people who change the code: three short rounds, short soak, 100,000 grants
     #[arg(long)]
     pub(crate) quick: bool,
+    /// Only the judge, from what the reference subject leaves behind when all stories are told to it
+    #[arg(long, conflicts_with = "only")]
+    pub(crate) judge: bool,
+    /// A run to judge (`run.jsonl`), in place of telling the stories anew
+    #[arg(long, value_name = "FILE")]
+    pub(crate) run: Option<PathBuf>,
     /// Writes the tables into docs/performance.md too
     #[arg(long)]
     pub(crate) write: bool,
@@ -65,6 +73,9 @@ pub(crate) enum Part {
     /// wiremock with one constant body
     #[command(hide = true)]
     Wiremock { port: u16, body: String },
+    /// The judge with a saved run
+    #[command(hide = true)]
+    Judge { run: PathBuf, rounds: u32 },
     /// An authority with so many grants
     #[command(hide = true)]
     Grants { count: u32, seconds: u64 },

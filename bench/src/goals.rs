@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    measure::{Row, Soak, grants::Grants},
+    measure::{Row, Soak, grants::Grants, judge::Judged},
     peer::Peer,
 };
 
@@ -23,6 +23,7 @@ pub(crate) struct Besides {
     /// The authority with a thousand grants, and with many.
     pub(crate) few: Option<Grants>,
     pub(crate) many: Option<Grants>,
+    pub(crate) judge: Option<Judged>,
 }
 
 const MEGABYTE: f64 = 1024.0 * 1024.0;
@@ -47,7 +48,21 @@ pub(crate) fn goals(rows: &[Row], besides: &Besides) -> Vec<Goal> {
             besides.few.map(|few| (thousands(few.rate), few.rate >= 100_000.0)),
         ),
         goal("memory flat in an hour-long soak", besides.soak.map(growth)),
+        judging(besides.judge),
     ]
+}
+
+/// The goal of the judge, which can be measured by itself.
+pub(crate) fn judging(judged: Option<Judged>) -> Goal {
+    let shown = |judged: Judged| {
+        let Judged { events, stories, rate } = judged;
+        let figures = [rate.median, rate.min, rate.max].map(thousands);
+        let [median, min, max] = &figures;
+        #[allow(clippy::cast_precision_loss, reason = "some hundred thousand")]
+        let events = thousands(events as f64);
+        (format!("{median} ({min}–{max}); {events} events in {stories} stories"), rate.median >= 1_000_000.0)
+    };
+    goal("1,000,000 events a second in one pass, all requirements, on one core (the judge alone)", judged.map(shown))
 }
 
 fn goal(wanted: &'static str, outcome: Option<(String, bool)>) -> Goal {

@@ -24,6 +24,8 @@ fn main() -> ExitCode {
         Some(args::Part::Hyper { port, body }) => peer::hyper::serve(port, &body),
         Some(args::Part::Wiremock { port, body }) => peer::wiremock::serve(port, &body),
         Some(args::Part::Grants { count, seconds }) => measure::grants::measure(count, seconds),
+        Some(args::Part::Judge { run, rounds }) => measure::judge::measure(&run, rounds),
+        None if typed.wanted.judge => run::judge(&typed.wanted),
         None => run::run(&typed.wanted),
     };
     match outcome {

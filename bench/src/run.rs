@@ -5,8 +5,12 @@ use std::{env, path::PathBuf, time::Duration};
 use crate::{
     args::Wanted,
     error::BenchError,
-    goals::{Besides, goals},
-    measure::{Row, Server, grants, side_by_side, soak},
+    goals::{self, Besides, goals},
+    measure::{
+        Row, Server, grants,
+        judge::{self, Judged},
+        side_by_side, soak,
+    },
     peer::{ALL, Peer, Place},
     process, report,
 };
@@ -38,6 +42,32 @@ pub(crate) fn run(typed: &Wanted) -> Result<(), BenchError> {
     Ok(())
 }
 
+/// Measures the judge alone; of the tables only its line is written.
+///
+/// # Errors
+/// The stories cannot be told to the reference subject, or there is no run to judge.
+pub(crate) fn judge(typed: &Wanted) -> Result<(), BenchError> {
+    let wanted = typed.meant();
+    let goal = goals::judging(Some(judged(&here(&wanted)?, &wanted)?));
+    println!("\n{}", report::goals(std::slice::from_ref(&goal)).text());
+    if typed.write {
+        println!("written to {}", report::write_goal(&goal)?.display());
+    }
+    Ok(())
+}
+
+fn judged(place: &Place, wanted: &Wanted) -> Result<Judged, BenchError> {
+    let run = match &wanted.run {
+        Some(run) => run.clone(),
+        None => {
+            println!("All stories, for the judge");
+            judge::tell(place)?
+        }
+    };
+    println!("The judge alone");
+    judge::ask(&run, wanted.rounds)
+}
+
 async fn measure(peers: &[Peer], wanted: &Wanted) -> Result<(Vec<Row>, Besides), BenchError> {
     let place = place(wanted).await?;
     println!("Side by side:");
@@ -53,11 +83,20 @@ async fn measure(peers: &[Peer], wanted: &Wanted) -> Result<(Vec<Row>, Besides),
     println!("The authority alone");
     besides.few = Some(grants::ask(1_000, AUTHORITY)?);
     besides.many = Some(grants::ask(wanted.grants, AUTHORITY)?);
+    besides.judge = Some(judged(&place, wanted)?);
     Ok((rows, besides))
 }
 
 /// Where things are; the constant answer is a real one of regrant's.
 async fn place(wanted: &Wanted) -> Result<Place, BenchError> {
+    let mut place = here(wanted)?;
+    let mut server = Server::start(Peer::Regrant, &place)?;
+    server.connect(&place, 1).await?;
+    place.body = server.sample().await?;
+    Ok(place)
+}
+
+fn here(wanted: &Wanted) -> Result<Place, BenchError> {
     let here = env::current_exe().map_err(BenchError::io("looking for this program"))?;
     let regrant = here.with_file_name("regrant");
     if !regrant.is_file() {
@@ -65,11 +104,7 @@ async fn place(wanted: &Wanted) -> Result<Place, BenchError> {
     }
     let folder =
         here.parent().and_then(|profile| profile.parent()).map(|target| target.join("bench")).unwrap_or_else(|| PathBuf::from("bench"));
-    let mut place = Place { regrant, folder, body: String::new(), chains: wanted.connections };
-    let mut server = Server::start(Peer::Regrant, &place)?;
-    server.connect(&place, 1).await?;
-    place.body = server.sample().await?;
-    Ok(place)
+    Ok(Place { regrant, folder, body: String::new(), chains: wanted.connections })
 }
 
 /// Bare hyper, and what was asked for.

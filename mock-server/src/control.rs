@@ -5,13 +5,13 @@ mod gates;
 use std::time::Duration;
 
 use regrant_authority::{Authority, Cause, Grant, GrantId, Policy, Time};
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::{mpsc::UnboundedReceiver, oneshot};
 
 use crate::{
     ConsentMode, SecretChange, Skew, TokenShape,
     fault::{CannotDo, Fate, Rule, RuleGuard, RuleId},
     front::notices,
-    journal::{At, Entry, What},
+    journal::{At, Entry, WebhookEnd, What},
     lineage::{self, Lineage},
     state::{Shared, State},
     vault::Canary,
@@ -246,6 +246,25 @@ impl Control {
 
     /// Adds units of work in a company, by index. Whoever subscribed to new export jobs is sent a webhook for each, which is not waited for.
     pub fn add_work_in(&self, company: usize, kind: UnitKind, count: usize) -> Vec<Unit> {
+        self.add_work_told(company, kind, count).0
+    }
+
+    /// Adds an export job in a company, by index, and waits for what comes of the webhooks that tell of it: one for each subscription.
+    /// Those that a reset ended are left out.
+    pub async fn tell_subscribers(&self, company: usize) -> Vec<WebhookEnd> {
+        let (_, deliveries) = self.add_work_told(company, UnitKind::Export, 1);
+        futures::future::join_all(deliveries).await.into_iter().flatten().collect()
+    }
+
+    /// How many subscriptions there are to the export jobs of a company, by index.
+    #[must_use]
+    pub fn subscribers(&self, company: usize) -> usize {
+        let state = self.shared.state();
+        let (_, company) = state.store.person(company);
+        state.store.subscriptions.to_jobs_of(&company)
+    }
+
+    fn add_work_told(&self, company: usize, kind: UnitKind, count: usize) -> (Vec<Unit>, Vec<oneshot::Receiver<WebhookEnd>>) {
         let now = self.shared.clock.now();
         let mut state = self.shared.state();
         let before = state.store.jobs();
@@ -256,10 +275,8 @@ impl Control {
         };
         let units: Vec<Unit> = (0..count).map(|_| Unit { id: add(), kind }).collect();
         self.told(Action::WorkAdded { units: units.iter().map(|unit| unit.id.clone()).collect() });
-        for notice in notices(&mut state, before, now) {
-            Deliveries::begin(&self.shared, notice);
-        }
-        units
+        let notices = notices(&mut state, before, now);
+        (units, notices.into_iter().map(|notice| Deliveries::begin(&self.shared, notice)).collect())
     }
 
     /// The secret with which [`sign_webhook`](Self::sign_webhook) signs for whoever did not subscribe: one per provider and seed.

@@ -145,11 +145,13 @@ fn no_honest_subject_is_accused_and_what_is_undecided_has_the_stated_reason() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Three of them can be made a little less honest, so that it is seen that they are not acquitted for their looks.
-const FLAWS: [(&str, &str, &[&str]); 3] = [
+/// Four of them can be made a little less honest, so that it is seen that they are not acquitted for their looks.
+const FLAWS: [(&str, &str, &[&str]); 4] = [
     ("tombstone", "engraved", &["PURGE-03"]),
     ("early-refresher", "restless", &["PURGE-01", "STOP-01", "STOP-03"]),
     ("queue-on-disk", "hasty", &["RECOVER-02"]),
+    // It works on webhooks to which it subscribed itself: no manifest names them.
+    ("json-api-only", "hooked", &["PURGE-01", "STOP-01", "STOP-03"]),
 ];
 
 #[test]

@@ -1,6 +1,7 @@
 //! What is measured of each alternative, and of regrant alone.
 
 pub(crate) mod grants;
+pub(crate) mod judge;
 mod server;
 mod side_by_side;
 mod soak;

@@ -3,5 +3,6 @@
 mod document;
 mod table;
 
-pub(crate) use document::write;
+pub(crate) use document::{write, write_goal};
+use table::with_goal;
 pub(crate) use table::{alternatives, goals};

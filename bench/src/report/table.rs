@@ -63,6 +63,20 @@ pub(crate) fn goals(goals: &[Goal]) -> Table {
     Table { head: vec!["goal", "measured", ""], rows: goals.iter().map(cells).collect() }
 }
 
+/// A table of goals in Markdown, with one of them measured anew.
+pub(crate) fn with_goal(markdown: &str, goal: &Goal) -> Table {
+    let cells = |line: &str| line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect::<Vec<_>>();
+    let mut table = goals(std::slice::from_ref(goal));
+    let old = markdown.lines().skip(2).map(cells).filter(|row| row.len() == table.head.len());
+    let mut rows: Vec<Vec<String>> = old.collect();
+    match rows.iter_mut().find(|row| row.first().is_some_and(|wanted| wanted == goal.wanted)) {
+        Some(row) => row.clone_from(&table.rows[0]),
+        None => rows.append(&mut table.rows.clone()),
+    }
+    table.rows = rows;
+    table
+}
+
 fn spread(spread: Spread, shown: impl Fn(f64) -> String) -> String {
     format!("{} ({}–{})", shown(spread.median), shown(spread.min), shown(spread.max))
 }
@@ -113,6 +127,15 @@ mod tests {
     #[test]
     fn a_table_in_a_document_has_pipes() {
         assert_eq!(small().markdown(), "|         | µs    |\n| ------- | ----- |\n| regrant | 7     |\n| x       | 1,234 |\n");
+    }
+
+    #[test]
+    fn one_goal_is_measured_anew_among_others() {
+        let goal = |measured: &str| Goal { wanted: "fast", measured: measured.into(), reached: Some(true) };
+        let other = Goal { wanted: "small", measured: "7 MB".into(), reached: Some(false) };
+        let added = with_goal(&goals(&[other.clone()]).markdown(), &goal("1"));
+        assert_eq!(added, goals(&[other.clone(), goal("1")]));
+        assert_eq!(with_goal(&added.markdown(), &goal("2")), goals(&[other, goal("2")]));
     }
 
     #[test]

@@ -4,7 +4,10 @@ mod other_ways;
 mod processes;
 
 use super::{Finding, Level::*, Requirement, Scope, Severity::*, Verdict, shared::*};
-use crate::judge::{Death, Ended, Exchange, Mark, View, control};
+use crate::{
+    evidence::{SUBSCRIPTION, What},
+    judge::{Death, Ended, Exchange, Mark, View, control},
+};
 
 /// The group.
 pub(super) const ALL: &[Requirement] = &[
@@ -49,7 +52,7 @@ pub(super) const ALL: &[Requirement] = &[
         sentence: "stops every source of work: timers, queues, webhooks, paging, forced refresh",
         sources: &["Pleo, How to handle token expiry or revocation, step 2"],
         why: "The mark is checked on one path only: the webhook handler or the nightly job has its own client and goes on calling.",
-        observed: "API requests caused by each source of work that the manifest declares, after the refusal.",
+        observed: "API requests caused by each source of work that the manifest declares, and by webhooks to which the subject subscribed itself, after the refusal.",
         undecided: "A source caused no API call before the refusal or after the reconnection, or was answered fewer than twice in between; or `features.period` is absent, so that nothing is known of a timer.",
         remedy: "Put the check where the token is handed out, not where the work comes from.",
         declarable: false,
@@ -249,7 +252,8 @@ fn stop_03(view: &View<'_>) -> Finding {
             let reason = format!("`{source}` still caused an API call after the refusal");
             return Finding::fail(reason, control::cite(view, death.refused, &offenders));
         }
-        let controls = view.terms.sources.iter().try_for_each(|source| {
+        let own = view.triggers(START, until).any(|call| control::is_from(call, SUBSCRIPTION)).then_some(SUBSCRIPTION);
+        let controls = view.terms.sources.iter().map(String::as_str).chain(own).try_for_each(|source| {
             control::before(view, death, source)?;
             control::delivered(view, source, settled, until, 2, "after the refusal")?;
             control::again(view, death, source)
@@ -262,8 +266,12 @@ fn stop_03(view: &View<'_>) -> Finding {
 }
 
 fn source_of<'h>(view: &View<'h>, x: &Exchange<'_>, from: Mark) -> Option<&'h str> {
-    let call = view.triggers(from, x.arrived).max_by_key(|c| c.called)?;
-    Some(call.source.map_or(control::MAIN, String::as_str))
+    let told = view.events().rfind(|(mark, what)| *mark > from && *mark < x.arrived && matches!(what, What::WebhookSent { .. }));
+    let call = view.triggers(from, x.arrived).max_by_key(|c| c.called);
+    match (told, call) {
+        (Some((told, _)), call) if call.is_none_or(|call| call.called < told) => Some(SUBSCRIPTION),
+        (_, call) => Some(call?.source.map_or(control::MAIN, String::as_str)),
+    }
 }
 
 fn timer(view: &View<'_>, death: &Death, settled: Mark, until: Mark) -> Finding {

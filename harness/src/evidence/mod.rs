@@ -11,6 +11,6 @@ pub use event::{Event, Micros, What, micros};
 pub use history::{Header, History, ReadError, read_run, write_run};
 pub use parts::{
     Authorized, CanaryForm, Channel, Connection, FileSeen, Found, Grant, Instance, LogStream, Outcome, PageSeen, Phase, Place,
-    Presentation, Refreshing, Says, Source, TokenResult, Verb, Wanted,
+    Presentation, Refreshing, SUBSCRIPTION, Says, Source, TokenResult, Verb, Wanted,
 };
 pub use reply::{Reply, Severance, classify};

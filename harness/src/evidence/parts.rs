@@ -24,8 +24,11 @@ pub enum Channel {
     Mail,
 }
 
-/// Where a trigger comes from: `trigger`, or the name of a `[[trigger.also]]`.
+/// Where a trigger comes from: `trigger`, the name of a `[[trigger.also]]`, or [`SUBSCRIPTION`].
 pub type Source = String;
+
+/// The source of work that a subject made itself: it subscribed at the provider, which tells it of new work.
+pub const SUBSCRIPTION: &str = "own subscription";
 
 /// A part of a story.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

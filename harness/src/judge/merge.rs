@@ -25,7 +25,8 @@ pub fn judge(histories: &[History], terms: &Terms, purposes: &[Purpose], wanted:
     let mut views: Vec<Seen<'_>> = Vec::with_capacity(histories.len());
     for (history, parts) in histories.iter().zip(&projected) {
         let purpose = purposes.iter().find(|p| p.story == history.story);
-        views.push(Seen { view: View::new(history, terms), each: parts_of(parts, terms), purpose });
+        let view = View::new(history, terms);
+        views.push(Seen { failed: Failed::of(&view), each: parts_of(parts, terms), view, purpose });
     }
     let requirements = crate::catalogue::all().filter(|r| wanted(r)).map(|r| judged(r, terms, &views)).collect();
     Judgement { requirements, stories: histories.iter().map(told).collect() }
@@ -35,7 +36,25 @@ pub fn judge(histories: &[History], terms: &Terms, purposes: &[Purpose], wanted:
 struct Seen<'h> {
     view: View<'h>,
     each: Vec<View<'h>>,
+    failed: Failed<'h>,
     purpose: Option<&'h Purpose>,
+}
+
+/// What went wrong in a story that is not the subject's doing: the first of each kind.
+struct Failed<'h> {
+    harness: Option<&'h str>,
+    surroundings: Option<&'h str>,
+}
+
+impl<'h> Failed<'h> {
+    fn of(view: &View<'h>) -> Self {
+        let harness = |what: &'h What| if let What::HarnessFault { reason } = what { Some(reason.as_str()) } else { None };
+        let surroundings = |what: &'h What| if let What::EnvironmentFault { reason } = what { Some(reason.as_str()) } else { None };
+        Self {
+            harness: view.events().find_map(|(_, what)| harness(what)),
+            surroundings: view.events().find_map(|(_, what)| surroundings(what)),
+        }
+    }
 }
 
 fn parts_of<'h>(parts: &'h [History], terms: &'h Terms) -> Vec<View<'h>> {
@@ -45,13 +64,13 @@ fn parts_of<'h>(parts: &'h [History], terms: &'h Terms) -> Vec<View<'h>> {
 fn judged(requirement: &Requirement, terms: &Terms, views: &[Seen<'_>]) -> Judged {
     let names = |list: &[String]| list.iter().any(|id| id == requirement.id);
     let (mut stories, mut acquitted) = (Vec::new(), Vec::new());
-    for Seen { view, each, purpose } in views {
+    for Seen { view, each, failed, purpose } in views {
         let Some(purpose) = purpose else { continue };
         let tests = names(&purpose.tests);
         if !tests && !names(&purpose.also) {
             continue;
         }
-        let finding = in_story(requirement, terms, view, each);
+        let finding = in_story(requirement, terms, view, each, failed);
         if tests || finding.verdict == Verdict::Fail {
             stories.push(InStory { name: view.history.story.clone(), finding });
         } else if finding.verdict == Verdict::Pass {
@@ -79,25 +98,16 @@ fn declared(requirement: &Requirement, terms: &Terms) -> Option<Finding> {
     Some(Finding::not_applicable(format!("declared: {reason}")))
 }
 
-fn in_story(requirement: &Requirement, terms: &Terms, view: &View<'_>, each: &[View<'_>]) -> Finding {
+fn in_story(requirement: &Requirement, terms: &Terms, view: &View<'_>, each: &[View<'_>], failed: &Failed<'_>) -> Finding {
     if let Some(finding) = declared(requirement, terms) {
         return finding;
     }
-    let fault = view.events().find_map(|(_, what)| match what {
-        What::HarnessFault { reason } => {
-            Some(Finding { verdict: Verdict::HarnessFault, reason: reason.clone(), evidence: Vec::new(), unlock: None, severity: None })
-        }
-        _ => None,
-    });
-    if let Some(fault) = fault {
-        return fault;
+    if let Some(reason) = failed.harness {
+        let (reason, evidence) = (reason.to_owned(), Vec::new());
+        return Finding { verdict: Verdict::HarnessFault, reason, evidence, unlock: None, severity: None };
     }
     let finding = found(requirement, view, each);
-    let environment = view.events().find_map(|(_, what)| match what {
-        What::EnvironmentFault { reason } => Some(reason),
-        _ => None,
-    });
-    let Some(reason) = environment else { return finding };
+    let Some(reason) = failed.surroundings else { return finding };
     match finding.verdict {
         // What was seen before the surroundings failed still convicts; it never acquits.
         Verdict::Pass | Verdict::Undecided => Finding::undecided(format!("the surroundings failed: {reason}")),

@@ -7,7 +7,7 @@ use super::{
     death::{self, Death},
     exchange::{Exchange, exchanges},
 };
-use crate::evidence::{Event, Grant, History, Instance, Micros, Outcome, Phase, Source, Verb, Wanted, What};
+use crate::evidence::{Event, Grant, History, Instance, Micros, Outcome, Phase, SUBSCRIPTION, Source, Verb, Wanted, What};
 
 /// The name of the subject's main process.
 const SUBJECT: &str = "subject";
@@ -71,6 +71,12 @@ impl Call<'_> {
     #[must_use]
     pub fn was_answered(&self) -> bool {
         self.outcome().is_some_and(|o| o != Outcome::NoAnswer)
+    }
+
+    /// What was asked came by webhooks, which are counted by themselves.
+    #[must_use]
+    pub fn is_webhook(&self) -> bool {
+        self.source.is_some_and(|source| source == SUBSCRIPTION)
     }
 
     /// Its outcome.
@@ -200,7 +206,7 @@ impl<'h> View<'h> {
     /// How often the subject was given reason to work between two moments: triggers, and webhooks that it subscribed to.
     #[must_use]
     pub fn askings(&self, from: Mark, until: Mark) -> usize {
-        self.triggers(from, until).count() + self.webhooks(from, until)
+        self.triggers(from, until).filter(|call| !call.is_webhook()).count() + self.webhooks(from, until)
     }
 
     /// Webhooks that were sent between two moments.

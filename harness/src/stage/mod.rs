@@ -22,6 +22,7 @@ mod quiet;
 mod recorder;
 mod setup;
 mod story;
+mod subscription;
 mod triggers;
 mod waits;
 

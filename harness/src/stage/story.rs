@@ -154,10 +154,15 @@ async fn first_work(cast: &mut Cast, scenario: &Scenario) -> Result<(), StageErr
     }
     cast.add_work(1);
     let since = cast.recorder.position();
-    cast.trigger(&Trigger { every_source: true, every_connection: true, every_process: true, ..once() }).await;
+    let everywhere = Trigger { every_source: true, every_connection: true, every_process: true, ..once() };
+    cast.ask(&everywhere).await;
     // Its rhythm is not known yet: work that was taken on may begin later than a quiet moment lasts.
     let _in_time = cast.until(BEGINS, |cast| worked(cast, since)).await;
     cast.settle().await;
+    // By itself, so that it is seen what each source of work leads to.
+    if cast.tell_subscribers(&everywhere).await {
+        cast.settle().await;
+    }
     if !worked(cast, since) {
         let why = last_answer(cast, Verb::Trigger);
         return Err(StageError::NotRealised(format!("connected and asked to work, the subject made no successful API call: {why}")));

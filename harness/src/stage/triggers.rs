@@ -17,6 +17,7 @@ use super::{
     jobs::{self, Jobs},
     probes::look_for_canaries,
     recorder::Recorder,
+    subscription,
 };
 use crate::{
     canary::CanarySet,
@@ -50,10 +51,27 @@ impl Cast {
         self.open_triggers.load(Ordering::Acquire)
     }
 
-    /// Pulls a trigger as a scenario says.
+    /// Pulls a trigger as a scenario says. What was asked first may be what the subject subscribes itself at.
     pub(super) async fn trigger(&mut self, how: &scenario::Trigger) {
+        self.ask(how).await;
+        self.tell_subscribers(how).await;
+    }
+
+    /// Where work comes from every source, the subscriptions that the subject made itself are one. False: there are none.
+    pub(super) async fn tell_subscribers(&mut self, how: &scenario::Trigger) -> bool {
+        let links = self.links_of(how).into_iter().filter(|link| how.every_source && self.is_subscribed(*link));
+        let own = subscription::trigger();
+        let each = links.flat_map(|link| std::iter::repeat_n(link, how.times as usize));
+        let pulls: Vec<Pull> = each.map(|link| Pull { instance: None, ..self.load(link, &own, 0) }).collect();
+        let any = !pulls.is_empty();
+        self.pull_all(how, pulls).await;
+        any
+    }
+
+    /// Pulls the triggers that the manifest declares.
+    pub(super) async fn ask(&mut self, how: &scenario::Trigger) {
         let sources = self.sources_of(how);
-        let links: Vec<usize> = if how.every_connection { self.all_links().collect() } else { vec![self.link(how.connection)] };
+        let links = self.links_of(how);
         let each = links.iter().flat_map(|link| sources.iter().map(move |source| (*link, source)));
         let mut pulls: Vec<Pull> = Vec::new();
         for (link, source) in each.flat_map(|it| std::iter::repeat_n(it, how.times as usize)) {
@@ -64,12 +82,18 @@ impl Cast {
                 pulls.push(self.load(link, source, instance));
             }
         }
+        self.pull_all(how, pulls).await;
+    }
+
+    async fn pull_all(&mut self, how: &scenario::Trigger, pulls: Vec<Pull>) {
         for pull in &pulls {
             if how.together {
                 pull.call();
             }
         }
-        self.last_stimulus = self.recorder.now();
+        if !pulls.is_empty() {
+            self.last_stimulus = self.recorder.now();
+        }
         match (how.together, how.detached) {
             (true, true) => {
                 for pull in pulls {
@@ -105,6 +129,10 @@ impl Cast {
             self.last_stimulus = self.recorder.now();
             again.answer().await;
         }
+    }
+
+    fn links_of(&self, how: &scenario::Trigger) -> Vec<usize> {
+        if how.every_connection { self.all_links().collect() } else { vec![self.link(how.connection)] }
     }
 
     fn sources_of(&self, how: &scenario::Trigger) -> Vec<Trigger> {
@@ -172,10 +200,15 @@ impl Pull {
         signed.into_iter().flat_map(|signed| signed.headers()).map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
-    async fn answer(self) -> Outcome {
+    /// What was asked came to, with the status and what else is to be told.
+    async fn ask(&self) -> (Outcome, Option<i32>, String) {
+        if subscription::is(&self.trigger) {
+            let (control, company) = &self.pleo;
+            return subscription::tell(control, *company, self.limit).await;
+        }
         let sign = |url: &str, body: &[u8]| self.signature(url, body);
         let answered = self.driver.trigger(&self.trigger, &self.bindings, &sign, self.limit).await;
-        let (outcome, status, detail) = match &answered {
+        match &answered {
             Ok(answered) => {
                 let outcome = match answered.outcome(&self.trigger) {
                     _ if answered.crashed(&self.trigger.exits) => Outcome::NoAnswer,
@@ -189,7 +222,11 @@ impl Pull {
                 (outcome, Some(answered.status()), brief(answered.text(), &self.canaries, DETAIL))
             }
             Err(error) => (Outcome::NoAnswer, None, self.canaries.redact(&error.to_string())),
-        };
+        }
+    }
+
+    async fn answer(self) -> Outcome {
+        let (outcome, status, detail) = self.ask().await;
         if outcome == Outcome::NoAnswer {
             self.hung.store(true, Ordering::Release);
         }

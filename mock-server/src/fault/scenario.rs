@@ -426,7 +426,7 @@ pub struct Trigger {
     /// All at once instead of one after the other.
     #[serde(default)]
     pub together: bool,
-    /// Every source of work that the manifest declares, not only `[trigger]`.
+    /// Every source of work that the manifest declares, not only `[trigger]`; and the webhooks to which the subject subscribed itself.
     #[serde(default)]
     pub every_source: bool,
     /// Go on without waiting for the answers.

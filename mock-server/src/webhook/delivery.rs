@@ -18,7 +18,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     runtime::Handle,
-    sync::Semaphore,
+    sync::{Semaphore, oneshot},
     task::JoinSet,
 };
 
@@ -73,16 +73,19 @@ impl Default for Deliveries {
 }
 
 impl Deliveries {
-    /// Begins to deliver; returns at once.
-    pub(crate) fn begin(shared: &Arc<Shared>, notice: Notice) {
+    /// Begins to deliver; returns at once. What comes of it is told to whoever waits, unless the deliveries are ended before.
+    pub(crate) fn begin(shared: &Arc<Shared>, notice: Notice) -> oneshot::Receiver<WebhookEnd> {
+        let (tell, told) = oneshot::channel();
         let own = &shared.deliveries;
         let delivery = own.last.fetch_add(1, Ordering::Relaxed) + 1;
         let mut tasks = own.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         while tasks.try_join_next().is_some() {}
         if tasks.len() >= MOST {
             let end = WebhookEnd::Failed(format!("{MOST} deliveries are under way or waiting: this one was not made"));
-            shared.journal.push(What::WebhookEnded { delivery, end });
-            return;
+            shared.journal.push(What::WebhookEnded { delivery, end: end.clone() });
+            // Nobody need wait.
+            let _waits = tell.send(end);
+            return told;
         }
         let (runtime, lines, shared) = (notice.runtime.clone(), own.lines.clone(), shared.clone());
         tasks.spawn_on(
@@ -90,10 +93,12 @@ impl Deliveries {
                 // It is never closed.
                 let Ok(_line) = lines.acquire_owned().await else { return };
                 let end = deliver(&shared, delivery, &notice).await;
-                shared.journal.push(What::WebhookEnded { delivery, end });
+                shared.journal.push(What::WebhookEnded { delivery, end: end.clone() });
+                let _waits = tell.send(end);
             },
             &runtime,
         );
+        told
     }
 
     /// Ends those that are under way, and forgets those that wait.

@@ -232,6 +232,21 @@ async fn an_end_of_the_grant_leaves_the_subscription_alone() {
 }
 
 #[tokio::test]
+async fn whoever_has_it_told_to_subscribers_waits_for_their_answers() {
+    let provider = provider().await;
+    assert_eq!((provider.control().subscribers(0), provider.control().tell_subscribers(0).await), (0, Vec::new()));
+    let token = connect(&provider).await.access;
+    let receiver = Receiver::open().await;
+    subscribed(&provider, &token, &receiver.url()).await;
+    let told = tokio::join!(provider.control().tell_subscribers(0), receiver.receive(TAKEN));
+    assert_eq!((provider.control().subscribers(0), told.0), (1, vec![WebhookEnd::Answered(202)]));
+    assert_eq!(told.1.json()["eventType"], JOB_CREATED);
+    drop(receiver);
+    let told = provider.control().tell_subscribers(0).await;
+    assert!(matches!(told.as_slice(), [WebhookEnd::Failed(_)]), "{told:?}");
+}
+
+#[tokio::test]
 async fn what_cannot_be_delivered_to_is_refused_and_says_why() {
     let provider = provider().await;
     let token = connect(&provider).await.access;

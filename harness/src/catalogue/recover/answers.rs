@@ -20,8 +20,8 @@ struct Asked {
     /// No answer came for at least so long.
     waited: Micros,
     bound: Micros,
-    /// It waits for the token itself: the subject does its work before it answers.
-    synchronous: bool,
+    /// It waits for the token itself: the subject does its work before it answers. None: that cannot be told.
+    synchronous: Option<bool>,
 }
 
 pub(super) fn recover_07(view: &View<'_>) -> Finding {
@@ -30,13 +30,19 @@ pub(super) fn recover_07(view: &View<'_>) -> Finding {
     let from = first.arrived;
     let until = over(view, from);
     let asked: Vec<Asked> = verbs(view, from, until).into_iter().chain(pages(view, from, until)).collect();
-    if let Some(slow) = asked.iter().find(|it| !it.synchronous && it.took.unwrap_or(it.waited) > it.bound) {
+    let is_slow = |it: &&Asked| it.synchronous != Some(true) && it.took.unwrap_or(it.waited) > it.bound;
+    if let Some(slow) = asked.iter().find(|it| is_slow(it) && it.synchronous.is_some()) {
         let took = match slow.took {
             Some(took) => format!("was answered only after {} ms", took / 1000),
             None => format!("was not answered within {} ms", slow.waited / 1000),
         };
         let reason = format!("while the token endpoint was in trouble `{}` {took}; {} ms are bearable", slow.verb, slow.bound / 1000);
         return Finding::fail(reason, vec![from.n, slow.called.n]);
+    }
+    if asked.iter().any(|it| is_slow(&it)) {
+        return Finding::undecided(
+            "a trigger was answered late; whether it answers when its work is done cannot be told from that of webhooks",
+        );
     }
     let in_time = |it: &&Asked| it.verb != "trigger" && it.took.is_some_and(|took| took <= it.bound);
     let looked: Vec<_> = asked.iter().filter(in_time).collect();
@@ -53,7 +59,7 @@ pub(super) fn recover_07(view: &View<'_>) -> Finding {
     match asked.iter().find(|it| it.verb == "trigger") {
         Some(trigger) if trigger.took.is_some() => Finding::pass(PASSED, vec![from.n, meanwhile.called.n, trigger.called.n]),
         // How long that one waits for its token is a matter of RETRY-05.
-        Some(trigger) if trigger.synchronous => Finding::pass(PASSED, vec![from.n, meanwhile.called.n]),
+        Some(trigger) if trigger.synchronous == Some(true) => Finding::pass(PASSED, vec![from.n, meanwhile.called.n]),
         Some(_) | None => Finding::undecided("no trigger was answered while the token endpoint was in trouble"),
     }
 }
@@ -82,7 +88,7 @@ fn verbs(view: &View<'_>, from: Mark, until: Mark) -> Vec<Asked> {
         let took =
             call.answered.filter(|(_, outcome)| *outcome != Outcome::NoAnswer).map(|(mark, _)| mark.at.saturating_sub(call.called.at));
         let waited = call.answered.map_or(last, |(mark, _)| mark).at.saturating_sub(call.called.at);
-        let synchronous = call.verb == Verb::Trigger && works_before_it_answers(view);
+        let synchronous = if call.verb == Verb::Trigger { works_before_it_answers(view) } else { Some(false) };
         Some(Asked { called: call.called, verb, took, waited, bound: bound(view, verb), synchronous })
     });
     asked.collect()
@@ -92,7 +98,7 @@ fn verbs(view: &View<'_>, from: Mark, until: Mark) -> Vec<Asked> {
 fn pages(view: &View<'_>, from: Mark, until: Mark) -> Vec<Asked> {
     let read = view.prompts().filter(|(mark, page)| mark.at.saturating_sub(page.took) > from.at && *mark < until);
     let bound = bound(view, "prompt");
-    read.map(|(called, page)| Asked { called, verb: "prompt", took: Some(page.took), waited: page.took, bound, synchronous: false })
+    read.map(|(called, page)| Asked { called, verb: "prompt", took: Some(page.took), waited: page.took, bound, synchronous: Some(false) })
         .collect()
 }
 
@@ -111,15 +117,35 @@ fn is_undisturbed(view: &View<'_>, call: &Call<'_>) -> bool {
     !view.events().any(|(mark, what)| mark > call.called && mark < answered && disturbs(what))
 }
 
-/// In the prologue a trigger was answered only when all its calls had been made.
-fn works_before_it_answers(view: &View<'_>) -> bool {
+/// In the prologue a trigger was answered only when all its calls had been made. Where webhooks led to work there, too, those triggers tell
+/// that came alone after the trouble.
+fn works_before_it_answers(view: &View<'_>) -> Option<bool> {
+    if view.terms.one_shot {
+        return Some(true);
+    }
     let calm = view.prologue_end().unwrap_or(Mark::END);
-    let works = |call: &Call<'_>| {
-        let Some((answered, _)) = call.answered else { return false };
-        let rest = view.settled_after(answered).unwrap_or(calm);
-        view.api_calls(call.called, answered).next().is_some() && view.api_calls(answered, rest).next().is_none()
-    };
-    view.terms.one_shot || view.triggers(START, calm).any(works)
+    if view.webhooks(START, calm) == 0 {
+        return Some(view.triggers(START, calm).any(|call| calls(view, call, calm) == Some((true, false))));
+    }
+    let end = view.marks(|what| matches!(what, What::PhaseBegan { phase: Phase::Epilogue })).last().copied().unwrap_or(Mark::END);
+    let alone: Vec<_> =
+        view.triggers(end, Mark::END).filter(|call| is_alone(view, call)).filter_map(|call| calls(view, call, Mark::END)).collect();
+    if alone.iter().any(|(_, afterwards)| *afterwards) { Some(false) } else { alone.contains(&(true, false)).then_some(true) }
+}
+
+/// Whether the API was called before a trigger was answered, and whether after it.
+fn calls(view: &View<'_>, call: &Call<'_>, calm: Mark) -> Option<(bool, bool)> {
+    let (answered, _) = call.answered?;
+    let rest = view.settled_after(answered).unwrap_or(calm);
+    Some((view.api_calls(call.called, answered).next().is_some(), view.api_calls(answered, rest).next().is_some()))
+}
+
+/// Nothing else led to work since the subject had come to rest.
+fn is_alone(view: &View<'_>, call: &Call<'_>) -> bool {
+    let before = view.rests.iter().rfind(|rest| rest.mark < call.called).map_or(START, |rest| rest.mark);
+    let after = view.settled_after(call.called).unwrap_or(Mark::END);
+    let login = view.calls.iter().any(|it| it.verb == Verb::Connect && it.called > before && it.called < after);
+    view.askings(before, after) == 1 && !call.is_webhook() && !login
 }
 
 /// How long an answer may take: by what it took in the prologue.

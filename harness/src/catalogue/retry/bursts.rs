@@ -44,7 +44,7 @@ fn stimuli(view: &View<'_>, burst: &[&Exchange<'_>]) -> usize {
     let (Some(first), Some(last)) = (burst.first(), burst.last()) else { return 1 };
     let calm = view.rests.iter().rfind(|rest| rest.quiet && rest.mark < first.arrived).map_or(START, |rest| rest.mark);
     let before = view.askings(calm, first.arrived).max(1);
-    let meanwhile = view.calls.iter().filter(|c| c.called > first.arrived && c.called < last.arrived).count();
+    let meanwhile = view.calls.iter().filter(|c| !c.is_webhook() && c.called > first.arrived && c.called < last.arrived).count();
     let told = view.webhooks(first.arrived, last.arrived);
     let ticks = match view.terms.period {
         Some(Some(period)) if period > 0 => usize::try_from(last.began.saturating_sub(first.began) / period).unwrap_or(usize::MAX),

@@ -3,7 +3,7 @@
 use regrant_mock_server::fault::scenario::Status;
 
 use crate::{
-    evidence::{Outcome, Place, Reply, What},
+    evidence::{Outcome, Place, Reply, SUBSCRIPTION, Verb, What},
     judge::testing::*,
 };
 
@@ -157,6 +157,11 @@ fn a_webhook_is_a_reason_of_its_own_to_try() {
     end(tries(told(asked()), 10)).passes("RETRY-02");
     end(tries(told(tries(asked(), 5)), 5)).passes("RETRY-02");
     end(tries(told(asked()), 11)).fails("RETRY-02", "11 attempts where 10 were to be expected");
+    // Where the story has the provider tell a subscription, that is one reason and not two.
+    let by_story = |story: Story| told(story.called(Verb::Trigger, None, Some(SUBSCRIPTION)));
+    end(tries(by_story(asked()), 10)).passes("RETRY-02");
+    end(tries(by_story(asked()), 11)).fails("RETRY-02", "11 attempts where 10 were to be expected");
+    end(tries(by_story(tries(asked(), 5)), 6)).fails("RETRY-02", "11 attempts where 10 were to be expected");
 }
 
 #[test]

@@ -38,8 +38,8 @@ fn waited(view: &View<'_>, x: &Exchange<'_>) -> Finding {
     let ready = replied.at + wait.min(LONGEST).saturating_sub(slack);
     let later = || view.exchanges.iter().filter(|y| y.is_refresh() && y.arrived > x.arrived && y.began > replied.at);
     let early: Vec<_> = later().filter(|y| y.began < ready).collect();
-    let unasked = early.iter().find(|y| view.stimulus_before(y.began).is_none_or(|stimulus| stimulus < x.arrived));
-    if let Some(y) = unasked {
+    let unasked: Vec<_> = early.iter().filter(|y| view.stimulus_before(y.began).is_none_or(|stimulus| stimulus < x.arrived)).collect();
+    if let Some(y) = unasked.get(asked_besides(view, x)) {
         if by_date {
             return Finding::undecided("asked to wait by a date, it came back earlier by itself: it may read seconds only");
         }
@@ -59,6 +59,12 @@ fn waited(view: &View<'_>, x: &Exchange<'_>) -> Finding {
     }
 }
 
+/// A webhook and a trigger that came before it may each lead to a refresh, and one of them later than the other.
+fn asked_besides(view: &View<'_>, x: &Exchange<'_>) -> usize {
+    let calm = view.rests.iter().rfind(|rest| rest.mark < x.arrived).map_or(START, |rest| rest.mark);
+    if view.webhooks(calm, x.arrived) > 0 { view.askings(calm, x.arrived).saturating_sub(1) } else { 0 }
+}
+
 fn seconds(micros: u64) -> String {
     format!("{}.{}", micros / 1_000_000, micros / 100_000 % 10)
 }
@@ -72,7 +78,11 @@ mod tests {
 
     /// The first refresh of a trigger is asked to wait.
     fn asked(wait: u64, by_date: bool) -> Story {
-        let story = Story::connected().adds_work(1).rejected().trigger().api(401).token_asked();
+        asked_of(Story::connected().adds_work(1), wait, by_date)
+    }
+
+    fn asked_of(story: Story, wait: u64, by_date: bool) -> Story {
+        let story = story.rejected().trigger().api(401).token_asked();
         let exchange = story.exchange();
         let basic = regrant_mock_server::journal::AuthStyle::Basic;
         story
@@ -106,5 +116,10 @@ mod tests {
         prompted.rest().undecided("RETRY-03", "had been asked for more work");
         asked(3_000, false).answered(Outcome::Accepted).rest().undecided("RETRY-03", "no refresh came after");
         Story::honest().undecided("RETRY-03", "no refresh was asked to wait");
+        // It was told of the work by a webhook, too: the trigger may have led to the second refresh, and to one only.
+        let told = What::WebhookSent { delivery: 1, told: "v1.export-job.created".into(), units: Vec::new() };
+        let both = || asked_of(Story::connected().event(told.clone()), 3_000, false);
+        comes_back(both(), 500).undecided("RETRY-03", "had been asked for more work");
+        comes_back(both().after(100).refreshes(), 500).fails("RETRY-03", "came back by itself");
     }
 }

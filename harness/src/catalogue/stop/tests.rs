@@ -3,7 +3,7 @@
 use regrant_mock_server::{authority::TokenState, journal::AuthStyle};
 
 use crate::{
-    evidence::{Authorized, Outcome, Verb, What},
+    evidence::{Authorized, Outcome, SUBSCRIPTION, Verb, What},
     judge::testing::*,
 };
 
@@ -313,6 +313,38 @@ fn each_source_of_work_needs_its_own_controls() {
         .undecided("STOP-03", "after the reconnection `webhook` caused no API call again");
     let still = access_call(webhook(connected().asked_in_vain(2))).answered(Outcome::Accepted).rest().epilogue();
     two(still).fails("STOP-03", "`webhook` still caused an API call");
+}
+
+/// Nobody declared it: that the provider had somebody to tell says that it is one.
+#[test]
+fn a_subscription_of_the_subject_s_own_is_a_source_of_work_like_those_declared() {
+    let told = |story: Story| {
+        let story = story.called(Verb::Trigger, None, Some(SUBSCRIPTION));
+        story.event(What::WebhookSent { delivery: 1, told: "v1.export-job.created".into(), units: Vec::new() })
+    };
+    let works = |story: Story| told(story).delivers().answered(Outcome::Accepted);
+    let in_vain = |story: Story| told(told(story).answered(Outcome::Accepted)).answered(Outcome::Accepted);
+    let before = || works(Story::new().began().started().connects().works().rest()).rest().phase(crate::evidence::Phase::Story);
+    let dead = || before().dies().asked_in_vain(2);
+    works(in_vain(dead()).rest().epilogue()).rest().passes("STOP-03");
+    works(dead().rest().epilogue()).rest().undecided("STOP-03", "`own subscription` was delivered never");
+    in_vain(dead()).rest().epilogue().undecided("STOP-03", "after the reconnection `own subscription` caused no API call again");
+    let still = access_call(told(dead())).answered(Outcome::Accepted).rest().epilogue();
+    still.fails("STOP-03", "`own subscription` still caused an API call");
+    // One that was made when the user had come back was none before.
+    works(Story::connected().dies().asked_in_vain(2).rest().epilogue()).rest().passes("STOP-03");
+    // It was there, and nobody asked it before.
+    works(in_vain(Story::connected().dies().asked_in_vain(2)).rest().epilogue())
+        .rest()
+        .undecided("STOP-03", "`own subscription` caused no API call before");
+}
+
+/// A job that comes into being at the provider is told of without being asked for.
+#[test]
+fn a_webhook_that_nobody_asked_for_is_named_as_what_caused_a_call() {
+    let told = What::WebhookSent { delivery: 1, told: "v1.export-job.created".into(), units: Vec::new() };
+    let story = access_call(Story::connected().dies().asked_in_vain(2).settled().event(told)).rest().epilogue();
+    story.fails("STOP-03", "`own subscription` still caused an API call");
 }
 
 #[test]

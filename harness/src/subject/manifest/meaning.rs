@@ -21,6 +21,9 @@ const READY: Duration = Duration::from_secs(30);
 /// How long it may take to end, unless told otherwise.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// What stories call a subscription that the subject makes itself: a source of work that no manifest names.
+pub const OWN_SUBSCRIPTION: &str = "own subscription";
+
 /// The manifest that was meant.
 pub(super) fn mean(raw: RawManifest, file: &str, base: &Path, texts: Texts) -> Result<Manifest, Wrong> {
     if raw.name.trim().is_empty() {
@@ -188,6 +191,13 @@ fn also_trigger(index: usize, raw: RawAlsoTrigger) -> Result<Trigger, Wrong> {
     let path = format!("trigger.also[{index}]");
     if raw.name.is_empty() || raw.name == "trigger" {
         return Err(Wrong::new(&path, format!("`{path}` lacks a `name` of its own")).help("for example: name = \"webhook\"").code(MISSING));
+    }
+    if raw.name == OWN_SUBSCRIPTION {
+        let wrong = Wrong::new(
+            format!("{path}.name"),
+            format!("{OWN_SUBSCRIPTION:?} is what a subscription that the subject makes itself is called"),
+        );
+        return Err(wrong.help("leave this source out: it is one by itself; or give it another name"));
     }
     let verb = verbs::verb(&path, raw.verb())?;
     let one_request = matches!(&verb, Verb::Http(call) if call.steps.is_empty());

@@ -21,6 +21,7 @@ use std::{
 };
 
 pub use error::ManifestError;
+pub use meaning::OWN_SUBSCRIPTION;
 use places::{Places, Wrong};
 pub use terms::*;
 pub(in crate::subject) use texts::is_loopback;

@@ -230,6 +230,13 @@ fn only_a_request_can_be_signed() {
 }
 
 #[test]
+fn a_subscription_that_the_subject_makes_is_not_declared() {
+    let source = "[[trigger.also]]\nname = \"own subscription\"\nhttp = \"POST {base_url}/hook\"\n";
+    let error = parse(&format!("{SMALLEST}\n{source}")).expect_err("taken");
+    assert!(rendered(&error).contains("leave this source out: it is one by itself"), "{}", rendered(&error));
+}
+
+#[test]
 fn a_program_started_by_cron_needs_no_start() {
     let manifest = parse("contract = 1\nname = \"cron\"\nconnect.run = [\"./cli\", \"connect\"]\ntrigger.run = [\"./cli\", \"sync\"]\n")
         .expect("right");

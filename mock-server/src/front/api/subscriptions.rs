@@ -72,6 +72,11 @@ impl Subscriptions {
         found.map(|subscription| subscription.secret.as_str())
     }
 
+    /// How many are told of a company's new export jobs.
+    pub(crate) fn to_jobs_of(&self, company: &str) -> usize {
+        self.all.iter().filter(|one| one.wants_jobs_of(company)).count()
+    }
+
     fn own(&self, id: &str, caller: &Caller) -> Option<&Subscription> {
         self.all.iter().find(|one| one.id == id && one.is_of(caller))
     }
@@ -80,6 +85,10 @@ impl Subscriptions {
 impl Subscription {
     fn is_of(&self, caller: &Caller) -> bool {
         self.client == caller.grant.client_id && self.company == caller.grant.company
+    }
+
+    fn wants_jobs_of(&self, company: &str) -> bool {
+        self.asked.active && self.company == company && self.asked.name_for_a_job().is_some()
     }
 
     fn show(&self) -> Value {
@@ -223,7 +232,7 @@ pub(crate) fn notices(state: &mut State, before: usize, now: Time) -> Vec<Notice
     let State { store, source, .. } = state;
     let mut notices = Vec::new();
     for job in store.jobs.iter().skip(before) {
-        let wants = |one: &&Subscription| one.asked.active && one.company == job.company;
+        let wants = |one: &&Subscription| one.wants_jobs_of(&job.company);
         let mut named = store.subscriptions.all.iter().filter(wants).filter_map(|one| Some((one, one.asked.name_for_a_job()?))).peekable();
         if named.peek().is_none() {
             continue;

@@ -16,6 +16,8 @@ export class Access {
   #env;
   #keep;
   #refreshing = null; // everybody who needs a new token waits for the same one
+  #last = null;
+  #patience = 0; // until then Pleo asked to be left alone
   #misconfigured = false; // a restart brings other credentials
 
   constructor(env, keep) {
@@ -54,7 +56,7 @@ export class Access {
     if (this.#keep.data.tokens) {
       await this.call("DELETE", "/v1/installations/me").catch((error) => log.warn({ reason: error.message }, "Pleo was not told"));
     }
-    await this.#keep.change((data) => Object.assign(data, { tokens: null, ended: null }));
+    await this.#keep.change((data) => Object.assign(data, { tokens: null, ended: null, subscription: null }));
     log.info("disconnected");
   }
 
@@ -71,7 +73,13 @@ export class Access {
     return answer.text ? JSON.parse(answer.text) : {};
   }
 
+  /** FLAW=hooked: the webhook's handler has a copy of the token of its own, and does not ask how the connection stands. */
+  callWithTheLastToken(method, path) {
+    if (this.#last) this.#send(this.#last, method, path).catch(() => {});
+  }
+
   async #send(token, method, path, body) {
+    if (this.#env.FLAW === "hooked") this.#last = token;
     const options = { method, headers: { Authorization: `Bearer ${token}` } };
     if (body) {
       options.headers["Content-Type"] = "application/json";
@@ -91,6 +99,7 @@ export class Access {
   }
 
   async #refresh(old) {
+    if (Date.now() < this.#patience) throw new Unavailable("Pleo asked for patience");
     log.info("token refresh: attempt");
     let tokens;
     try {
@@ -139,6 +148,7 @@ export class Access {
       // A proxy's error page, or half an answer: judged by its status.
     }
     const passing = answer.status >= 500 || answer.status === 429 || answer.status === 408;
+    if (passing) this.#patience = Math.max(this.#patience, until(answer.retryAfter));
     if (typeof body?.error === "string" && !passing) throw new Refused(body.error);
     if (answer.status !== 200 || typeof body?.access_token !== "string" || body.access_token === "") {
       throw new Unavailable(`token endpoint: ${answer.status}`);
@@ -150,9 +160,15 @@ export class Access {
   async #fetch(url, options) {
     try {
       const response = await fetch(url, { ...options, redirect: "manual", signal: AbortSignal.timeout(10_000) });
-      return { status: response.status, ok: response.ok, text: await response.text() };
+      return { status: response.status, ok: response.ok, retryAfter: response.headers.get("retry-after"), text: await response.text() };
     } catch (error) {
       throw new Unavailable(`${new URL(url).pathname}: ${error.cause?.code ?? error.name}`);
     }
   }
+}
+
+/** When a pause ends that is given in seconds or as a date; a minute is the longest that is kept. */
+function until(retryAfter) {
+  const end = /^\d+$/.test(retryAfter ?? "") ? Date.now() + Number(retryAfter) * 1000 : Date.parse(retryAfter ?? "");
+  return Number.isNaN(end) ? 0 : Math.min(end, Date.now() + 60_000);
 }

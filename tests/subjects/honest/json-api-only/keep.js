@@ -7,7 +7,7 @@ export class Keep {
   #file;
   #key;
   #writing = Promise.resolve();
-  data = { tokens: null, ended: null, exported: {}, settings: { target: "general-ledger", dryRun: false } };
+  data = { tokens: null, ended: null, exported: {}, subscription: null, settings: { target: "general-ledger", dryRun: false } };
 
   static async open(file, key) {
     const keep = new Keep();

@@ -42,6 +42,23 @@ fn a_subject_that_keeps_its_users_waiting_fails() {
     hangs(8 * SECOND, 10, 10).fails("RECOVER-07", "`status` was answered only after");
     hangs(10, 8 * SECOND, 10).fails("RECOVER-07", "`prompt` was answered only after");
     hangs(10, 10, 8 * SECOND).fails("RECOVER-07", "`trigger` was answered only after");
+    // Webhooks in the prologue: what came after the answer to the trigger may be theirs.
+    let told = |story: Story| {
+        story.with(|s| {
+            let told = What::WebhookSent { delivery: 1, told: "v1.export-job.created".into(), units: Vec::new() };
+            let works = s.history.events.iter_mut().find(|e| matches!(e.what, What::WorkAdded { .. })).expect("work");
+            works.what = told;
+        })
+    };
+    told(hangs(10, 10, 8 * SECOND)).undecided("RECOVER-07", "a trigger was answered late");
+    told(hangs(8 * SECOND, 10, 8 * SECOND)).fails("RECOVER-07", "`status` was answered only after");
+    told(hangs(10, 10, 10)).passes("RECOVER-07");
+    let then = || told(hangs(10, 10, 8 * SECOND)).phase(Phase::Epilogue).rest().trigger();
+    then().answered(Outcome::Accepted).delivers().rest().fails("RECOVER-07", "`trigger` was answered only after");
+    then().delivers().answered(Outcome::Accepted).rest().passes("RECOVER-07");
+    // Something else was asked, too.
+    let both = then().delivers().answered(Outcome::Accepted).trigger().delivers().answered(Outcome::Accepted).rest();
+    both.undecided("RECOVER-07", "a trigger was answered late");
     let silent = hangs(14 * SECOND, 10, 10).with(|s| {
         let hangs = s.history.events.iter().position(|e| matches!(e.what, What::Faulted { .. })).expect("it hangs");
         let status = s.history.events[hangs..].iter().find_map(|e| match e.what {

@@ -17,7 +17,7 @@ verb_table! {
         done: Option<RawDone>,
         /// Exits of a program that are no crash.
         exits: Option<Vec<i32>>,
-        /// Further sources of work.
+        /// Further sources of work. A webhook subscription that the subject makes itself at the provider is one without being named here.
         also: Vec<RawAlsoTrigger>,
     }
 }
