@@ -69,6 +69,12 @@ fn decides(story: &Story, ids: &[&str]) -> bool {
     story.scenario.tests.iter().any(|id| ids.contains(&id.as_str()))
 }
 
+/// One in so many, always the same ones.
+#[must_use]
+pub fn is_drawn(defect: &str, one_in: u64) -> bool {
+    drawn(defect, "", one_in)
+}
+
 fn drawn(defect: &str, story: &str, one_in: u64) -> bool {
     mixed(defect.bytes().chain([0]).chain(story.bytes())).is_multiple_of(one_in)
 }

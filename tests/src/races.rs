@@ -65,11 +65,7 @@ fn of_keeper(line: &str) -> Option<Planted> {
     let (rest, breaks) = rest.trim_end_matches("),").trim_end_matches('"').rsplit_once(", \"")?;
     let (rest, processes) = rest.rsplit_once(", ")?;
     let (_, design) = rest.trim_end_matches('"').rsplit_once(", \"")?;
-    let keys = [
-        format!("start.env.COORDINATION={design}"),
-        format!("start.env.DEFECT={name}"),
-        format!("features.processes={processes}"),
-    ];
+    let keys = [format!("start.env.COORDINATION={design}"), format!("start.env.DEFECT={name}"), format!("features.processes={processes}")];
     Some(Planted { name: format!("keeper/{name}"), words: set(&keys), breaks: breaks.split(' ').map(str::to_owned).collect() })
 }
 
@@ -79,8 +75,12 @@ mod tests {
 
     #[test]
     fn a_line_of_the_list_is_read_whatever_its_description_holds() {
-        let planted = of_keeper(r#"    "stale-cache": Defect("F93: keeps, \"so\" to say, the pair", "flock", 2, "STOP-05 RACE-02"),"#).expect("one");
+        let planted =
+            of_keeper(r#"    "stale-cache": Defect("F93: keeps, \"so\" to say, the pair", "flock", 2, "STOP-05 RACE-02"),"#).expect("one");
         assert_eq!((planted.name.as_str(), planted.breaks.join(" ").as_str()), ("keeper/stale-cache", "STOP-05 RACE-02"));
-        assert!(planted.words.contains(&"features.processes=2".to_owned()) && planted.words.contains(&"start.env.COORDINATION=flock".to_owned()));
+        assert!(
+            planted.words.contains(&"features.processes=2".to_owned())
+                && planted.words.contains(&"start.env.COORDINATION=flock".to_owned())
+        );
     }
 }

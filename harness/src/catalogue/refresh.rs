@@ -258,7 +258,7 @@ fn refresh_03(view: &View<'_>) -> Finding {
     // A one-shot program starts anew with the next piece of work.
     let restart = if view.terms.one_shot { Some(killed) } else { view.restart_after(killed) };
     let Some(restart) = restart else { return Finding::undecided("the subject was not started again") };
-    let end = view.reconnection_after(restart).map_or(Mark::END, |c| c.called);
+    let end = view.on_the_way_back(restart);
     let cited = |n: u32| vec![x.arrived.n, relied.arrived.n, killed.n, restart.n, n];
     let newer = |name: &str| view.given(name).is_none_or(|given| x.replied.is_some_and(|(mark, ..)| given > mark));
     if let Some(next) = view.refreshes(restart, end).next() {

@@ -73,7 +73,10 @@ impl Frontier {
         let releases = after.held.iter().map(|gate| Decision::Release { gate: gate.clone() });
         let drops = after.held.iter().filter(may_drop).map(|gate| Decision::Drop { gate: gate.clone() });
         let played = |card: usize| schedule.decisions.contains(&Decision::Play { card });
-        let cards = (1..).zip(&situation.cards).filter(|(place, card)| !played(*place) && card.after.is_none_or(played));
+        let cards = (1..).zip(&situation.cards).filter(|(place, card)| {
+            let holds = |gate: &String| after.held.contains(gate);
+            !played(*place) && card.after.is_none_or(played) && card.held.as_ref().is_none_or(holds)
+        });
         let cards = cards.map(|(card, _)| Decision::Play { card });
         let last = schedule.decisions.last();
         let twin =

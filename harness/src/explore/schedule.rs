@@ -7,7 +7,7 @@ use toml::{Table, Value};
 
 use super::{
     draft::{Draft, DraftStep, one},
-    situation::{Situation, gate_name},
+    situation::{Situation, gate_name, situations},
 };
 use crate::evidence::{History, Phase, What};
 
@@ -32,7 +32,7 @@ pub enum Decision {
     },
 }
 
-/// Decisions in a situation, in their order. What is held at the end is let go in the order of its arrival.
+/// Decisions in a situation, in their order. What is held at the end is let go in the order of its arrival, and what was stopped goes on.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Schedule {
@@ -98,8 +98,10 @@ impl Schedule {
         steps.extend(self.decisions.iter().map(|decision| DraftStep::at_rest(decision.acts(situation))));
         let decided: Vec<&str> = self.decisions.iter().filter_map(Decision::gate).collect();
         let left = situation.gates().map(|(hold, nth)| gate_name(hold, nth)).filter(|gate| !decided.contains(&gate.as_str()));
-        steps.push(DraftStep::at_rest(left.map(|gate| one("release", gate)).collect()));
-        steps.extend(ending(situation.connections > 1, situation.processes > 1));
+        let stopped = self.decisions.iter().flat_map(|decision| decision.acts(situation)).any(|act| act.get("pause").is_some());
+        let go_on = stopped.then(|| one("continue", 1));
+        steps.push(DraftStep::at_rest(left.map(|gate| one("release", gate)).chain(go_on).collect()));
+        steps.extend(ending(situation.connections > 1, situation.processes > 1, situation.restart));
         Draft {
             title: situation.title.clone(),
             about: self.about(situation),
@@ -117,13 +119,15 @@ impl Schedule {
     }
 }
 
-/// New work, asked for twice: does the subject still do what it is there for?
-pub(super) fn ending(every_connection: bool, every_process: bool) -> [DraftStep; 2] {
+/// New work, asked for twice: does the subject still do what it is there for, and also once it was started anew?
+pub(super) fn ending(every_connection: bool, every_process: bool, restart: bool) -> Vec<DraftStep> {
     let mut asked: Table = std::iter::once(("times".to_owned(), 2.into())).collect();
     for (word, _) in [("every_connection", every_connection), ("every_process", every_process)].into_iter().filter(|(_, yes)| *yes) {
         asked.insert(word.to_owned(), true.into());
     }
-    [DraftStep::at_rest(vec![one("add_work", 1), one("trigger", asked)]), DraftStep::at_rest(Vec::new())]
+    let asks = vec![one("add_work", 1), one("trigger", asked)];
+    let again = restart.then(|| DraftStep::at_rest(std::iter::once(one("restart", 1)).chain(asks.clone()).collect()));
+    std::iter::once(DraftStep::at_rest(asks)).chain(again).chain([DraftStep::at_rest(Vec::new())]).collect()
 }
 
 /// What came of a schedule.
@@ -141,10 +145,11 @@ pub fn after(schedule: &Schedule, history: &History) -> After {
     let story = history.events.iter().skip_while(|e| !matches!(e.what, What::PhaseBegan { phase: Phase::Story }));
     let story: Vec<&What> =
         story.map(|e| &e.what).take_while(|what| !matches!(what, What::PhaseBegan { phase: Phase::Epilogue })).collect();
-    // The story ends with three rests: before what is left is let go, before and after the work at its end.
+    // The story ends with three rests: before what is left is let go, before and after the work at its end. With a restart there is one more.
+    let ending = 3 + usize::from(situations().iter().any(|it| it.name == schedule.situation && it.restart));
     let rests: Vec<usize> = story.iter().enumerate().filter(|(_, w)| matches!(w, What::Settled { .. })).map(|(place, _)| place).collect();
-    let complete = rests.len() > schedule.decisions.len() + 2;
-    let decided = rests.iter().rev().nth(2).copied().unwrap_or_default();
+    let complete = rests.len() >= schedule.decisions.len() + ending;
+    let decided = rests.iter().rev().nth(ending - 1).copied().unwrap_or_default();
     let (mut held, mut ever): (Vec<(u64, String)>, Vec<String>) = (Vec::new(), Vec::new());
     for what in &story[..decided.min(story.len())] {
         match what {

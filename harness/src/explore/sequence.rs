@@ -196,7 +196,7 @@ fn drafted((world, transitions, seen): &Drawn, wants: Wants) -> Draft {
         | Transition::Wait => true,
     });
     steps.extend(allowed.map(|transition| DraftStep::at_rest(acts(*transition))));
-    steps.extend(ending(false, false));
+    steps.extend(ending(false, false, false));
     Draft {
         title: "A sequence drawn at random".into(),
         about: "What the provider and the user do was drawn at random, and taken away again as far as the same still shows.".into(),

@@ -26,6 +26,9 @@ pub struct Situation {
     /// The user must be able to disconnect in the subject.
     #[serde(default)]
     pub disconnect: bool,
+    /// At the end the subject is started anew, and asked for work once more.
+    #[serde(default)]
+    pub restart: bool,
     /// The provider's policy.
     #[serde(default)]
     pub provider: Table,
@@ -70,6 +73,9 @@ pub struct Card {
     /// Only after the card at this place, from 1.
     #[serde(default)]
     pub after: Option<usize>,
+    /// Only while this gate holds something.
+    #[serde(default)]
+    pub held: Option<String>,
 }
 
 fn once() -> u32 {
@@ -125,7 +131,9 @@ const SHIPPED: &[(&str, &str)] = shipped![
     "a_refresh_and_a_crash",
     "answers_are_lost",
     "the_grant_ends_meanwhile",
+    "the_user_comes_back_at_once",
     "two_logins",
+    "a_callback_comes_twice",
     "two_processes",
     "two_connections",
 ];
@@ -154,6 +162,10 @@ mod tests {
             let cards = (1..=situation.cards.len()).map(|card| Decision::Play { card });
             let decisions: Vec<Decision> = releases.chain(drops).chain(cards).collect();
             assert!(decisions.len() >= 2, "{name}: nothing to choose");
+            for card in &situation.cards {
+                assert!(card.after.is_none_or(|place| (1..=situation.cards.len()).contains(&place)), "{name}: {}", card.words);
+                assert!(card.held.as_ref().is_none_or(|gate| situation.gate(gate).is_some()), "{name}: {}", card.words);
+            }
             for decision in decisions.iter().map(|one| vec![one.clone()]).chain([decisions.clone()]) {
                 let text = Schedule { situation: (*name).to_owned(), decisions: decision }.draft(&situation).text(&["RACE-01"], &[]);
                 Scenario::parse(&text).unwrap_or_else(|error| panic!("{name}: {error}\n{text}"));

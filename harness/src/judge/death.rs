@@ -38,7 +38,7 @@ pub struct Death {
     pub settled: Option<Mark>,
     /// It really was at rest then.
     pub at_rest: bool,
-    /// When the user set out to reconnect, or (client) when the subject was given other credentials; [`Mark::END`] if never.
+    /// When the user set out to reconnect (when the subject knew, if that was before), or (client) when the subject was given other credentials; [`Mark::END`] if never.
     pub until: Mark,
     /// Until when the process that learned of it ran on.
     pub process_until: Mark,
@@ -122,7 +122,7 @@ fn rest(view: &View<'_>, knew: Mark) -> Option<Rest> {
 }
 
 fn until(view: &View<'_>, ended: Ended, knew: Mark) -> Mark {
-    let reconnected = view.reconnection_after(knew).map_or(Mark::END, |call| call.called);
+    let reconnected = view.on_the_way_back(knew);
     let handed = || view.marks(|what| matches!(what, What::SecretHanded)).into_iter().find(|mark| *mark > knew).unwrap_or(Mark::END);
     match ended {
         Ended::Grant => reconnected,

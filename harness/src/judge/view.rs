@@ -260,6 +260,22 @@ impl<'h> View<'h> {
         self.calls.iter().find(|c| c.verb == Verb::Connect && c.wanted == Some(Wanted::Consent) && c.called > from)
     }
 
+    /// When the user is on the way back after a moment: at the next login, or already then, where one is seen to be under way.
+    #[must_use]
+    pub fn on_the_way_back(&self, from: Mark) -> Mark {
+        let logins = self.calls.iter().filter(|c| c.verb == Verb::Connect && c.wanted == Some(Wanted::Consent));
+        let comes_later = |c: &Call<'_>| {
+            let answered = c.answered.is_some_and(|(answered, _)| answered > from);
+            answered || self.callbacks.iter().any(|callback| callback.call == c.id && !callback.forged && callback.at > from)
+        };
+        let exchanged_later =
+            |x: &Exchange<'_>| x.is_code_exchange() && x.arrived < from && x.replied.is_some_and(|(replied, ..)| replied > from);
+        if logins.filter(|c| c.called < from).any(comes_later) || self.exchanges.iter().any(exchanged_later) {
+            return from;
+        }
+        self.reconnection_after(from).map_or(Mark::END, |call| call.called)
+    }
+
     /// The code exchange with which the user came back after a moment, and when its answer was written. A login for another company is none.
     #[must_use]
     pub fn back_after(&self, from: Mark) -> Option<(&Exchange<'h>, Mark)> {

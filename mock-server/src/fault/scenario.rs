@@ -5,9 +5,9 @@ mod parse;
 mod policy;
 mod release;
 mod secrets;
-mod whom;
 #[cfg(test)]
 mod tests;
+mod whom;
 
 use std::{collections::BTreeMap, time::Duration};
 

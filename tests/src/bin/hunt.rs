@@ -96,7 +96,12 @@ fn run(words: &[String]) -> Result<bool, String> {
     }
     let missed = sought.iter().filter(|one| one.found.is_none()).count();
     let accused = searched.iter().filter(|one| !one.accused.is_empty()).count();
-    println!("{} of {} races found, {accused} of {} honest designs accused, {left} left for want of time", sought.len() - missed, sought.len(), searched.len());
+    println!(
+        "{} of {} races found, {accused} of {} honest designs accused, {left} left for want of time",
+        sought.len() - missed,
+        sought.len(),
+        searched.len()
+    );
     if has("--write") {
         keep(&sought)?;
         let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/race-hunt.md");
@@ -132,7 +137,8 @@ fn search(name: String, words: Vec<String>, orders: usize, folder: &Path) -> Res
     let out = folder.join(name.replace([':', ' '], "-"));
     let asked = ["--budget".to_owned(), HONEST_BUDGET.into(), "--seed".into(), "1".into(), "--orders".into(), orders.to_string()];
     let (status, seen) = runs::with_load(true, || runs::explored(&[words, asked.to_vec()].concat(), &out))?;
-    let mut accused: Vec<String> = list(&seen["found"]).iter().map(|one| format!("{} ({})", word(one, "id"), word(one, "scenario"))).collect();
+    let mut accused: Vec<String> =
+        list(&seen["found"]).iter().map(|one| format!("{} ({})", word(one, "id"), word(one, "scenario"))).collect();
     if status != 0 && accused.is_empty() {
         accused.push(format!("exit status {status}"));
     }

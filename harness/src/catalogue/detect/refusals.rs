@@ -6,7 +6,7 @@ use super::took_as_end;
 use crate::{
     catalogue::{Finding, shared::*, stop},
     evidence::Reply,
-    judge::{Death, Ended, Exchange, Mark, View, control},
+    judge::{Death, Ended, Exchange, View, control},
 };
 
 /// Attempts after which an unknown error must have ended the connection.
@@ -65,7 +65,7 @@ fn unknown_word<'h>(x: &Exchange<'h>) -> Option<&'h str> {
 fn death_by(view: &View<'_>, x: &Exchange<'_>) -> Option<Death> {
     let (refused, ..) = x.replied?;
     let knew = if x.read_unknown { view.settled_after(refused)? } else { x.read? };
-    let until = view.reconnection_after(knew).map_or(Mark::END, |call| call.called);
+    let until = view.on_the_way_back(knew);
     if view.refreshes(refused, until).any(|y| y.pair().is_some()) {
         return None;
     }

@@ -45,7 +45,7 @@ fn no_tokens_in(view: &View<'_>, x: &Exchange<'_>) -> Option<Mark> {
 fn stored(view: &View<'_>, bad: &Exchange<'_>, read: Mark) -> Option<(Mark, String)> {
     let good = |x: &&Exchange<'_>| x.pair().is_some() && x.replied.is_some_and(|(mark, ..)| mark > read);
     let until = view.exchanges.iter().filter(good).filter_map(|x| x.replied).map(|(mark, ..)| mark).min().unwrap_or(Mark::END);
-    let until = until.min(view.reconnection_after(read).map_or(Mark::END, |call| call.called));
+    let until = until.min(view.on_the_way_back(read));
     let taken_for_success = bad.answered(2);
     let within = |x: &&Exchange<'_>| !x.by_agent && x.began > read.at && x.arrived < until;
     let presented =

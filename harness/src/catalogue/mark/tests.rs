@@ -126,3 +126,15 @@ fn the_other_connection_stays_as_it_was() {
     Story::honest().terms(|t| t.connections = None).undecided("MARK-04", "several connections");
     Story::honest().undecided("MARK-04", "no connection ended while another one lived");
 }
+
+#[test]
+fn a_user_who_was_on_the_way_back_when_the_refusal_came_leaves_no_time_to_say_so() {
+    let asked = || Story::connected().rest().rejected().trigger().api(401).answered(Outcome::Accepted);
+    let refused = asked().sets_out().refuses("refresh#1", "invalid_grant").log("ERROR token refresh failed: invalid_grant (status 400)");
+    let back = refused.authorizes().exchanges().arrives().rest();
+    back.undecided("MARK-01", "");
+    let all: Vec<&str> = crate::catalogue::all().map(|requirement| requirement.id).collect();
+    back.works().rest().restarted().works().rest().epilogue().is_not_accused(&all);
+    let never_came = asked().sets_out().answered(Outcome::Refused).refuses("refresh#1", "invalid_grant").rest();
+    never_came.fails("MARK-01", "still says connected");
+}

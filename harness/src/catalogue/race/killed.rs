@@ -24,7 +24,7 @@ pub(super) fn race_07(view: &View<'_>) -> Finding {
     // A one-shot program starts anew with the next piece of work.
     let restart = if view.terms.one_shot { Some(killed) } else { view.restart_after(killed) };
     let Some(restart) = restart else { return Finding::undecided("the subject was not started again") };
-    let end = view.reconnection_after(restart).map_or(Mark::END, |call| call.called);
+    let end = view.on_the_way_back(restart);
     if let Some((call, refresh)) = mixed(view, x, restart, end) {
         let (new, old) = (call.token_name().unwrap_or_default(), refresh.token_name().unwrap_or_default());
         let reason =

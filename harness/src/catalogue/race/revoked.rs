@@ -21,7 +21,7 @@ pub(super) fn race_08(view: &View<'_>) -> Finding {
         return unrealised(view, "the tokens of the answer were never used, so that nothing proved them dead");
     };
     let probes = stop::probes(view);
-    let end = view.reconnection_after(proof.arrived).map_or(Mark::END, |call| call.called);
+    let end = view.on_the_way_back(proof.arrived);
     let refreshes: Vec<_> = view.refreshes(answered, end).filter(|y| !probes.contains(&y.arrived)).collect();
     let cited = |more: &[&Exchange<'_>]| [vec![x.arrived.n, proof.arrived.n], more.iter().take(4).map(|y| y.arrived.n).collect()].concat();
     if refreshes.len() > WITHIN {

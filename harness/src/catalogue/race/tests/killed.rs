@@ -65,7 +65,8 @@ fn killed_before_the_answer() -> Story {
 
 #[test]
 fn one_whose_pair_was_lost_on_the_way_finds_out_and_says_so_or_is_convicted() {
-    let finds_out = |story: Story| story.trigger().calls_api(Some("access#1"), TokenState::Superseded, 401).refuses("refresh#1", "invalid_grant");
+    let finds_out =
+        |story: Story| story.trigger().calls_api(Some("access#1"), TokenState::Superseded, 401).refuses("refresh#1", "invalid_grant");
     in_vain(finds_out(killed_before_the_answer()).gives_up().rest()).epilogue().passes("RACE-07");
     let again = (0..3).fold(finds_out(killed_before_the_answer()), |story, _| story.refuses("refresh#1", "invalid_grant"));
     again.gives_up().rest().epilogue().fails("RACE-07", "4 refreshes came to nothing");
