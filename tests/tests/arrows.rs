@@ -35,7 +35,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("mock-server", &["regrant-authority", "regrant-mock-server"]),
     ("harness", &["regrant-authority", "regrant-mock-server"]),
     ("tests", &["regrant", "regrant-authority", "regrant-mock-server"]),
-    ("bench", &["regrant-authority", "regrant-mock-server"]),
+    // The judge is measured, too, without the reference subject.
+    ("bench", &["regrant", "regrant-authority", "regrant-mock-server"]),
     ("xtask", &[]),
 ];
 

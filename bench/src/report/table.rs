@@ -133,7 +133,7 @@ mod tests {
     fn one_goal_is_measured_anew_among_others() {
         let goal = |measured: &str| Goal { wanted: "fast", measured: measured.into(), reached: Some(true) };
         let other = Goal { wanted: "small", measured: "7 MB".into(), reached: Some(false) };
-        let added = with_goal(&goals(&[other.clone()]).markdown(), &goal("1"));
+        let added = with_goal(&goals(std::slice::from_ref(&other)).markdown(), &goal("1"));
         assert_eq!(added, goals(&[other.clone(), goal("1")]));
         assert_eq!(with_goal(&added.markdown(), &goal("2")), goals(&[other, goal("2")]));
     }
