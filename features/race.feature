@@ -79,6 +79,7 @@ Feature: Races
       Examples:
         | story                         | what happens                                                         |
         | killed_between_reply_and_save | The subject is killed as soon as it has read the answer to a refresh |
+        | killed_while_it_refreshes     | The subject is killed while the answer to a refresh is on its way    |
 
   @RACE-08 @must @error
   Rule: A revocation while a refresh is in flight ends the connection

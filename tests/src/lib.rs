@@ -219,6 +219,12 @@ pub struct Ended {
 }
 
 impl Ended {
+    /// Its exit code; none: a signal ended it.
+    #[must_use]
+    pub fn code(&self) -> Option<i32> {
+        self.status.code()
+    }
+
     /// Fails unless it ended with this exit code, printed all these words to either stream, and did not panic.
     pub fn assert(&self, code: i32, words: &[&str]) {
         let all = format!("{}\n{}", self.stdout, self.stderr);

@@ -1,19 +1,28 @@
 //! `keeper`, the subject whose designs and defects differ only in who refreshes when: its list of defects and the table in its README agree.
-//!
-//! Its stories are not told here: what a search over event orders is to find in it, is that search's to test.
+//! What `cargo xtask hunt` has found of each planted race is told again: with the race it fails, without it nothing does.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test")]
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     fs,
     path::Path,
+    sync::Mutex,
+    thread,
+    time::Duration,
 };
 
+use acceptance::{
+    Bench,
+    races::{DESIGNS, planted as races},
+};
 use regrant::catalogue;
 
-/// The designs that `COORDINATION` can name.
-const DESIGNS: [&str; 5] = ["mutex", "flock", "row", "lease", "actor"];
+const LIMIT: Duration = Duration::from_secs(240);
+/// So many are told at the same time.
+const AT_ONCE: usize = 8;
+/// Some orders hang on a moment within the process besides: such a story is told again before it is said to hold.
+const TIMES: usize = 3;
 
 /// What one place says of a defect.
 #[derive(Debug, PartialEq, Eq)]
@@ -55,6 +64,50 @@ fn every_design_has_a_file_of_its_own_and_the_manifest_names_them() {
         assert!(!read(&format!("coordination/{design}.py")).is_empty());
         assert!(manifest.lines().any(|line| line.starts_with("COORDINATION") && line.contains(design)), "{design}");
     }
+}
+
+#[test]
+fn every_race_that_was_found_fails_when_it_is_told_again_and_nothing_does_without_it() {
+    let orders = Path::new(env!("CARGO_MANIFEST_DIR")).join("subjects/races/orders");
+    let mut left: VecDeque<(String, String, Vec<String>, bool)> = VecDeque::new();
+    for race in races().expect("the planted races") {
+        let file = orders.join(format!("{}.toml", race.name.replace('/', "--")));
+        if !file.is_file() {
+            continue;
+        }
+        let upright = race.words.iter().filter(|word| !race.name.ends_with(&format!("/{word}")));
+        let upright: Vec<String> =
+            upright.map(|word| word.split_once("DEFECT=").map_or(word.clone(), |(key, _)| format!("{key}DEFECT="))).collect();
+        let file = file.to_string_lossy().into_owned();
+        left.push_back((race.name.clone(), file.clone(), race.words, true));
+        left.push_back((race.name, file, upright, false));
+    }
+    assert!(left.len() >= 2 * 25, "only {} orders are kept", left.len() / 2);
+    let (left, wrong) = (Mutex::new(left), Mutex::new(Vec::new()));
+    let next = || left.lock().expect("no panic holds it").pop_front();
+    thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                while let Some((name, file, words, fails)) = next() {
+                    let told = || {
+                        let bench = Bench::new(env!("CARGO_BIN_EXE_regrant-under-test"));
+                        let all: Vec<&str> =
+                            std::iter::once("explore").chain(words.iter().map(String::as_str)).chain(["--replay", &file]).collect();
+                        bench.run(&all, LIMIT)
+                    };
+                    let ended =
+                        if fails { (0..TIMES).map(|_| told()).find(|it| it.code() == Some(1)).unwrap_or_else(told) } else { told() };
+                    let as_it_must = ended.code() == Some(i32::from(fails));
+                    if !as_it_must {
+                        let how = if fails { "with the race" } else { "without it" };
+                        wrong.lock().expect("no panic holds it").push(format!("{name} {how}: exit {:?}\n{}", ended.code(), ended.stdout));
+                    }
+                }
+            });
+        }
+    });
+    let wrong = wrong.into_inner().expect("no panic held it");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 /// One line each: `"name": Defect("about", "design", processes, "IDs"),`.

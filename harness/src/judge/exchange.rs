@@ -221,7 +221,32 @@ pub(super) fn exchanges<'h>(events: &[(Mark, &'h Event)]) -> Vec<Exchange<'h>> {
     }
     let mut all: Vec<_> = all.into_values().collect();
     all.sort_by_key(|x| x.arrived);
+    undelivered(events, &mut all);
     all
+}
+
+/// What was answered to a process that had been killed by then was read by nobody, whatever its socket took in.
+fn undelivered(events: &[(Mark, &Event)], all: &mut [Exchange<'_>]) {
+    let mut instances: BTreeMap<u32, Option<Instance>> = BTreeMap::new();
+    for (killed, event) in events {
+        let instance = match &event.what {
+            What::ProcessStarted { incarnation, process, instance } if process == super::view::SUBJECT || instance.is_some() => {
+                instances.insert(*incarnation, *instance);
+                continue;
+            }
+            // A one-shot program has no number: all that works is killed.
+            What::ProcessStopping { kill: true, incarnation: 0 } => None,
+            What::ProcessStopping { kill: true, incarnation } => match instances.get(incarnation) {
+                Some(instance) => *instance,
+                None => continue,
+            },
+            _ => continue,
+        };
+        let its = |x: &&mut Exchange<'_>| !x.by_agent && x.arrived < *killed && (instance.is_none() || x.instance == instance);
+        for x in all.iter_mut().filter(its).filter(|x| x.replied.is_some_and(|(replied, ..)| replied > *killed)) {
+            (x.replied, x.read, x.aborted) = (None, None, Some((*killed, true)));
+        }
+    }
 }
 
 fn arrival(mark: Mark, what: &What) -> Option<(u64, Exchange<'_>)> {

@@ -10,7 +10,7 @@ use super::{
 use crate::evidence::{Event, Grant, History, Instance, Micros, Outcome, Phase, SUBSCRIPTION, Source, Verb, Wanted, What};
 
 /// The name of the subject's main process.
-const SUBJECT: &str = "subject";
+pub(super) const SUBJECT: &str = "subject";
 
 /// A moment in the order of the history: time first, then the event's number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -24,7 +24,8 @@ pub(super) fn race_07(view: &View<'_>) -> Finding {
     // A one-shot program starts anew with the next piece of work.
     let restart = if view.terms.one_shot { Some(killed) } else { view.restart_after(killed) };
     let Some(restart) = restart else { return Finding::undecided("the subject was not started again") };
-    let end = view.on_the_way_back(restart);
+    let stopped = view.marks(|w| matches!(w, What::ProcessStopping { .. })).into_iter().find(|mark| *mark > restart);
+    let end = view.on_the_way_back(restart).min(stopped.unwrap_or(Mark::END));
     if let Some((call, refresh)) = mixed(view, x, restart, end) {
         let (new, old) = (call.token_name().unwrap_or_default(), refresh.token_name().unwrap_or_default());
         let reason =

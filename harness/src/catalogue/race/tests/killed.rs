@@ -1,11 +1,14 @@
 //! RACE-07: killed with the answer to a refresh just read.
 
-use regrant_mock_server::authority::TokenState;
+use regrant_mock_server::{authority::TokenState, fault::scenario::Status};
 
 use super::pair;
 use crate::{
     evidence::{Outcome, What},
-    judge::testing::{late::answer_held, *},
+    judge::testing::{
+        late::{answer_held, comes_late},
+        *,
+    },
 };
 
 /// Refreshed, killed with the answer just read, started again.
@@ -72,6 +75,23 @@ fn one_whose_pair_was_lost_on_the_way_finds_out_and_says_so_or_is_convicted() {
     again.gives_up().rest().epilogue().fails("RACE-07", "4 refreshes came to nothing");
     let still = |story: Story| story.trigger().answered(Outcome::Accepted).rest().looks();
     still(still(killed_before_the_answer())).undecided("RACE-07", "it may wait for a lock");
+}
+
+#[test]
+fn what_is_answered_to_a_process_that_was_killed_was_read_by_nobody() {
+    let (story, exchange) = answer_held(&pair(2));
+    let story = story.killed().started().rejected();
+    let into_the_void = comes_late(story, exchange, &pair(2)).rest();
+    let asked = into_the_void.trigger().calls_api(Some("access#1"), TokenState::Superseded, 401);
+    let refused = asked.refuses("refresh#1", "invalid_grant").answered(Outcome::Accepted).gives_up();
+    in_vain(refused.rest()).epilogue().is_not_accused(&["REFRESH-01", "REFRESH-03", "RACE-07"]);
+}
+
+#[test]
+fn what_a_second_restart_forgets_is_another_matter() {
+    let lost = killed().trigger().calls_api(Some("access#1"), TokenState::Superseded, 401).refuses("refresh#1", "invalid_grant").gives_up();
+    let forgets = in_vain(lost.rest()).restarted().with(|s| s.subject.says = Some(Status::Connected)).trigger().rest().trigger().rest();
+    forgets.passes("RACE-07");
 }
 
 #[test]
