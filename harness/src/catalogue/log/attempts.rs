@@ -27,7 +27,7 @@ static WELL: LazyLock<Regex> = LazyLock::new(|| {
 /// It came out badly, for whatever reason.
 static BADLY: LazyLock<Regex> = LazyLock::new(|| {
     words(
-        r"(unavailab|unreachable|time[sd]?[ -]?out|\b50[0-9]\b|reset|no answer|lost|refused|closed|later|will retry|retrying|gave up|giving up|expired|revoked|unexpected|\beof\b|down\b)",
+        r"(unavailab|unreachable|time[sd]?[ -]?out|(^|[^.,\w]|[^\d][.,])50[0-9]\b|reset|no answer|lost|refused|closed|later|will retry|retrying|gave up|giving up|expired|revoked|unexpected|\beof\b|down\b)",
     )
 });
 /// A time of day, or seconds since 1970.

@@ -338,3 +338,19 @@ fn without_logs_or_a_refusal_nothing_is_decided() {
         Story::connected().works().rest().epilogue().undecided(id, "no refresh of a dead token was refused");
     }
 }
+
+#[test]
+fn the_fraction_of_a_time_is_no_status() {
+    use super::attempts::succeeded;
+    for time in ["2026-11-22 23:55:42,401", "2026-11-22T23:55:42.403Z", "ts=1763855742.400", "[23:55:42.401]"] {
+        assert!(succeeded(&format!("{time} INFO token refresh succeeded")), "{time}");
+    }
+    for status in [
+        "token refresh ended with 401",
+        "token refreshed? status=401.",
+        "{\"msg\":\"token refresh succeeded\",\"status\":400}",
+        "401, token renewed",
+    ] {
+        assert!(!succeeded(status), "{status}");
+    }
+}

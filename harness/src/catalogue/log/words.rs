@@ -117,13 +117,17 @@ static CALL: LazyLock<Regex> = LazyLock::new(|| words(r"(\bapi\b|/v[0-9])"));
 /// What failed.
 pub(super) static THING: LazyLock<Regex> =
     LazyLock::new(|| words(r"(refresh|\btokens?\b|\bgrant\b|oauth|\bauth\b|authori[sz]ation|authenticat|credential|renew)"));
-/// That it failed.
+/// That it failed. The fraction of a time is no status.
 pub(super) static WRONG: LazyLock<Regex> = LazyLock::new(|| {
-    words(r"(fail|error|refus|reject|denied|\binvalid|unable|could ?n[o']t|cannot|can't|not accepted|unsuccessful|exception|\b40[013]\b)")
+    words(
+        r"(fail|error|refus|reject|denied|\binvalid|unable|could ?n[o']t|cannot|can't|not accepted|unsuccessful|exception|(^|[^.,\w]|[^\d][.,])40[013]\b)",
+    )
 });
 /// Why.
 pub(super) static REASON: LazyLock<Regex> = LazyLock::new(|| {
-    words(r"(expired|revoked|withdr[ae]wn?|\b40[013]\b|no longer (valid|authori[sz]ed)|because|\b(reason|cause)\W{1,4}\w)")
+    words(
+        r"(expired|revoked|withdr[ae]wn?|(^|[^.,\w]|[^\d][.,])40[013]\b|no longer (valid|authori[sz]ed)|because|\b(reason|cause)\W{1,4}\w)",
+    )
 });
 /// An authorisation came to its end.
 pub(super) static ENDED: LazyLock<Regex> = LazyLock::new(|| {

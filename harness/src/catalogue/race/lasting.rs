@@ -17,6 +17,10 @@ pub(super) fn lives_on(view: &View<'_>, since: Mark, grant: Grant) -> Result<Vec
         return Err(Finding::undecided("the subject did not come to rest afterwards"));
     };
     let end = user_after(view, since);
+    let another = view.exchanges.iter().filter(|x| x.is_code_exchange() && x.pair().is_some() && x.issued_in() != Some(grant));
+    if another.filter(|x| x.arrived < end).any(|x| x.replied.is_some_and(|(replied, ..)| replied > since)) {
+        return Err(Finding::undecided("the user was on the way back once more: whose tokens it should go on with is not known"));
+    }
     if let Some(death) = view.deaths.iter().find(|death| death.asked > since && death.asked < end && death.grant == Some(grant)) {
         return Err(Finding::undecided(format!("the provider refused a token of the connection's own, with {}", death.error)));
     }

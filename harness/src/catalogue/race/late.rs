@@ -54,6 +54,14 @@ fn back<'h>(view: &View<'h>, set_out: Mark) -> Option<Back<'h>> {
     Some(Back { grant: x.issued_in()?, access: x.pair()?.0, exchanged: x.arrived, given })
 }
 
+const CAME_AGAIN: &str =
+    "the user came back more than once before the late answer: whose tokens the subject should go on with is not known";
+
+/// Another login gave tokens before the late answer came.
+fn came_again(view: &View<'_>, back: &Back<'_>, late: &Late<'_, '_>) -> bool {
+    view.exchanges.iter().any(|x| x.is_code_exchange() && x.pair().is_some() && x.arrived > back.exchanged && x.arrived < late.end)
+}
+
 /// Whether the answer was late at all, and read; `Ok(None)`: the subject saw to it that it was not.
 fn met(late: &Late<'_, '_>, given: Mark) -> Result<Option<Mark>, Finding> {
     if late.x.aborted.is_some_and(|(_, by_subject)| by_subject) || given > late.end {
@@ -76,6 +84,9 @@ pub(super) fn race_05(view: &View<'_>) -> Finding {
         Ok(met) => met,
         Err(finding) => return finding,
     };
+    if came_again(view, &back, &late) {
+        return Finding::undecided(CAME_AGAIN);
+    }
     match lives_on(view, met.unwrap_or(back.given).max(late.end), back.grant) {
         Ok(more) => {
             let passed = match met {
@@ -109,6 +120,9 @@ fn after_reconnection(view: &View<'_>, late: &Late<'_, '_>, call: &Call<'_>) -> 
         Ok(met) => met,
         Err(finding) => return finding,
     };
+    if came_again(view, &back, late) {
+        return Finding::undecided(CAME_AGAIN);
+    }
     let since = met.unwrap_or(back.given).max(late.end);
     let cited = vec![late.held.n, back.exchanged.n, late.end.n];
     let old = late.x.issued_in();

@@ -279,6 +279,19 @@ fn two_logins_that_leave_nothing_that_works_fail() {
 }
 
 #[test]
+fn a_user_who_came_back_twice_leaves_open_whose_tokens_it_should_go_on_with() {
+    for (id, answer) in [("RACE-05", refusal()), ("RACE-06", pair(2))] {
+        let (story, exchange) = answer_held(&answer);
+        let twice = story.with(|s| s.pair = 2).connects().settled().connects().settled();
+        works_now_and_after_a_restart(comes_late(twice, exchange, &answer).rest()).undecided(id, "more than once");
+        let (story, exchange) = answer_held(&answer);
+        let under_way = comes_late(story.with(|s| s.pair = 2).connects().settled().sets_out(), exchange, &answer);
+        let back = works_now_and_after_a_restart(under_way.authorizes().exchanges().arrives().rest());
+        back.undecided(id, "on the way back once more");
+    }
+}
+
+#[test]
 fn two_logins_convict_without_a_callback_that_comes_twice_and_acquit_only_with_one() {
     let once = || two_tabs(Story::connected());
     does_nothing_any_more(once()).fails("RACE-10", "no API call succeeded");
