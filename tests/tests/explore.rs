@@ -101,7 +101,8 @@ fn the_same_order_with_the_same_seed_leaves_the_same_journal_but_for_times_and_w
         .collect();
     let [one, other] = &journals[..] else { panic!("two were told") };
     assert!(one.len() >= 6 && one.iter().map(Vec::len).sum::<usize>() >= 100, "{one:#?}");
-    assert_eq!(one, other);
+    let differs = one.iter().zip(other).find(|(one, other)| one != other);
+    assert!(one.len() == other.len() && differs.is_none(), "{differs:#?}");
 }
 
 /// What happened between two rests, without times, ports, numbers of connections and what the subject draws itself. What two requests at
@@ -135,7 +136,9 @@ fn normalised(journal: &str) -> Vec<Vec<String>> {
         match event["event"].as_str() {
             Some("settled") => rests.push(Vec::new()),
             Some(name) if SEEN.contains(&name) => {
+                let by_lot = name == "authorize";
                 let fields = event.as_object_mut().expect("an event");
+                fields.retain(|key, _| !(by_lot && key == "state"));
                 fields.retain(|key, _| !LEFT_OUT.contains(&key.as_str()));
                 rests.last_mut().expect("never empty").push(event.to_string());
             }
