@@ -70,7 +70,7 @@ fn death(view: &View<'_>, x: &Exchange<'_>) -> Option<Death> {
     }
     let knew = knew(view, x, refused)?;
     let ended = if error == "invalid_client" { Ended::Client } else { Ended::Grant };
-    let until = until(view, ended, knew);
+    let until = until(view, ended, refused, knew);
     // Another worker's refresh, under way at the same time, brought good tokens after all.
     if view
         .exchanges
@@ -121,8 +121,9 @@ fn rest(view: &View<'_>, knew: Mark) -> Option<Rest> {
     view.rests.iter().copied().find(|rest| rest.mark >= knew)
 }
 
-fn until(view: &View<'_>, ended: Ended, knew: Mark) -> Mark {
-    let reconnected = view.on_the_way_back(knew);
+fn until(view: &View<'_>, ended: Ended, refused: Mark, knew: Mark) -> Mark {
+    // Whoever learned of it late may have been brought back before.
+    let reconnected = if view.on_the_way_back(refused) <= knew { knew } else { view.on_the_way_back(knew) };
     let handed = || view.marks(|what| matches!(what, What::SecretHanded)).into_iter().find(|mark| *mark > knew).unwrap_or(Mark::END);
     match ended {
         Ended::Grant => reconnected,

@@ -268,12 +268,11 @@ impl<'h> View<'h> {
             let answered = c.answered.is_some_and(|(answered, _)| answered > from);
             answered || self.callbacks.iter().any(|callback| callback.call == c.id && !callback.forged && callback.at > from)
         };
+        let next = self.reconnection_after(from).map_or(Mark::END, |call| call.called);
+        // Also one whose callback was answered before its code was exchanged.
         let exchanged_later =
-            |x: &Exchange<'_>| x.is_code_exchange() && x.arrived < from && x.replied.is_some_and(|(replied, ..)| replied > from);
-        if logins.filter(|c| c.called < from).any(comes_later) || self.exchanges.iter().any(exchanged_later) {
-            return from;
-        }
-        self.reconnection_after(from).map_or(Mark::END, |call| call.called)
+            |x: &Exchange<'_>| x.is_code_exchange() && x.arrived < next && x.replied.is_some_and(|(replied, ..)| replied > from);
+        if logins.filter(|c| c.called < from).any(comes_later) || self.exchanges.iter().any(exchanged_later) { from } else { next }
     }
 
     /// The code exchange with which the user came back after a moment, and when its answer was written. A login for another company is none.

@@ -20,6 +20,9 @@ pub(super) fn detect_08(view: &View<'_>) -> Finding {
         if view.exchanges.iter().any(|y| y.is_obscure() && y.began > read.at) {
             return Finding::undecided("what a request carried after the answer that gave no tokens is not known");
         }
+        if !x.is_code_exchange() && view.on_the_way_back(*read) == *read {
+            return Finding::undecided("the user was on the way back when the answer that gave no tokens was read");
+        }
         match view.api_calls(*read, Mark::END).find(|y| y.answered(2) && y.token_name().is_some()) {
             Some(used) => {
                 Finding::pass("an answer that gave no tokens was read, and a good pair was used after it", vec![read.n, used.arrived.n])
@@ -45,7 +48,12 @@ fn no_tokens_in(view: &View<'_>, x: &Exchange<'_>) -> Option<Mark> {
 fn stored(view: &View<'_>, bad: &Exchange<'_>, read: Mark) -> Option<(Mark, String)> {
     let good = |x: &&Exchange<'_>| x.pair().is_some() && x.replied.is_some_and(|(mark, ..)| mark > read);
     let until = view.exchanges.iter().filter(good).filter_map(|x| x.replied).map(|(mark, ..)| mark).min().unwrap_or(Mark::END);
-    let until = until.min(view.on_the_way_back(read));
+    let back = if bad.is_code_exchange() {
+        view.reconnection_after(read).map_or(Mark::END, |call| call.called)
+    } else {
+        view.on_the_way_back(read)
+    };
+    let until = until.min(back);
     let taken_for_success = bad.answered(2);
     let within = |x: &&Exchange<'_>| !x.by_agent && x.began > read.at && x.arrived < until;
     let presented =

@@ -3,7 +3,7 @@
 use super::lasting::{lives_on, user_after};
 use crate::{
     catalogue::{Finding, shared::*},
-    evidence::Verb,
+    evidence::{Verb, What},
     judge::{Call, Exchange, Mark, View},
 };
 
@@ -29,6 +29,11 @@ pub(super) fn race_10(view: &View<'_>) -> Finding {
         .collect();
     if given.is_empty() {
         return unrealised(view, "neither of two logins at once was exchanged with success");
+    }
+    // A login that failed on the way, or with its process, may rightly end in another state than one that came through.
+    let killed = view.marks(|what| matches!(what, What::ProcessStopping { .. })).iter().any(|mark| *mark > first.called && *mark < done);
+    if doubled.is_none() && (given.len() < 2 || killed) {
+        return unrealised(view, "not both of two logins at once came through");
     }
     // Whichever of them the subject took: it must be one, and the same after a restart.
     let used = view.rest_after(done).and_then(|rest| view.api_calls(rest.mark, until).find(|x| x.answered(2)).and_then(Exchange::grant));
@@ -61,7 +66,15 @@ fn exchanges_of(view: &View<'_>, code: &str) -> Vec<u32> {
         let style = |x: &Exchange<'_>| x.token.as_ref().map(|t| t.auth);
         place > 0 && all[place - 1].refusal() == Some("invalid_client") && style(all[place - 1]) != style(all[place])
     };
-    (0..all.len()).filter(|place| !is_probe(*place)).map(|place| all[place].arrived.n).collect()
+    // What came to nothing may be tried again.
+    let is_retry = |place: usize| {
+        place > 0 && {
+            let before = all[place - 1];
+            let ended = before.replied.map(|(mark, ..)| mark).or(before.aborted.map(|(mark, _)| mark));
+            before.pair().is_none() && ended.is_some_and(|ended| ended < all[place].arrived)
+        }
+    };
+    (0..all.len()).filter(|place| !is_probe(*place) && !is_retry(*place)).map(|place| all[place].arrived.n).collect()
 }
 
 /// Two logins that were both begun before either was answered, and both came back with a code of their own.

@@ -4,7 +4,7 @@ use regrant_mock_server::fault::scenario::Status;
 
 use crate::{
     catalogue::{Finding, shared::unrealised},
-    evidence::{Micros, What},
+    evidence::{Instance, Micros, What},
     judge::{Exchange, Mark, View, control},
 };
 
@@ -18,7 +18,10 @@ pub(super) fn race_07(view: &View<'_>) -> Finding {
     let Some(killed) = view.marks(|w| matches!(w, What::ProcessStopping { kill: true, .. })).first().copied() else {
         return unrealised(view, "the subject was not killed in this story");
     };
-    let Some(x) = view.exchanges.iter().rfind(|x| x.is_refresh() && x.arrived < killed && was_under_way(x, killed)) else {
+    let of_the_killed = killed_instance(view, killed);
+    let its = |x: &&Exchange<'_>| of_the_killed.is_none() || x.instance == of_the_killed;
+    let under_way = |x: &&Exchange<'_>| x.is_refresh() && x.arrived < killed && was_under_way(x, killed);
+    let Some(x) = view.exchanges.iter().filter(its).rfind(under_way) else {
         return unrealised(view, "no refresh was on its way at the kill, or had been answered with tokens before it");
     };
     // A one-shot program starts anew with the next piece of work.
@@ -44,7 +47,7 @@ pub(super) fn race_07(view: &View<'_>) -> Finding {
     match ended_well(view, restart, end) {
         Ok((how, mark)) => Finding::pass(how, vec![x.arrived.n, killed.n, restart.n, mark.n]),
         Err(Wanting::Time(seconds)) => Finding::undecided(format!(
-            "for {seconds} s after the kill it sent nothing: it may wait for a lock that the killed process left to run out"
+            "for {seconds} s after the kill it did not try to refresh: it may wait for a lock that the killed process left to run out"
         )),
         Err(Wanting::Nothing(cited)) => Finding::fail(
             "after the kill it neither works nor says that access must be restored, though work was asked for",
@@ -55,11 +58,24 @@ pub(super) fn race_07(view: &View<'_>) -> Finding {
     }
 }
 
+/// Which of several instances was killed; none: all there is.
+fn killed_instance(view: &View<'_>, killed: Mark) -> Option<Instance> {
+    let ends = |(mark, what): (Mark, &What)| match what {
+        What::ProcessStopping { incarnation, .. } if mark == killed => Some(*incarnation),
+        _ => None,
+    };
+    let killed = view.events().find_map(ends)?;
+    view.events().find_map(|(_, what)| match what {
+        What::ProcessStarted { incarnation, instance, .. } if *incarnation == killed => *instance,
+        _ => None,
+    })
+}
+
 /// On its way at the kill, or answered with tokens that may not have been saved.
 fn was_under_way(x: &Exchange<'_>, killed: Mark) -> bool {
     match (x.replied, x.aborted) {
         (Some((mark, ..)), _) if mark < killed => x.pair().is_some(),
-        (_, Some((mark, _))) => mark > killed,
+        (_, Some((mark, _))) => mark >= killed,
         _ => true,
     }
 }
@@ -111,10 +127,10 @@ fn ended_well(view: &View<'_>, from: Mark, until: Mark) -> Result<(&'static str,
     let Some(last) = view.rests.iter().rev().find(|rest| rest.quiet && rest.mark > since && rest.mark < until) else {
         return Err(Wanting::Requests);
     };
-    let sent_nothing = view.api_calls(from, last.mark).next().is_none() && view.refreshes(from, last.mark).next().is_none();
-    let waited = last.mark.at.saturating_sub(from.at);
-    if sent_nothing && waited < LEASE {
-        return Err(Wanting::Time(waited / 1_000_000));
+    // Asked again once every lock had run out, it has no excuse.
+    let outlasted = view.triggers(from, last.mark).any(|call| call.was_answered() && call.called.at.saturating_sub(from.at) >= LEASE);
+    if view.refreshes(from, last.mark).next().is_none() && !outlasted {
+        return Err(Wanting::Time(last.mark.at.saturating_sub(from.at) / 1_000_000));
     }
     let asked = control::delivered(view, control::MAIN, since, last.mark, 2, "after the kill");
     Err(asked.map_or(Wanting::Requests, Wanting::Nothing))

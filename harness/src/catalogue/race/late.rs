@@ -57,9 +57,11 @@ fn back<'h>(view: &View<'h>, set_out: Mark) -> Option<Back<'h>> {
 const CAME_AGAIN: &str =
     "the user came back more than once before the late answer: whose tokens the subject should go on with is not known";
 
-/// Another login gave tokens before the late answer came.
-fn came_again(view: &View<'_>, back: &Back<'_>, late: &Late<'_, '_>) -> bool {
-    view.exchanges.iter().any(|x| x.is_code_exchange() && x.pair().is_some() && x.arrived > back.exchanged && x.arrived < late.end)
+/// Another login gave tokens before all was over.
+fn came_again(view: &View<'_>, back: &Back<'_>, late: &Late<'_, '_>, since: Mark) -> bool {
+    let other = |x: &&Exchange<'_>| x.is_code_exchange() && x.pair().is_some() && x.arrived != back.exchanged;
+    let meanwhile = |x: &Exchange<'_>| x.replied.is_some_and(|(replied, ..)| replied > late.held && replied <= since);
+    view.exchanges.iter().filter(other).any(meanwhile)
 }
 
 /// Whether the answer was late at all, and read; `Ok(None)`: the subject saw to it that it was not.
@@ -84,10 +86,11 @@ pub(super) fn race_05(view: &View<'_>) -> Finding {
         Ok(met) => met,
         Err(finding) => return finding,
     };
-    if came_again(view, &back, &late) {
+    let since = met.unwrap_or(back.given).max(late.end);
+    if came_again(view, &back, &late, since) {
         return Finding::undecided(CAME_AGAIN);
     }
-    match lives_on(view, met.unwrap_or(back.given).max(late.end), back.grant) {
+    match lives_on(view, since, back.grant) {
         Ok(more) => {
             let passed = match met {
                 Some(_) => "the late refusal of the old token changed nothing",
@@ -120,10 +123,10 @@ fn after_reconnection(view: &View<'_>, late: &Late<'_, '_>, call: &Call<'_>) -> 
         Ok(met) => met,
         Err(finding) => return finding,
     };
-    if came_again(view, &back, late) {
+    let since = met.unwrap_or(back.given).max(late.end);
+    if came_again(view, &back, late, since) {
         return Finding::undecided(CAME_AGAIN);
     }
-    let since = met.unwrap_or(back.given).max(late.end);
     let cited = vec![late.held.n, back.exchanged.n, late.end.n];
     let old = late.x.issued_in();
     if let Some(rest) = view.rest_after(since) {

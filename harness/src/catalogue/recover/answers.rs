@@ -130,7 +130,12 @@ fn works_before_it_answers(view: &View<'_>) -> Option<bool> {
     let end = view.marks(|what| matches!(what, What::PhaseBegan { phase: Phase::Epilogue })).last().copied().unwrap_or(Mark::END);
     let alone: Vec<_> =
         view.triggers(end, Mark::END).filter(|call| is_alone(view, call)).filter_map(|call| calls(view, call, Mark::END)).collect();
-    if alone.iter().any(|(_, afterwards)| *afterwards) { Some(false) } else { alone.contains(&(true, false)).then_some(true) }
+    // Calls before the answer and after it tell neither: work may begin at once, and something may be tried again.
+    match (alone.contains(&(true, false)), alone.contains(&(false, true))) {
+        (true, false) => Some(true),
+        (false, true) => Some(false),
+        (true, true) | (false, false) => None,
+    }
 }
 
 /// Whether the API was called before a trigger was answered, and whether after it.
@@ -142,8 +147,10 @@ fn calls(view: &View<'_>, call: &Call<'_>, calm: Mark) -> Option<(bool, bool)> {
 
 /// Nothing else led to work since the subject had come to rest.
 fn is_alone(view: &View<'_>, call: &Call<'_>) -> bool {
-    let before = view.rests.iter().rfind(|rest| rest.mark < call.called).map_or(START, |rest| rest.mark);
-    let after = view.settled_after(call.called).unwrap_or(Mark::END);
+    let Some(before) = view.rests.iter().rfind(|rest| rest.mark < call.called).filter(|rest| rest.quiet).map(|rest| rest.mark) else {
+        return false;
+    };
+    let Some(after) = view.rest_after(call.called).filter(|rest| rest.quiet).map(|rest| rest.mark) else { return false };
     let login = view.calls.iter().any(|it| it.verb == Verb::Connect && it.called > before && it.called < after);
     view.askings(before, after) == 1 && !call.is_webhook() && !login
 }

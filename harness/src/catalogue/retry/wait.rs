@@ -61,7 +61,7 @@ fn waited(view: &View<'_>, x: &Exchange<'_>) -> Finding {
 
 /// A webhook and a trigger that came before it may each lead to a refresh, and one of them later than the other.
 fn asked_besides(view: &View<'_>, x: &Exchange<'_>) -> usize {
-    let calm = view.rests.iter().rfind(|rest| rest.mark < x.arrived).map_or(START, |rest| rest.mark);
+    let calm = view.rests.iter().rfind(|rest| rest.quiet && rest.mark < x.arrived).map_or(START, |rest| rest.mark);
     if view.webhooks(calm, x.arrived) > 0 { view.askings(calm, x.arrived).saturating_sub(1) } else { 0 }
 }
 

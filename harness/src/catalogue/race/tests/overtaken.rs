@@ -299,6 +299,34 @@ fn two_logins_convict_without_a_callback_that_comes_twice_and_acquit_only_with_o
 }
 
 #[test]
+fn a_callback_that_came_twice_may_be_tried_again_once_its_exchange_was_lost() {
+    let story = Story::connected().sets_out().authorizes();
+    let (call, code) = (story.call(), Some("code#2".to_owned()));
+    let story = story.event(What::CallbackDelivered { call, forged: false, status: None, code });
+    let lost = story.token_request("authorization_code", Some("code#2"), BASIC, Answer::Dropped);
+    lost.exchanges().arrives().rest().works().rest().is_not_accused(&["RACE-10"]);
+}
+
+#[test]
+fn a_login_that_was_lost_on_the_way_may_end_in_another_state() {
+    let story = two_tabs(Story::connected()).with(|s| {
+        // The second one's answer never came.
+        let last = s.history.events.iter().rev().find_map(|e| match &e.what {
+            What::Token { exchange, grant_type, .. } if grant_type.as_deref() == Some("authorization_code") => Some(*exchange),
+            _ => None,
+        });
+        for event in &mut s.history.events {
+            if let What::Replied { exchange, .. } = &event.what
+                && Some(*exchange) == last
+            {
+                event.what = What::Aborted { exchange: *exchange, by_subject: false };
+            }
+        }
+    });
+    does_nothing_any_more(story).undecided("RACE-10", "not both of two logins");
+}
+
+#[test]
 fn a_single_login_decides_nothing() {
     Story::honest().undecided("RACE-10", "no two logins");
     doubled().works().rest().undecided("RACE-10", "was not restarted");
