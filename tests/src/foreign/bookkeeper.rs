@@ -162,6 +162,7 @@ pub(super) const BEST: &[Best] = &[
     ("a-second-connection", "user_revokes_access"),
     ("the-client-retries-posts", "token_endpoint_unavailable"),
     ("gives-up-after-a-blip", "token_endpoint_unavailable"),
+    ("crash-leaves-the-lock", "killed_while_it_refreshes"),
     ("exits-on-refusal", "user_revokes_access"),
     ("logs-it-as-routine", "token_endpoint_unavailable"),
     ("follows-redirects", "token_endpoint_redirects"),

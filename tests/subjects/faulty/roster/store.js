@@ -30,6 +30,8 @@ function read() {
 
 /** The state as it is; changed by `change` only. */
 export let now = read();
+// What a planted defect has on disk.
+let saved = now.tokens;
 
 function write(next) {
   const text = JSON.stringify({ ...next, tokens: next.tokens ? seal(JSON.stringify(next.tokens)) : undefined }, null, 1);
@@ -41,7 +43,10 @@ function write(next) {
 export function change(version, fields, toDisk = true) {
   if (version !== undefined && version !== now.version) return false;
   now = { ...now, ...fields, version: "tokens" in fields ? now.version + 1 : now.version };
-  if (toDisk) write(now);
+  if (toDisk) {
+    if ("tokens" in fields) saved = now.tokens;
+    write(planted("saves-when-it-stops") ? { ...now, tokens: saved } : now);
+  }
   return true;
 }
 
