@@ -18,8 +18,8 @@ pub(super) fn race_07(view: &View<'_>) -> Finding {
     let Some(killed) = view.marks(|w| matches!(w, What::ProcessStopping { kill: true, .. })).first().copied() else {
         return unrealised(view, "the subject was not killed in this story");
     };
-    let of_the_killed = killed_instance(view, killed);
-    let its = |x: &&Exchange<'_>| of_the_killed.is_none() || x.instance == of_the_killed;
+    let victims = killed_instances(view);
+    let its = |x: &&Exchange<'_>| victims.is_empty() || x.instance.is_none_or(|instance| victims.contains(&instance));
     let under_way = |x: &&Exchange<'_>| x.is_refresh() && x.arrived < killed && was_under_way(x, killed);
     let Some(x) = view.exchanges.iter().filter(its).rfind(under_way) else {
         return unrealised(view, "no refresh was on its way at the kill, or had been answered with tokens before it");
@@ -58,17 +58,16 @@ pub(super) fn race_07(view: &View<'_>) -> Finding {
     }
 }
 
-/// Which of several instances was killed; none: all there is.
-fn killed_instance(view: &View<'_>, killed: Mark) -> Option<Instance> {
-    let ends = |(mark, what): (Mark, &What)| match what {
-        What::ProcessStopping { incarnation, .. } if mark == killed => Some(*incarnation),
+/// Which of several instances were killed; empty: there is only one.
+fn killed_instances(view: &View<'_>) -> Vec<Instance> {
+    let killed = |wanted: u32| {
+        view.events().any(|(_, what)| matches!(what, What::ProcessStopping { kill: true, incarnation } if *incarnation == wanted))
+    };
+    let victim = |(_, what): (Mark, &What)| match what {
+        What::ProcessStarted { incarnation, instance, .. } if killed(*incarnation) => *instance,
         _ => None,
     };
-    let killed = view.events().find_map(ends)?;
-    view.events().find_map(|(_, what)| match what {
-        What::ProcessStarted { incarnation, instance, .. } if *incarnation == killed => *instance,
-        _ => None,
-    })
+    view.events().filter_map(victim).collect()
 }
 
 /// On its way at the kill, or answered with tokens that may not have been saved.

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     catalogue::{Finding, shared::*, storage},
-    evidence::{Grant, Outcome, TokenResult, Verb, Wanted},
+    evidence::{Grant, Outcome, TokenResult, Verb, Wanted, What},
     judge::{
         Call, Exchange, Mark, Rest, View, control,
         history::{self, Lineage, Span},
@@ -65,7 +65,11 @@ fn came_again(view: &View<'_>, back: &Back<'_>, late: &Late<'_, '_>, since: Mark
 }
 
 /// Whether the answer was late at all, and read; `Ok(None)`: the subject saw to it that it was not.
-fn met(late: &Late<'_, '_>, given: Mark) -> Result<Option<Mark>, Finding> {
+fn met(view: &View<'_>, late: &Late<'_, '_>, given: Mark) -> Result<Option<Mark>, Finding> {
+    let killed = |what: &What| matches!(what, What::ProcessStopping { kill: true, .. });
+    if late.x.read.is_none() && view.events().any(|(mark, what)| killed(what) && mark > late.x.arrived && mark <= late.end) {
+        return Err(Finding::undecided("the process that waited for the late answer was killed before it could read it"));
+    }
     if late.x.aborted.is_some_and(|(_, by_subject)| by_subject) || given > late.end {
         return Ok(None);
     }
@@ -82,7 +86,7 @@ pub(super) fn race_05(view: &View<'_>) -> Finding {
         return unrealised(view, "the user did not reconnect while a refusal was held");
     };
     let Some(back) = back(view, call.called) else { return unrealised(view, "the reconnection did not succeed on the wire") };
-    let met = match met(&late, back.given) {
+    let met = match met(view, &late, back.given) {
         Ok(met) => met,
         Err(finding) => return finding,
     };
@@ -119,7 +123,7 @@ pub(super) fn race_06(view: &View<'_>) -> Finding {
 
 fn after_reconnection(view: &View<'_>, late: &Late<'_, '_>, call: &Call<'_>) -> Finding {
     let Some(back) = back(view, call.called) else { return unrealised(view, "the reconnection did not succeed on the wire") };
-    let met = match met(late, back.given) {
+    let met = match met(view, late, back.given) {
         Ok(met) => met,
         Err(finding) => return finding,
     };
@@ -191,7 +195,7 @@ fn after_disconnection(view: &View<'_>, late: &Late<'_, '_>, call: &Call<'_>) ->
             "the subject never said that it had disconnected: neither in its answer nor by its status once it was at rest",
         );
     };
-    let met = match met(late, done) {
+    let met = match met(view, late, done) {
         Ok(met) => met,
         Err(finding) => return finding,
     };

@@ -108,6 +108,21 @@ fn what_a_second_restart_forgets_is_another_matter() {
 }
 
 #[test]
+fn a_refresh_of_a_process_that_lives_on_is_not_the_one_that_was_killed() {
+    // Process 0 refreshes; process 1 is killed.
+    let of = |instance: u32| move |s: &mut Story| s.instance = Some(instance);
+    let two = Story::connected().with(of(0)).rejected().trigger().api(401).refreshes().delivers().answered(Outcome::Accepted).rest();
+    let killed = two.with(|s| {
+        for event in &mut s.history.events {
+            if let What::ProcessStarted { instance, .. } = &mut event.what {
+                *instance = Some(1);
+            }
+        }
+    });
+    in_vain(killed.killed().started().rest()).undecided("RACE-07", "no refresh was on its way");
+}
+
+#[test]
 fn a_kill_elsewhere_or_a_story_cut_short_decides_nothing() {
     Story::honest().undecided("RACE-07", "was not killed");
     let early = Story::connected().rejected().trigger().api(401).killed().answered(Outcome::NoAnswer).started();

@@ -299,6 +299,15 @@ fn two_logins_convict_without_a_callback_that_comes_twice_and_acquit_only_with_o
 }
 
 #[test]
+fn an_answer_that_comes_after_its_reader_was_killed_tells_nothing_of_late_answers() {
+    for (id, answer) in [("RACE-05", refusal()), ("RACE-06", pair(2))] {
+        let (story, exchange) = answer_held(&answer);
+        let killed = story.with(|s| s.pair = 2).connects().settled().killed().started();
+        works_now_and_after_a_restart(comes_late(killed, exchange, &answer).rest()).undecided(id, "was killed before it could read it");
+    }
+}
+
+#[test]
 fn a_callback_that_came_twice_may_be_tried_again_once_its_exchange_was_lost() {
     let story = Story::connected().sets_out().authorizes();
     let (call, code) = (story.call(), Some("code#2".to_owned()));
