@@ -122,8 +122,7 @@ fn rest(view: &View<'_>, knew: Mark) -> Option<Rest> {
 }
 
 fn until(view: &View<'_>, ended: Ended, refused: Mark, knew: Mark) -> Mark {
-    // Whoever learned of it late may have been brought back before.
-    let reconnected = if view.on_the_way_back(refused) <= knew { knew } else { view.on_the_way_back(knew) };
+    let reconnected = view.on_the_way_back_since(refused, knew);
     let handed = || view.marks(|what| matches!(what, What::SecretHanded)).into_iter().find(|mark| *mark > knew).unwrap_or(Mark::END);
     match ended {
         Ended::Grant => reconnected,

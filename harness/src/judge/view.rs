@@ -275,6 +275,12 @@ impl<'h> View<'h> {
         if logins.filter(|c| c.called < from).any(comes_later) || self.exchanges.iter().any(exchanged_later) { from } else { next }
     }
 
+    /// The same for what was told at one moment and known at a later one: whoever learned of it late may have been brought back before.
+    #[must_use]
+    pub fn on_the_way_back_since(&self, told: Mark, knew: Mark) -> Mark {
+        if self.on_the_way_back(told) <= knew { knew } else { self.on_the_way_back(knew) }
+    }
+
     /// The code exchange with which the user came back after a moment, and when its answer was written. A login for another company is none.
     #[must_use]
     pub fn back_after(&self, from: Mark) -> Option<(&Exchange<'h>, Mark)> {

@@ -65,7 +65,7 @@ fn unknown_word<'h>(x: &Exchange<'h>) -> Option<&'h str> {
 fn death_by(view: &View<'_>, x: &Exchange<'_>) -> Option<Death> {
     let (refused, ..) = x.replied?;
     let knew = if x.read_unknown { view.settled_after(refused)? } else { x.read? };
-    let until = if view.on_the_way_back(refused) <= knew { knew } else { view.on_the_way_back(knew) };
+    let until = view.on_the_way_back_since(refused, knew);
     if view.refreshes(refused, until).any(|y| y.pair().is_some()) {
         return None;
     }

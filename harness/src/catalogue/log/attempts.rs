@@ -6,7 +6,7 @@ use regex::Regex;
 
 use super::{
     windows::{Said, Window, began_calmly, everyday, said, windows},
-    words::{LEVEL, Line, THING, WRONG, shape, words},
+    words::{LEVEL, Line, STATUS, THING, WRONG, shape, words},
 };
 use crate::{
     catalogue::{Finding, Verdict, shared::*},
@@ -26,9 +26,9 @@ static WELL: LazyLock<Regex> = LazyLock::new(|| {
 });
 /// It came out badly, for whatever reason.
 static BADLY: LazyLock<Regex> = LazyLock::new(|| {
-    words(
-        r"(unavailab|unreachable|time[sd]?[ -]?out|(^|[^.,\w]|[^\d][.,])50[0-9]\b|reset|no answer|lost|refused|closed|later|will retry|retrying|gave up|giving up|expired|revoked|unexpected|\beof\b|down\b)",
-    )
+    words(&format!(
+        r"(unavailab|unreachable|time[sd]?[ -]?out|{STATUS}50[0-9]\b|reset|no answer|lost|refused|closed|later|will retry|retrying|gave up|giving up|expired|revoked|unexpected|\beof\b|down\b)",
+    ))
 });
 /// A time of day, or seconds since 1970.
 static TIME: LazyLock<Regex> =

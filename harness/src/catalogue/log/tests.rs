@@ -346,7 +346,7 @@ fn the_fraction_of_a_time_is_no_status() {
         assert!(succeeded(&format!("{time} INFO token refresh succeeded")), "{time}");
     }
     for status in [
-        "token refresh ended with 401",
+        "token refresh done with 401",
         "token refreshed? status=401.",
         "{\"msg\":\"token refresh succeeded\",\"status\":400}",
         "401, token renewed",

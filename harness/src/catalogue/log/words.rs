@@ -117,17 +117,19 @@ static CALL: LazyLock<Regex> = LazyLock::new(|| words(r"(\bapi\b|/v[0-9])"));
 /// What failed.
 pub(super) static THING: LazyLock<Regex> =
     LazyLock::new(|| words(r"(refresh|\btokens?\b|\bgrant\b|oauth|\bauth\b|authori[sz]ation|authenticat|credential|renew)"));
-/// That it failed. The fraction of a time is no status.
+/// What stands before a status: not the point of a number, since the fraction of a time is no status.
+pub(super) const STATUS: &str = r"(^|[^.,\w]|[^\d][.,])";
+/// That it failed.
 pub(super) static WRONG: LazyLock<Regex> = LazyLock::new(|| {
-    words(
-        r"(fail|error|refus|reject|denied|\binvalid|unable|could ?n[o']t|cannot|can't|not accepted|unsuccessful|exception|(^|[^.,\w]|[^\d][.,])40[013]\b)",
-    )
+    words(&format!(
+        r"(fail|error|refus|reject|denied|\binvalid|unable|could ?n[o']t|cannot|can't|not accepted|unsuccessful|exception|{STATUS}40[013]\b)",
+    ))
 });
 /// Why.
 pub(super) static REASON: LazyLock<Regex> = LazyLock::new(|| {
-    words(
-        r"(expired|revoked|withdr[ae]wn?|(^|[^.,\w]|[^\d][.,])40[013]\b|no longer (valid|authori[sz]ed)|because|\b(reason|cause)\W{1,4}\w)",
-    )
+    words(&format!(
+        r"(expired|revoked|withdr[ae]wn?|{STATUS}40[013]\b|no longer (valid|authori[sz]ed)|because|\b(reason|cause)\W{{1,4}}\w)",
+    ))
 });
 /// An authorisation came to its end.
 pub(super) static ENDED: LazyLock<Regex> = LazyLock::new(|| {
