@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, ExitCode},
     sync::atomic::{AtomicBool, Ordering},
 };
 
@@ -11,6 +11,20 @@ use serde_json::Value;
 
 /// The exit status of a run that was cut short.
 const CANCELLED: i32 = 130;
+
+/// A chore: 0 if all is as it must be, 1 if not; words that make no sense are answered with its usage, and 2.
+#[must_use]
+pub fn chore(usage: &str, run: impl FnOnce(&[String]) -> Result<bool, String>) -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    match run(&words) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(wrong) => {
+            println!("{wrong}\n\n{usage}");
+            ExitCode::from(2)
+        }
+    }
+}
 
 /// What came of one run: each requirement's verdict and reason.
 pub type Verdicts = BTreeMap<String, (String, String)>;

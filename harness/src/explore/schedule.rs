@@ -32,7 +32,7 @@ pub enum Decision {
     },
 }
 
-/// Decisions in a situation, in their order. What is held at the end is let go in the order of its arrival, and what was stopped goes on.
+/// Decisions in a situation, in their order. What is held at the end is let go in the order of its arrival.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Schedule {
@@ -98,9 +98,7 @@ impl Schedule {
         steps.extend(self.decisions.iter().map(|decision| DraftStep::at_rest(decision.acts(situation))));
         let decided: Vec<&str> = self.decisions.iter().filter_map(Decision::gate).collect();
         let left = situation.gates().map(|(hold, nth)| gate_name(hold, nth)).filter(|gate| !decided.contains(&gate.as_str()));
-        let stopped = self.decisions.iter().flat_map(|decision| decision.acts(situation)).any(|act| act.get("pause").is_some());
-        let go_on = stopped.then(|| one("continue", 1));
-        steps.push(DraftStep::at_rest(left.map(|gate| one("release", gate)).chain(go_on).collect()));
+        steps.push(DraftStep::at_rest(left.map(|gate| one("release", gate)).collect()));
         steps.extend(ending(situation.connections > 1, situation.processes > 1, situation.restart));
         Draft {
             title: situation.title.clone(),

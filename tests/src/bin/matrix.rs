@@ -26,15 +26,7 @@ const USAGE: &str = "cargo xtask matrix [--minutes N] [--at-once N] [--sample] [
   --again DEFECT   forgets what was told to this defect; `upright` is the one without";
 
 fn main() -> ExitCode {
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    match run(&words) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(wrong) => {
-            println!("{wrong}\n\n{USAGE}");
-            ExitCode::from(2)
-        }
-    }
+    runs::chore(USAGE, run)
 }
 
 /// Whether all is told and as it must be.

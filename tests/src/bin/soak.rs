@@ -21,15 +21,7 @@ const USAGE: &str = "cargo xtask soak [--minutes N] [--runs N] [--timing N] [--r
   --reference   the reference subject alone";
 
 fn main() -> ExitCode {
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    match run(&words) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(wrong) => {
-            println!("{wrong}\n\n{USAGE}");
-            ExitCode::from(2)
-        }
-    }
+    runs::chore(USAGE, run)
 }
 
 /// One run that is planned.
