@@ -81,6 +81,10 @@ fn document(words: &[String]) -> Result<Value, String> {
 
 /// Runs the program to its end: its exit status, and a document that it left.
 fn left(verb: &str, words: &[String], out: &Path, file: &str) -> Result<(i32, Value), String> {
+    // What an earlier run left there is no answer to this one.
+    if out.join(file).exists() {
+        std::fs::remove_file(out.join(file)).map_err(|error| format!("{}: {error}", out.join(file).display()))?;
+    }
     let mut command = Command::new(program()?);
     command.args([verb, "--quiet", "--out"]).arg(out).args(words).stdin(std::process::Stdio::null());
     let ended = command.output().map_err(|error| format!("regrant cannot be run: {error}"))?;

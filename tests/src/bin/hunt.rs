@@ -54,7 +54,8 @@ struct Searched {
     name: String,
     orders: u64,
     seconds: f64,
-    accused: Vec<String>,
+    /// What it was accused of, or what else kept it from being seen to be clean.
+    wrong: Vec<String>,
 }
 
 fn run(words: &[String]) -> Result<bool, String> {
@@ -87,9 +88,9 @@ fn run(words: &[String]) -> Result<bool, String> {
         searched.push(one);
     }
     let missed = sought.iter().filter(|one| one.found.is_none()).count();
-    let accused = searched.iter().filter(|one| !one.accused.is_empty()).count();
+    let wrong = searched.iter().filter(|one| !one.wrong.is_empty()).count();
     println!(
-        "{} of {} races found, {accused} of {} honest designs accused, {left} left for want of time",
+        "{} of {} races found, {wrong} of {} honest designs not clean, {left} left for want of time",
         sought.len() - missed,
         sought.len(),
         searched.len()
@@ -98,13 +99,13 @@ fn run(words: &[String]) -> Result<bool, String> {
         keep(&sought)?;
         if !only.is_empty() || left > 0 || has("--planted") || has("--honest") {
             println!("docs/race-hunt.md speaks of all of them, and is written once all are told");
-            return Ok(missed == 0 && accused == 0 && left == 0);
+            return Ok(missed == 0 && wrong == 0 && left == 0);
         }
         let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/race-hunt.md");
         fs::write(&path, page(&sought, &searched, seconds)).map_err(|error| format!("{}: {error}", path.display()))?;
         println!("docs/race-hunt.md is written");
     }
-    Ok(missed == 0 && accused == 0 && left == 0)
+    Ok(missed == 0 && wrong == 0 && left == 0)
 }
 
 fn honest() -> Vec<(String, Vec<String>)> {
@@ -133,12 +134,16 @@ fn search(name: String, words: Vec<String>, orders: usize, folder: &Path) -> Res
     let out = folder.join(name.replace([':', ' '], "-"));
     let asked = ["--budget".to_owned(), HONEST_BUDGET.into(), "--seed".into(), "1".into(), "--orders".into(), orders.to_string()];
     let (status, seen) = runs::with_load(true, || runs::explored(&[words, asked.to_vec()].concat(), &out))?;
-    let mut accused: Vec<String> =
+    let mut wrong: Vec<String> =
         list(&seen["found"]).iter().map(|one| format!("{} ({})", word(one, "id"), word(one, "scenario"))).collect();
-    if status != 0 && accused.is_empty() {
-        accused.push(format!("exit status {status}"));
+    if status != 0 && wrong.is_empty() {
+        wrong.push(format!("exit status {status}"));
     }
-    Ok(Searched { name, orders: came_about(&seen), seconds: seen["seconds"].as_f64().unwrap_or_default(), accused })
+    let came = came_about(&seen);
+    if usize::try_from(came).unwrap_or(usize::MAX) < orders {
+        wrong.push(format!("only {came} of {orders} orders came about"));
+    }
+    Ok(Searched { name, orders: came, seconds: seen["seconds"].as_f64().unwrap_or_default(), wrong })
 }
 
 impl Sought {
@@ -155,8 +160,8 @@ impl Sought {
 
 impl Searched {
     fn line(&self) -> String {
-        let accused = if self.accused.is_empty() { "not accused".to_owned() } else { format!("ACCUSED of {}", self.accused.join(", ")) };
-        format!("{}: {accused} in {} orders, {:.0} s", self.name, self.orders, self.seconds)
+        let wrong = if self.wrong.is_empty() { "not accused".to_owned() } else { format!("NOT CLEAN: {}", self.wrong.join(", ")) };
+        format!("{}: {wrong} in {} orders, {:.0} s", self.name, self.orders, self.seconds)
     }
 }
 
@@ -199,8 +204,8 @@ fn page(sought: &[Sought], searched: &[Searched], seconds: usize) -> String {
     if !searched.is_empty() {
         out.push_str("\n## Honest designs\n\n| design | orders that came about | seconds | accused |\n| --- | --- | --- | --- |\n");
         for one in searched {
-            let accused = if one.accused.is_empty() { "of nothing".to_owned() } else { one.accused.join(", ") };
-            let _ = writeln!(out, "| {} | {} | {:.0} | {accused} |", one.name, one.orders, one.seconds);
+            let wrong = if one.wrong.is_empty() { "of nothing".to_owned() } else { one.wrong.join(", ") };
+            let _ = writeln!(out, "| {} | {} | {:.0} | {wrong} |", one.name, one.orders, one.seconds);
         }
     }
     out
