@@ -1,10 +1,13 @@
 //! One part of a chore: a command whose output streams, timed, with an outcome.
 
 use std::{
-    ffi::OsStr,
-    io::{BufRead, BufReader},
-    path::PathBuf,
+    env,
+    ffi::{OsStr, OsString},
+    fs::File,
+    io::{BufRead, BufReader, Read},
+    path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::LazyLock,
     time::{Duration, Instant},
 };
 
@@ -49,7 +52,29 @@ pub(crate) fn cargo(words: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Comma
 pub(crate) fn command(program: impl AsRef<OsStr>, words: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
     let mut command = Command::new(program);
     command.args(words).current_dir(root());
+    if let Some(path) = &*WITHOUT_SHIMS {
+        command.env("PATH", path);
+    }
     command
+}
+
+/// A PATH that begins with the folder of Python itself, where `python3` is a version manager's script: such a script starts a dozen programs
+/// each time, and the tests start Python thousands of times.
+static WITHOUT_SHIMS: LazyLock<Option<OsString>> = LazyLock::new(|| {
+    let path = env::var_os("PATH")?;
+    let found = env::split_paths(&path).map(|folder| folder.join("python3")).find(|file| file.is_file())?;
+    if !is_script(&found) {
+        return None;
+    }
+    let told = Command::new(found).args(["-c", "import sys; print(sys.executable)"]).stderr(Stdio::null()).output().ok()?;
+    let python = PathBuf::from(String::from_utf8(told.stdout).ok()?.trim());
+    let folder = python.parent().filter(|_| python.is_file() && !is_script(&python))?.to_path_buf();
+    env::join_paths(std::iter::once(folder).chain(env::split_paths(&path))).ok()
+});
+
+fn is_script(file: &Path) -> bool {
+    let mut first = [0; 2];
+    File::open(file).and_then(|mut file| file.read_exact(&mut first)).is_ok() && first == *b"#!"
 }
 
 /// Runs a command. Its output goes through as it comes, and test results in it are counted.

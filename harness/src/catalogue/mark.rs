@@ -120,10 +120,21 @@ fn mark_02(view: &View<'_>) -> Finding {
         if finding.verdict != Verdict::Pass {
             return finding;
         }
+        if let Some(finding) = forgotten(view, death, restarted) {
+            return finding;
+        }
         let alive = control::delivered(view, control::MAIN, restarted, death.until, 2, "after the restart")
             .and_then(|_| control::again(view, death, control::MAIN));
         alive.map_or_else(Finding::undecided, |()| finding)
     })
+}
+
+/// At rest after the restart it says connected, whatever it learns anew afterwards.
+fn forgotten(view: &View<'_>, death: &Death, restarted: Mark) -> Option<Finding> {
+    let rest = view.rest_after(restarted).filter(|rest| rest.quiet && death.at_rest)?;
+    let (mark, ..) =
+        view.statuses().find(|(mark, state, _)| *mark > rest.mark && *mark < death.until && *state == Some(Status::Connected))?;
+    Some(Finding::fail("started anew, it says connected again: the mark was not kept", vec![death.refused.n, restarted.n, mark.n]))
 }
 
 fn mark_03(view: &View<'_>) -> Finding {

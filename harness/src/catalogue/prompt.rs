@@ -19,7 +19,7 @@ pub(super) const ALL: &[Requirement] = &[
         sources: &["Pleo, How to handle token expiry or revocation, steps 2 and 3"],
         why: "Some integrations offer no way back at all: the connection must be deleted and made anew, settings and history with it.",
         observed: "The page of `prompt` while connected and after the refusal, or the messages that come to `{notify_url}` or `{smtp_url}`; every link, form and redirect that looks like a way to connect is walked up to the consent page.",
-        undecided: "No `[prompt]`, or the page does not differ from that of a connected subject: a permanent link proves nothing.",
+        undecided: "No `[prompt]`, or the page does not differ from that of a connected subject: a permanent link proves nothing. (Without a way to the authorise endpoint it fails if it says in English that it is connected.)",
         remedy: "When the connection is marked, show a notice with a link to the route that starts the authorisation flow.",
         declarable: false,
         scope: Scope::Connection,
@@ -36,7 +36,7 @@ pub(super) const ALL: &[Requirement] = &[
         ],
         why: "\"Something went wrong\" makes users wait or write to support; the connection stays dead meanwhile.",
         observed: "Whether what differs on the page, or a message that comes after the refusal, matches `prompt.says`, by default a list of English words.",
-        undecided: "No `[prompt]`; the page does not differ; or the words were not recognised and the manifest does not give them.",
+        undecided: "No `[prompt]`; the page does not differ, and does not say in English that it is connected; or the words were not recognised and the manifest does not give them.",
         remedy: "Say what happened and what to do, next to the link.",
         declarable: true,
         scope: Scope::Connection,
@@ -86,6 +86,48 @@ pub(super) fn differs(a: &PageSeen, b: &PageSeen) -> bool {
     a.status != b.status || a.text != b.text
 }
 
+/// Words that make of "connected" something else than the state of affairs.
+const NOT_SO: [&str; 26] = [
+    "not",
+    "no",
+    "never",
+    "longer",
+    "isn",
+    "aren",
+    "t",
+    "once",
+    "if",
+    "when",
+    "until",
+    "unless",
+    "whether",
+    "be",
+    "being",
+    "get",
+    "gets",
+    "stay",
+    "stays",
+    "keep",
+    "was",
+    "were",
+    "previously",
+    "last",
+    "before",
+    "to",
+];
+
+/// The page says in plain English that the connection stands: "connected", and no word shortly before it takes that back.
+fn says_connected(page: &PageSeen) -> bool {
+    let text = page.text.to_lowercase();
+    let words: Vec<&str> = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    let stated = |place: usize| {
+        let before = &words[place.saturating_sub(3)..place];
+        !before.iter().any(|word| NOT_SO.contains(word))
+    };
+    let mut places = words.iter().enumerate().filter(|(_, word)| **word == "connected").map(|(place, _)| place).peekable();
+    places.peek().is_some() && places.all(stated)
+}
+
 /// The page after a refusal, with the page of the connected subject before it.
 fn pages<'h>(view: &View<'h>, check: impl Fn(&Death, &'h PageSeen, &'h PageSeen, Vec<u32>) -> Finding) -> Finding {
     if !view.terms.prompt {
@@ -107,6 +149,10 @@ fn prompt_01(view: &View<'_>) -> Finding {
     pages(view, |death, before, after, cited| {
         let told = before.says == Says::No && after.says == Says::Yes;
         match (after.leads_to_authorize, differs(before, after)) {
+            (false, false) if says_connected(after) && view.terms.connect == ConnectBy::Link => Finding::fail(
+                "after the refusal the page still says that it is connected, and nothing on it leads to the authorise endpoint",
+                cited,
+            ),
             (_, false) => {
                 Finding::undecided("the page is the same as while connected: nothing shows whether the user is asked for anything")
             }
@@ -149,6 +195,9 @@ fn prompt_02(view: &View<'_>) -> Finding {
     }
     pages(view, |_, before, after, cited| match (before.says, after.says, differs(before, after)) {
         (Says::No, Says::Yes, _) => Finding::pass("the page says that access must be restored", cited),
+        (_, _, false) if says_connected(after) && !after.leads_to_authorize => {
+            Finding::fail("after the refusal the page still says that it is connected", cited)
+        }
         (_, _, false) => Finding::undecided("the page is the same as while connected"),
         (Says::Yes, _, true) => Finding::undecided("the page says so while connected, too, though it differs now"),
         (Says::No, Says::No, true) if view.terms.prompt_says => {

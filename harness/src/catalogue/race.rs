@@ -10,6 +10,7 @@ mod processes;
 mod revoked;
 mod sibling;
 mod store;
+mod waiters;
 
 use super::{Finding, Level::*, Requirement, Scope, Severity::*, several, shared::*, work};
 use crate::{
@@ -57,7 +58,7 @@ pub(super) const ALL: &[Requirement] = &[
         sentence: "lets the waiters go on with the new token: no call lost, none hangs",
         sources: &["Pleo, How to refresh tokens: other requests wait for the refreshed token", "Pleo, Race condition prevention"],
         why: "The lock is there, but those who waited fail with the old token, or wait for ever because nobody wakes them.",
-        observed: "Triggers delivered while a refresh was held: whether they were answered, and whether the work goes on with the new token afterwards.",
+        observed: "Triggers delivered while a refresh was held: whether they were answered, whether one of those who waited refreshes once more with the token that was replaced, and whether the work goes on with the new token afterwards.",
         undecided: "No refresh was held, fewer than three triggers were delivered meanwhile, or the subject was asked fewer than twice afterwards.",
         remedy: "After waiting, take the token from the store and do the work; never fail a caller because somebody else was refreshing.",
         declarable: true,
@@ -236,6 +237,9 @@ fn held<'v, 'h>(view: &'v View<'h>) -> Result<Held<'v, 'h>, Finding> {
 }
 
 fn race_03(view: &View<'_>) -> Finding {
+    if let Some(finding) = waiters::refreshed_anew(view) {
+        return finding;
+    }
     let Held { x, from, until: released, stimuli } = match held(view) {
         Ok(held) => held,
         Err(finding) => return finding,

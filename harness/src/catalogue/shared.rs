@@ -23,8 +23,15 @@ pub(super) fn each_death_of(view: &View<'_>, meant: impl Fn(&Death) -> bool, mis
 
 /// What the story needs did not come about; the story's own word for it comes first.
 pub(super) fn unrealised(view: &View<'_>, missing: &str) -> Finding {
-    Finding::undecided(view.unrealised().unwrap_or(missing))
+    let reason = view.unrealised();
+    if view.terms.confidential == Some(false) && reason.is_some_and(|reason| reason.contains(NO_SECRET)) {
+        return Finding::not_applicable("a public client has no secret that could be rotated (`features.confidential = false`)");
+    }
+    Finding::undecided(reason.unwrap_or(missing))
 }
+
+/// What the provider says of a public client whose secret is to be rotated.
+const NO_SECRET: &str = "is public: it has no secret to rotate";
 
 /// The finding that decides among several.
 pub(super) fn worst(findings: Vec<Finding>) -> Option<Finding> {

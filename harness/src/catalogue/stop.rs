@@ -3,9 +3,9 @@
 mod other_ways;
 mod processes;
 
-use super::{Finding, Level::*, Requirement, Scope, Severity::*, Verdict, shared::*};
+use super::{Finding, Level::*, Requirement, Scope, Severity::*, Verdict, several, shared::*};
 use crate::{
-    evidence::{SUBSCRIPTION, What},
+    evidence::{Micros, SUBSCRIPTION, What},
     judge::{Death, Ended, Exchange, Mark, View, control},
 };
 
@@ -193,6 +193,16 @@ fn in_one_burst(view: &View<'_>, death: &Death, again: &[&Exchange<'_>], allowed
             format!("{} was presented {} more after the refusal with {} had been read", death.refresh, times(knowing.len()), death.error);
         return Some(Finding::fail(reason, control::cite(view, death.refused, &knowing)));
     }
+    // Nothing is on its way for so long.
+    let told = view.exchanges.iter().find(|x| x.arrived == death.asked);
+    let here = |x: &Exchange<'_>| told.is_none_or(|told| !several::are_two(told, x));
+    let much_later = knowing.iter().copied().filter(|x| here(x) && x.began > death.knew.at + ON_ITS_WAY);
+    let much_later: Vec<_> = much_later.collect();
+    if much_later.len() + 1 > allowed * workers {
+        let after = (much_later[0].began - death.knew.at) / 1_000;
+        let reason = format!("{} was presented again {after} ms after its refusal with {} had been read", death.refresh, death.error);
+        return Some(Finding::fail(reason, control::cite(view, death.refused, &much_later)));
+    }
     let reason = format!(
         "{} was presented {} within one burst: whether a second request was already on its way cannot be told",
         death.refresh,
@@ -201,6 +211,8 @@ fn in_one_burst(view: &View<'_>, death: &Death, again: &[&Exchange<'_>], allowed
     Some(Finding::locked(reason, format!("features.refresh_attempts = {}", presented.div_ceil(workers))))
 }
 
+/// A request that was sent before its sender could know arrives sooner, also on a busy machine: microseconds.
+const ON_ITS_WAY: Micros = 300_000;
 /// More attempts on a refused refresh token cannot be declared.
 const MOST_ATTEMPTS: usize = 3;
 

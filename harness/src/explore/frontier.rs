@@ -113,7 +113,7 @@ fn cost(situation: &Situation, schedule: &Schedule) -> usize {
                 cost += 1;
                 left.retain(|other| other != gate);
             }
-            Decision::Play { .. } => cost += 1,
+            Decision::Play { card } => cost += usize::from(!situation.card(*card).is_some_and(|card| card.usual)),
         }
     }
     cost
@@ -134,8 +134,10 @@ fn place(situation: &Situation, decision: &Decision) -> Option<usize> {
 mod tests {
     use super::*;
 
+    const CARD: &str = "[[card]]\nwords = \"c\"\ndo = [{ revoke = \"grant\" }]\n";
+
     fn situation(holds: &str, cards: usize) -> Situation {
-        let card = "[[card]]\nwords = \"c\"\ndo = [{ revoke = \"grant\" }]\n".repeat(cards);
+        let card = CARD.repeat(cards);
         Situation::parse("s", &format!("title = \"\"\nabout = \"\"\nbegin = []\n{holds}{card}")).expect("a situation")
     }
 
@@ -172,6 +174,16 @@ mod tests {
         assert_eq!(told.iter().filter(|order| order.iter().any(|it| it == "card 1")).count(), 1 + 4 + 6);
         let departures = |order: &Vec<String>| usize::from(order.iter().any(|it| it == "card 1"));
         assert!(departures(&told[1]) == 0 && departures(told.last().expect("some")) == 1, "{told:?}");
+    }
+
+    #[test]
+    fn a_card_that_the_situation_is_about_is_as_near_as_none() {
+        let holds = format!("{THREE}{CARD}usual = true\n{CARD}");
+        let text = format!("title = \"\"\nabout = \"\"\nbegin = []\n{holds}");
+        let told = explored(&Situation::parse("s", &text).expect("a situation"), &["r-1", "r-2"]);
+        let first = |word: &str| told.iter().position(|order| order.iter().any(|it| it == word)).expect("told");
+        let departing = told.iter().position(|order| order.first().is_some_and(|it| it == "release r-2")).expect("told");
+        assert!(first("card 1") < first("card 2") && first("card 1") < departing, "{told:?}");
     }
 
     #[test]

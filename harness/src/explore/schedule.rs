@@ -50,9 +50,7 @@ impl Decision {
         match self {
             Self::Release { gate } => format!("{} goes on", held(gate)),
             Self::Drop { gate } => format!("{} is lost", held(gate)),
-            Self::Play { card } => {
-                situation.cards.get(card.wrapping_sub(1)).map_or_else(|| format!("card {card}"), |card| card.words.clone())
-            }
+            Self::Play { card } => situation.card(*card).map_or_else(|| format!("card {card}"), |card| card.words.clone()),
         }
     }
 
@@ -69,7 +67,7 @@ impl Decision {
         match self {
             Self::Release { gate } => vec![one("release", gate.as_str())],
             Self::Drop { gate } => vec![one("drop", gate.as_str())],
-            Self::Play { card } => situation.cards.get(card.wrapping_sub(1)).map(|card| card.acts.clone()).unwrap_or_default(),
+            Self::Play { card } => situation.card(*card).map(|card| card.acts.clone()).unwrap_or_default(),
         }
     }
 }
@@ -106,7 +104,7 @@ impl Schedule {
             connections: situation.connections,
             processes: situation.processes,
             provider: situation.provider.clone(),
-            rules: rules.collect(),
+            rules: situation.rules.iter().cloned().chain(rules).collect(),
             steps,
         }
     }

@@ -32,6 +32,9 @@ pub struct Situation {
     /// The provider's policy.
     #[serde(default)]
     pub provider: Table,
+    /// What befalls the traffic in any case, as in a scenario.
+    #[serde(default, rename = "rule")]
+    pub rules: Vec<Table>,
     /// Requests that are held.
     #[serde(default, rename = "hold")]
     pub holds: Vec<Hold>,
@@ -76,6 +79,9 @@ pub struct Card {
     /// Only while this gate holds something.
     #[serde(default)]
     pub held: Option<String>,
+    /// The situation is about this: an order with it is as near to the usual one as an order without it.
+    #[serde(default)]
+    pub usual: bool,
 }
 
 fn once() -> u32 {
@@ -108,6 +114,11 @@ impl Situation {
         self.holds.iter().flat_map(|hold| (1..=hold.times).map(move |nth| (hold, nth)))
     }
 
+    /// The card at this place, from 1.
+    pub(super) fn card(&self, place: usize) -> Option<&Card> {
+        self.cards.get(place.checked_sub(1)?)
+    }
+
     /// The gate of this name.
     pub(super) fn gate(&self, name: &str) -> Option<(&Hold, u32)> {
         self.gates().find(|(hold, nth)| gate_name(hold, *nth) == name)
@@ -125,6 +136,9 @@ macro_rules! shipped {
 
 const SHIPPED: &[(&str, &str)] = shipped![
     "refreshes_at_once",
+    "an_answer_takes_its_time",
+    "an_answer_without_a_lifetime",
+    "a_refresh_meets_a_fault",
     "calls_beside_a_refresh",
     "a_refresh_and_a_reconnection",
     "a_refresh_and_a_disconnection",

@@ -131,6 +131,7 @@ fn once() -> Trigger {
         connection: None,
         every_connection: false,
         every_process: false,
+        until_it_works: false,
     }
 }
 
@@ -202,12 +203,12 @@ fn worked(cast: &Cast, since: usize) -> bool {
 }
 
 /// It called the API since a position, with whatever success.
-fn called(cast: &Cast, since: usize) -> bool {
+pub(super) fn called(cast: &Cast, since: usize) -> bool {
     cast.recorder.any_since(since, |w| matches!(w, What::Api { .. }))
 }
 
 /// It was asked to work since a position, and did not refuse.
-fn took_work_on(cast: &Cast, since: usize) -> bool {
+pub(super) fn took_work_on(cast: &Cast, since: usize) -> bool {
     let asked =
         cast.recorder.all_since(since, |w| if let What::VerbCalled { call, verb: Verb::Trigger, .. } = w { Some(*call) } else { None });
     cast.recorder.any_since(since, |w| matches!(w, What::VerbAnswered { call, outcome: Outcome::Accepted, .. } if asked.contains(call)))

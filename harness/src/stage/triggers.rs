@@ -17,6 +17,7 @@ use super::{
     jobs::{self, Jobs},
     probes::look_for_canaries,
     recorder::Recorder,
+    story::{called, took_work_on},
     subscription,
 };
 use crate::{
@@ -45,6 +46,10 @@ struct Pull {
     pleo: (Control, usize),
 }
 
+/// Whoever refuses because it waits out a pause is asked again after so long, and so often.
+const PAUSE: Duration = Duration::from_secs(1);
+const PAUSES: usize = 8;
+
 impl Cast {
     /// Triggers that are not answered yet.
     pub(super) fn triggers_open(&self) -> usize {
@@ -53,8 +58,18 @@ impl Cast {
 
     /// Pulls a trigger as a scenario says. What was asked first may be what the subject subscribes itself at.
     pub(super) async fn trigger(&mut self, how: &scenario::Trigger) {
+        let since = self.recorder.position();
         self.ask(how).await;
         self.tell_subscribers(how).await;
+        if !how.until_it_works {
+            return;
+        }
+        for _ in 0..PAUSES {
+            if took_work_on(self, since) || self.until(PAUSE, |cast| called(cast, since)).await {
+                return;
+            }
+            self.ask(how).await;
+        }
     }
 
     /// Where work comes from every source, the subscriptions that the subject made itself are one. False: there are none.

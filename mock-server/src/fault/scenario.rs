@@ -440,6 +440,9 @@ pub struct Trigger {
     /// By every process of the subject; else they take turns.
     #[serde(default)]
     pub every_process: bool,
+    /// Once more every second, for some seconds, as long as the subject refuses and calls nothing: it may be waiting out a pause.
+    #[serde(default)]
+    pub until_it_works: bool,
 }
 
 fn once() -> u32 {

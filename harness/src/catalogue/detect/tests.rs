@@ -436,3 +436,14 @@ fn a_refusal_is_no_token_either_and_a_call_without_a_token_after_it_is_another_m
     end(Story::connected()).undecided("DETECT-08", "no answer without tokens");
     rejected().faulted(Answer::Unusable).answered(Outcome::Accepted).rest().undecided("DETECT-08", "no API call succeeded");
 }
+
+#[test]
+fn a_story_of_a_rotated_secret_does_not_apply_to_a_public_client() {
+    let reason = regrant_authority::ClientError::Public("client-1".into()).to_string();
+    let story = Story::connected().event(What::NotRealised { reason });
+    story.clone().undecided("DETECT-01", "has no secret to rotate");
+    story.clone().terms(|t| t.confidential = Some(true)).undecided("DETECT-01", "has no secret to rotate");
+    story.terms(|t| t.confidential = Some(false)).not_applicable("DETECT-01");
+    let other = Story::connected().event(What::NotRealised { reason: "nobody came".into() });
+    other.terms(|t| t.confidential = Some(false)).undecided("DETECT-01", "nobody came");
+}

@@ -1,5 +1,7 @@
 //! LOG-04 to LOG-07 on hand-written histories.
 
+use regrant_mock_server::authority::TokenState;
+
 use crate::{
     evidence::{LogStream, Outcome, What},
     judge::testing::*,
@@ -149,4 +151,12 @@ fn two_outages_in_one_form_pass_and_a_silent_one_fails() {
     twice(&["Verbindung verloren"]).undecided("LOG-04", "was not understood");
     twice(&["WARN could not renew the grant of this customer, it is gone"]).undecided("LOG-04", "in words that differ");
     Story::honest().undecided("LOG-04", "did not end twice");
+}
+
+#[test]
+fn what_is_logged_late_of_a_call_that_was_held_belongs_to_those_who_asked_for_it() {
+    let asked = || (0..3).fold(Story::connected().rejected(), |story, _| story.trigger().answered(Outcome::Accepted));
+    let talks = |story: Story| (0..60).fold(story, |story, _| story.log("WARN work waits")).rest().epilogue();
+    talks(asked().api_asked().rest().api_end(Some("access#1"), TokenState::Rejected, 401, Vec::new())).passes("LOG-06");
+    talks(asked().api(401).rest()).fails("LOG-06", "entries were logged where");
 }

@@ -59,6 +59,8 @@ fn failures_with_a_reason_are_recognised_in_common_formats() {
         "2026-01-01 10:00:00,123 WARNING [pleo.auth] refresh was rejected because the grant was revoked",
         "oauth2: \"invalid_grant\" \"The refresh token is expired or revoked\"",
         "Unable to renew credentials: 401 Unauthorized",
+        "refresh failed: invalid_grant; access token discarded",
+        "could not refresh the access token: status 400",
     ] {
         assert!(fails_with_reason(text), "{text}");
     }
@@ -72,6 +74,8 @@ fn a_failure_without_a_reason_is_none_however_grave() {
         "error: something went wrong",
         r#"{"level":"error","event":"authorization_lost","message":"detected that the connection is unauthenticated"}"#,
         "INFO refreshing the access token",
+        "level=WARN msg=\"pleo refused the access token\" path=/v3/export-jobs status=401",
+        "the API rejected our access token: 401 Unauthorized",
     ] {
         assert!(!fails_with_reason(text), "{text}");
     }

@@ -35,12 +35,12 @@ pub(super) struct Window<'v, 'h> {
     pub(super) worked: bool,
 }
 
-/// All of them, in order. A refresh that outlasts a rest joins two.
+/// All of them, in order. A request that outlasts a rest joins two: whatever hangs on it is logged later.
 pub(super) fn windows<'v, 'h>(view: &'v View<'h>) -> Vec<Window<'v, 'h>> {
     let mut all = Vec::new();
     let mut from = Mark { at: 0, n: 0 };
     for rest in &view.rests {
-        if rest.mark > from && !view.exchanges.iter().any(|x| x.is_refresh() && spans(x, rest.mark)) {
+        if rest.mark > from && !view.exchanges.iter().any(|x| !x.by_agent && spans(x, rest.mark)) {
             all.push(window(view, from, rest.mark, true));
             from = rest.mark;
         }

@@ -84,6 +84,18 @@ fn forgetting_it_with_a_restart_fails() {
 }
 
 #[test]
+fn who_says_connected_after_a_restart_until_it_learns_anew_has_forgotten_it() {
+    let forgets = Story::connected().dies().asked_in_vain(2).rest().restarted().with(|s| s.subject.says = Some(Status::Connected)).rest();
+    let learns = |story: Story| story.with(|s| s.subject.says = Some(Status::Disconnected)).asked_in_vain(2).rest().comes_back();
+    learns(forgets).fails("MARK-02", "started anew, it says connected again");
+    let keeps = Story::connected().dies().asked_in_vain(2).rest().restarted().rest();
+    learns(keeps).passes("MARK-02");
+    // Before it has come to rest it may still be reading what it keeps.
+    let starting = Story::connected().dies().asked_in_vain(2).rest().restarted().with(|s| s.subject.says = Some(Status::Connected)).looks();
+    learns(starting).passes("MARK-02");
+}
+
+#[test]
 fn without_a_restart_or_life_after_it_mark_02_is_undecided() {
     Story::connected().dies().asked_in_vain(2).rest().comes_back().undecided("MARK-02", "was not restarted");
     restarted_while_dead().undecided("MARK-02", "did not reconnect");

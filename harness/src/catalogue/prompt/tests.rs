@@ -51,6 +51,29 @@ fn a_page_that_never_differs_is_no_prompt_and_no_offence() {
 }
 
 #[test]
+fn a_page_that_goes_on_to_say_connected_fails_where_no_way_back_is_shown() {
+    let stale = |text: &str, leads| always(text, Says::No, leads, shows(text, Says::No, leads));
+    for text in ["Pleo is connected.", "Status: connected", "Keeper. Connected with Pleo. Last run yesterday"] {
+        stale(text, false).fails("PROMPT-01", "still says that it is connected");
+        stale(text, false).fails("PROMPT-02", "still says that it is connected");
+        stale(text, false).terms(|t| t.connect = ConnectBy::Command).undecided("PROMPT-01", "same as while connected");
+        stale(text, true).undecided("PROMPT-01", "same as while connected");
+        stale(text, true).undecided("PROMPT-02", "same as while connected");
+    }
+    let vague = [
+        "Not connected yet?",
+        "Get connected to Pleo",
+        "You can be connected in a minute",
+        "Is connected. Bank: not connected",
+        "Disconnected",
+    ];
+    for text in vague {
+        stale(text, false).undecided("PROMPT-01", "same as while connected");
+        stale(text, false).undecided("PROMPT-02", "same as while connected");
+    }
+}
+
+#[test]
 fn a_permanent_link_neither_acquits_nor_accuses() {
     let permanent = |text: &str, says| always("All is well. Reconnect", Says::No, true, shows(text, says, true));
     permanent("Error 17. Reconnect", Says::No).undecided("PROMPT-01", "led to the authorise endpoint while connected, too");

@@ -98,7 +98,7 @@ pub(super) fn race_05(view: &View<'_>) -> Finding {
         Ok(more) => {
             let passed = match met {
                 Some(_) => "the late refusal of the old token changed nothing",
-                None => "no refusal came late: the reconnection and the old refresh did not overlap in the subject, and it works on",
+                None => "no refusal came late: the old refresh was over or given up before the reconnection, and it works on",
             };
             Finding::pass(passed, [vec![late.held.n, back.exchanged.n, late.end.n], more].concat())
         }
@@ -154,7 +154,7 @@ fn after_reconnection(view: &View<'_>, late: &Late<'_, '_>, call: &Call<'_>) -> 
         Ok(more) => {
             let passed = match met {
                 Some(_) => "the late success of the old refresh changed nothing",
-                None => "no success came late: the reconnection and the old refresh did not overlap in the subject, and it works on",
+                None => "no success came late: the old refresh was over or given up before the reconnection, and it works on",
             };
             Finding::pass(passed, [cited, more].concat())
         }

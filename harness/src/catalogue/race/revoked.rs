@@ -29,7 +29,9 @@ pub(super) fn race_08(view: &View<'_>) -> Finding {
         return Finding::fail(reason, cited(&refreshes));
     }
     let Some(death) = view.deaths.iter().find(|death| death.ended == Ended::Grant && death.asked > answered) else {
-        return no_end(view, proof, end).unwrap_or_else(|| unrealised(view, "no refresh was refused after the tokens had proved dead"));
+        return no_end(view, proof, end)
+            .or_else(|| ended_at_once(view, x, proof, end))
+            .unwrap_or_else(|| unrealised(view, "no refresh was refused after the tokens had proved dead"));
     };
     let Some(settled) = death.settled else { return not_at_rest() };
     let calls = control::calls_after(view, death, settled, death.process_until);
@@ -64,4 +66,18 @@ fn no_end(view: &View<'_>, proof: &Exchange<'_>, end: Mark) -> Option<Finding> {
             format!("the answer's tokens proved dead, and {} more calls were made with them: the connection never ended", dead.len());
         Finding::fail(reason, [vec![proof.arrived.n], dead.iter().take(4).map(|x| x.arrived.n).collect()].concat())
     })
+}
+
+/// Whoever takes the 401 on a fresh token for the end needs no refresh to know: it says so, and work that is asked for sends nothing more.
+fn ended_at_once(view: &View<'_>, x: &Exchange<'_>, proof: &Exchange<'_>, end: Mark) -> Option<Finding> {
+    let rest = view.rest_after(proof.arrived).filter(|rest| rest.quiet && rest.mark < end)?;
+    let (shown, ..) = view.statuses().find(|(mark, state, _)| *mark > rest.mark && *mark < end && *state == Some(Status::Disconnected))?;
+    let asked = control::delivered(view, control::MAIN, rest.mark, end, 2, "after the tokens had proved dead").ok()?;
+    let silent = view.refreshes(answered_at(x)?, end).next().is_none() && view.api_calls(rest.mark, end).next().is_none();
+    let cited = [vec![x.arrived.n, proof.arrived.n, shown.n], asked].concat();
+    silent.then(|| Finding::pass("the tokens of the answer proved dead, and the connection ended without another refresh", cited))
+}
+
+fn answered_at(x: &Exchange<'_>) -> Option<Mark> {
+    x.replied.map(|(mark, ..)| mark)
 }

@@ -263,3 +263,4 @@ mod overtaken;
 mod paused;
 mod processes;
 mod sibling;
+mod waiters;

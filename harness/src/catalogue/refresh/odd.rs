@@ -114,7 +114,9 @@ fn needless(view: &View<'_>, first: &Odd<'_, '_>, until: Mark) -> Option<Finding
 }
 
 fn not_used(view: &View<'_>, first: &Odd<'_, '_>, until: Mark) -> Finding {
-    if let Some(mark) = asks_the_user(view, first.given, until) {
+    // Started anew it may have lost them, whatever their lifetime.
+    let alive = view.restart_after(first.given).unwrap_or(until).min(until);
+    if let Some(mark) = asks_the_user(view, first.given, alive) {
         return Finding::fail("it did not use tokens of an unusual form, and sends the user to consent", vec![first.given.n, mark.n]);
     }
     let Some(settled) = view.settled_after(first.given).filter(|mark| *mark < until) else { return not_at_rest() };

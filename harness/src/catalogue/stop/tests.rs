@@ -468,4 +468,19 @@ fn a_second_presentation_in_one_burst_is_told_from_two_workers_by_what_was_decla
     burst.terms(|t| t.refresh_attempts = 2).passes("STOP-02");
 }
 
+#[test]
+fn a_second_presentation_long_after_the_refusal_was_read_was_not_on_its_way() {
+    let refused = || Story::connected().revoked().rejected().trigger().api(401).refused("invalid_grant");
+    let after = |ms| after_death(refused().after(ms).refused("invalid_grant").gives_up().answered(Outcome::Accepted).rest());
+    after(200).undecided("STOP-02", "within one burst");
+    for id in ["STOP-02", "STOP-07"] {
+        after(600).fails(id, "ms after its refusal with invalid_grant had been read");
+    }
+    after(600).terms(|t| t.refresh_attempts = 2).passes("STOP-02");
+    // Each of two that were asked at once has its own attempt.
+    let two =
+        Story::connected().revoked().rejected().trigger().trigger().api(401).refused("invalid_grant").after(600).refused("invalid_grant");
+    after_death(two.gives_up().answered(Outcome::Accepted).rest()).is_not_accused(&["STOP-02"]);
+}
+
 mod processes;

@@ -59,6 +59,12 @@ impl Story {
         self.requested(Endpoint::Api, "GET", "/v3/export-jobs", false).api_end(token, state, status, Vec::new())
     }
 
+    /// The arrival of an API call.
+    pub(crate) fn api_asked(mut self) -> Self {
+        self.exchange += 1;
+        self.requested(Endpoint::Api, "GET", "/v3/export-jobs", false)
+    }
+
     /// A report of these units as done.
     pub(crate) fn reports(mut self, units: &[String]) -> Self {
         self.exchange += 1;
@@ -89,7 +95,7 @@ impl Story {
         story.api_end(Some(&access), TokenState::Active, status, Vec::new())
     }
 
-    fn api_end(self, token: Option<&str>, state: TokenState, status: u16, delivered: Vec<String>) -> Self {
+    pub(crate) fn api_end(self, token: Option<&str>, state: TokenState, status: u16, delivered: Vec<String>) -> Self {
         let (exchange, presented) = (self.exchange, token.map(|token| self.presented(token, state)));
         let carried = if token.is_some() { Carried::Bearer } else { Carried::Nothing };
         self.event(What::Api { exchange, presented, carried, status, handed_out: Vec::new(), delivered }).replies(status, Reply::Plain)

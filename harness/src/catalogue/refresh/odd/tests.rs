@@ -1,5 +1,7 @@
 //! Odd answers on hand-written histories.
 
+use regrant_mock_server::fault::scenario::Status;
+
 use crate::{
     catalogue::{Finding, Severity},
     evidence::Outcome,
@@ -66,6 +68,9 @@ fn any_lifetime_is_lived_with() {
     never_again.fails("REFRESH-06", "no API call succeeded any more");
     let asks = needs_refresh().reshapes("expires_in=absent", true).gives_up().answered(Outcome::Accepted).rest();
     asks.epilogue().fails("REFRESH-06", "sends the user to consent");
+    // Started anew it has lost what it never stored, whatever the lifetime was.
+    let lost = unusual("expires_in=absent").restarted().with(|s| s.subject.says = Some(Status::Disconnected)).rest();
+    lost.asked_in_vain(2).rest().passes("REFRESH-06");
 }
 
 #[test]

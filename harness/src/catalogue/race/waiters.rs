@@ -1,0 +1,57 @@
+//! Whoever waited for a refresh has its turn, and refreshes with what it knew before.
+
+use crate::{
+    catalogue::{Finding, several},
+    evidence::{Micros, Verb, What},
+    judge::{Exchange, Mark, View},
+};
+
+/// Whoever does not say how long it waits for an answer may have given up on one that takes longer.
+const PATIENCE: Micros = 2_000_000;
+/// Nobody comes to rest in so short a time: what happens within it belongs together.
+const SOON: Micros = 300_000;
+
+/// Of those who were asked to work before a refresh was answered, one sends the token that it replaced, though the same process had read the
+/// answer, and before anything else happened.
+pub(super) fn refreshed_anew(view: &View<'_>) -> Option<Finding> {
+    // Each piece of work is a process of its own: another one has read the answer.
+    if view.terms.one_shot {
+        return None;
+    }
+    let plain = |x: &&Exchange<'_>| x.is_refresh() && x.fates.iter().all(|fate| fate.starts_with("hold"));
+    view.exchanges.iter().filter(plain).find_map(|x| {
+        let (replaced, (_, new), read) = (x.token_name()?, x.pair()?, x.read?);
+        let new = new.filter(|new| *new != replaced)?;
+        if read.at.saturating_sub(x.began) >= view.terms.token_timeout.unwrap_or(PATIENCE) {
+            return None;
+        }
+        let shortly_before = Mark { at: x.began.saturating_sub(SOON), n: 0 };
+        let waited: Vec<u32> = view.triggers(shortly_before, read).map(|call| call.called.n).collect();
+        let soon = |y: &&Exchange<'_>| y.began > read.at && y.began < read.at + SOON;
+        let again = view.refreshes(read, Mark::END).find(|y| soon(y) && y.token_name() == Some(replaced))?;
+        if waited.len() < 2 || disturbed(view, x.arrived, again.arrived) || !is_one_process(view, x, again) {
+            return None;
+        }
+        let reason = format!("one that had waited for a refresh sent {replaced} once more, though the answer had brought {new}");
+        Some(Finding::fail(reason, [vec![x.arrived.n, read.n, again.arrived.n], waited].concat()))
+    })
+}
+
+/// The user came or went, or a process was started or stopped: what was read need not count any more.
+fn disturbed(view: &View<'_>, from: Mark, until: Mark) -> bool {
+    view.events().any(|(mark, what)| {
+        let counts = matches!(
+            what,
+            What::VerbCalled { verb: Verb::Connect | Verb::Disconnect, .. }
+                | What::CallbackDelivered { .. }
+                | What::ProcessStarted { .. }
+                | What::ProcessStopping { .. }
+                | What::ProcessExited { .. }
+        );
+        counts && mark > from && mark < until
+    })
+}
+
+fn is_one_process(view: &View<'_>, one: &Exchange<'_>, other: &Exchange<'_>) -> bool {
+    view.terms.processes.is_none_or(|processes| processes < 2) || one.instance.is_some() && !several::are_two(one, other)
+}
