@@ -193,7 +193,8 @@ fn first(lines: &[Line<'_>], shows: impl Fn(&Line<'_>) -> bool) -> Option<Vec<u3
 
 /// One line with the code of the refusal, or with failure and reason; or a line that tells of the failure and another that gives the reason.
 fn failure(lines: &[Line<'_>], death: &Death) -> Option<Vec<u32>> {
-    if let Some(shown) = first(lines, |line| line.names(&death.error) || (line.tells_failure() && REASON.is_match(line.text))) {
+    let shows = |line: &Line<'_>| line.names(&death.error) || (line.tells_failure() && REASON.is_match(line.text));
+    if let Some(shown) = first(lines, |line| shows(line) && !line.tells_only_of_the_way(death)) {
         return Some(shown);
     }
     let failed = lines.iter().find(|line| line.tells_failure())?;

@@ -156,13 +156,19 @@ fn prompt_01(view: &View<'_>) -> Finding {
             (_, false) => {
                 Finding::undecided("the page is the same as while connected: nothing shows whether the user is asked for anything")
             }
-            (true, true) if before.leads_to_authorize && !told => Finding::undecided(
-                "the page led to the authorise endpoint while connected, too, and what differs does not say that it must be used",
+            (true, true) if before.leads_to_authorize && !told => permanent(
+                view,
+                "the page led to the authorise endpoint while connected, too; what differs was not recognised as saying that it must be used",
             ),
             (true, true) => Finding::pass("a way to the authorise endpoint is shown after the refusal", cited),
             (false, true) => no_link(view, death, told, cited),
         }
     })
+}
+
+/// A page that always looks like a prompt: the author knows the words that make one.
+fn permanent(view: &View<'_>, reason: &str) -> Finding {
+    if view.terms.prompt_says { Finding::undecided(reason) } else { Finding::locked(reason, "prompt.says = \"regex\"") }
 }
 
 /// Nothing that could be clicked is there: an offence where users click, but not where a command or a script takes them on.
@@ -199,7 +205,7 @@ fn prompt_02(view: &View<'_>) -> Finding {
             Finding::fail("after the refusal the page still says that it is connected", cited)
         }
         (_, _, false) => Finding::undecided("the page is the same as while connected"),
-        (Says::Yes, _, true) => Finding::undecided("the page says so while connected, too, though it differs now"),
+        (Says::Yes, _, true) => permanent(view, "as far as words are known the page says so while connected, too, though it differs now"),
         (Says::No, Says::No, true) if view.terms.prompt_says => {
             Finding::fail("what differs on the page does not say that access must be restored", cited)
         }
@@ -241,7 +247,7 @@ fn prompt_03(view: &View<'_>) -> Finding {
     match (faults.len(), during.is_empty(), due) {
         (0 | 1, _, _) => Finding::undecided("the transient fault was met only once"),
         (_, true, _) => Finding::undecided("the page was not read during the transient fault"),
-        (_, false, None) => Finding::undecided("the same page showed no prompt when one was due"),
+        (_, false, None) => permanent(view, "as far as words are known the same page showed no prompt when one was due"),
         (_, false, Some((due, _))) => {
             let read = during.iter().map(|(mark, _)| mark.n).take(2);
             Finding::pass(

@@ -297,7 +297,10 @@ fn timer(view: &View<'_>, death: &Death, settled: Mark, until: Mark) -> Finding 
             let watched = until.at.min(end).saturating_sub(settled.at);
             match (before, watched >= period.saturating_mul(2)) {
                 (true, true) => Finding::pass("the timer and every declared source were silent after the refusal", vec![death.refused.n]),
-                (false, _) => Finding::undecided("the timer caused no API call before the refusal"),
+                (false, _) => Finding::locked(
+                    "the timer caused no API call before the refusal; a timer that looks at the subject's own store only is none",
+                    "features.period = \"none\"",
+                ),
                 (true, false) => Finding::undecided("the subject was not watched for two periods after the refusal"),
             }
         }

@@ -48,7 +48,13 @@ impl Frontier {
     pub fn new<'s>(situations: impl IntoIterator<Item = &'s Situation>, seed: u64) -> Self {
         let mut frontier = Self { waiting: BinaryHeap::new(), made: HashSet::new(), random: ChaCha20Rng::seed_from_u64(seed) };
         for situation in situations {
-            frontier.add(Schedule { situation: situation.name.clone(), decisions: Vec::new() }, 0);
+            let schedule = |decisions| Schedule { situation: situation.name.clone(), decisions };
+            frontier.add(schedule(Vec::new()), 0);
+            // What the situation is about need not wait until it is known what is held without it.
+            let usual = (1..).zip(&situation.cards).filter(|(_, card)| card.usual && card.held.is_none() && card.after.is_none());
+            for (card, _) in usual {
+                frontier.add(schedule(vec![Decision::Play { card }]), 0);
+            }
         }
         frontier
     }

@@ -64,14 +64,13 @@ struct Saved {
 }
 
 impl Saved {
-    /// Of a shard, requirements whose stories are in other shards are left out, unless a story of this one convicts.
+    /// Requirements whose stories are in other shards, or were not chosen, are left out, unless a story that was told convicts.
     fn judgement(&self, histories: &[History]) -> Judgement {
         let wanted = |id: &str| self.requirements.is_empty() || self.requirements.iter().any(|r| r == id);
         let mut judgement = judge(histories, &self.terms, &self.purposes, |r| wanted(r.id));
-        if self.shard.is_some() {
-            let decided = |id: &str| self.purposes.iter().any(|purpose| purpose.tests.iter().any(|test| test == id));
-            judgement.requirements.retain(|judged| decided(judged.id) || judged.verdict == Verdict::Fail);
-        }
+        let any = |id: &str, of: fn(&Purpose) -> &[String]| self.purposes.iter().any(|purpose| of(purpose).iter().any(|it| it == id));
+        let left_out = |id: &str| !any(id, |purpose| &purpose.tests) && (self.shard.is_some() || any(id, |purpose| &purpose.also));
+        judgement.requirements.retain(|judged| judged.verdict == Verdict::Fail || !left_out(judged.id));
         judgement
     }
 }

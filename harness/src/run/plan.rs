@@ -52,8 +52,6 @@ pub(super) fn plan(selection: &Selection, own: &[std::path::PathBuf], shard: Opt
     if all.is_empty() || requirements.is_empty() {
         return Err(RunError::NothingSelected);
     }
-    let decided = |id: &&str| all.iter().any(|s| s.scenario.tests.iter().any(|t| t == id));
-    let requirements = requirements.into_iter().filter(|id| !by_story || decided(id)).collect();
     let told = match shard {
         Some(shard) => shards::part(&all, shard),
         None => all.clone(),

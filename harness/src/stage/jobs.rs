@@ -102,7 +102,12 @@ impl Cast {
             return false;
         }
         for job in jobs {
-            let verb = Verb::Http(HttpCall { method: "GET".into(), url: job.done.poll.clone(), ..HttpCall::default() });
+            let verb = Verb::Http(HttpCall {
+                method: "GET".into(),
+                url: job.done.poll.clone(),
+                headers: job.done.headers.clone(),
+                ..HttpCall::default()
+            });
             let answered = self.driver.perform("done", &verb, &job.bindings, Follow::Pages, ANSWER).await;
             let (call, polls) = (job.call, job.polls + 1);
             let is_done = answered.as_ref().is_ok_and(|answered| answered.matches(&job.done.says));

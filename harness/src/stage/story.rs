@@ -9,7 +9,10 @@ use regrant_mock_server::{
 use tokio::{sync::watch, time::timeout};
 
 use super::{Setting, StageError, acts::SHORT_LIFE, cast::Cast, recorder::Recorder};
-use crate::evidence::{Outcome, Phase, Refreshing, Verb, Wanted, What};
+use crate::{
+    evidence::{Outcome, Phase, Refreshing, Verb, Wanted, What},
+    subject::manifest::WorkKind,
+};
 
 /// No story may take longer; what was seen until then is kept.
 const STORY: Duration = Duration::from_secs(180);
@@ -168,6 +171,9 @@ async fn first_work(cast: &mut Cast, scenario: &Scenario) -> Result<(), StageErr
         let why = last_answer(cast, Verb::Trigger);
         return Err(StageError::NotRealised(format!("connected and asked to work, the subject made no successful API call: {why}")));
     }
+    if let Some(refused) = in_vain(cast, since) {
+        return Err(StageError::NotRealised(format!("connected and asked to work, the subject did no work: {refused}")));
+    }
     cast.read_probes().await;
     if cast.setting.manifest.status.as_ref().is_some_and(|s| s.connected.is_some()) {
         let status = cast.recorder.last(|w| if let What::StatusRead { state, raw, .. } = w { Some((*state, raw.clone())) } else { None });
@@ -200,6 +206,31 @@ fn last_answer(cast: &Cast, wanted: Verb) -> String {
 /// An API call succeeded since a position.
 fn worked(cast: &Cast, since: usize) -> bool {
     cast.recorder.any_since(since, |w| matches!(w, What::Api { status: 200..=299, .. }))
+}
+
+/// What the API said no to since a position, where nothing of the declared work was done: a mistake that is there from the beginning, and no
+/// story could tell it from what it is about.
+fn in_vain(cast: &Cast, since: usize) -> Option<String> {
+    let kind = cast.setting.manifest.work?;
+    let done = |what: &What| match what {
+        What::Api { handed_out, delivered, .. } if kind == WorkKind::Read => !handed_out.is_empty() || !delivered.is_empty(),
+        What::Api { delivered, .. } => !delivered.is_empty(),
+        _ => false,
+    };
+    if cast.recorder.any_since(since, done) {
+        return None;
+    }
+    let refused = |what: &What| match what {
+        What::Api { exchange, status: status @ 400..=499, .. } if ![401, 404, 429].contains(status) => Some((*exchange, *status)),
+        _ => None,
+    };
+    let (exchange, status) = cast.recorder.all_since(since, refused).into_iter().next()?;
+    let asked = |what: &What| match what {
+        What::Requested { exchange: other, method, path, .. } if *other == exchange => Some(format!("{method} {path}")),
+        _ => None,
+    };
+    let asked = cast.recorder.all_since(since, asked).into_iter().next().unwrap_or_default();
+    Some(format!("{asked} was answered {status}"))
 }
 
 /// It called the API since a position, with whatever success.

@@ -82,6 +82,15 @@ fn a_failure_without_a_reason_is_none_however_grave() {
 }
 
 #[test]
+fn a_cause_that_is_handed_on_with_the_user_is_no_failure_that_was_logged() {
+    let way = r#"level=INFO msg="reauthentication started: sending the user to pleo" reason=invalid_grant"#;
+    assert!(!fails_with_reason(way));
+    let at_once = Line { led: false, ..line(way) };
+    assert!(super::failure(&[at_once], &death()).is_some());
+    assert!(fails_with_reason("refresh refused with invalid_grant, redirecting the user to the authorization page"));
+}
+
+#[test]
 fn detections_are_recognised_in_common_formats() {
     for text in [
         r#"{"level":"warn","event":"connection.unauthenticated"}"#,

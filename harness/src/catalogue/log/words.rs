@@ -44,6 +44,11 @@ impl<'l> Line<'l> {
         self.led && STARTED.is_match(&self.own_words(death))
     }
 
+    /// The same, and no word of its own that anything went wrong: the cause was handed on with the user.
+    pub(super) fn tells_only_of_the_way(&self, death: &Death) -> bool {
+        self.tells_of_the_way(death) && !WRONG.is_match(&self.own_words(death))
+    }
+
     /// The client's own credentials were not taken. How grave the line says it is does not count.
     pub(super) fn tells_of_credentials(&self) -> bool {
         let text = LEVEL.replace_all(self.text, " ");

@@ -135,7 +135,10 @@ fn after_reconnection(view: &View<'_>, late: &Late<'_, '_>, call: &Call<'_>) -> 
     let old = late.x.issued_in();
     if let Some(rest) = view.rest_after(since) {
         let end = user_after(view, since);
-        let stale = view.api_calls(rest.mark, end).chain(view.refreshes(rest.mark, end)).filter(|x| old.is_some() && x.grant() == old);
+        // What the old grant had given before is a cache that nobody emptied: another matter.
+        let fresh = |name: &str| view.given(name).is_some_and(|given| given > late.x.arrived);
+        let of_the_old = |x: &&Exchange<'_>| old.is_some() && x.grant() == old && x.token_name().is_some_and(fresh);
+        let stale = view.api_calls(rest.mark, end).chain(view.refreshes(rest.mark, end)).filter(of_the_old);
         let stale = control::convicting(view, rest.mark, rest.quiet, stale);
         if old != Some(back.grant) && !stale.is_empty() {
             let reason = "after the user had reconnected it went on with the tokens of a late refresh of the old grant";

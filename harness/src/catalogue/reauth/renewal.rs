@@ -1,7 +1,10 @@
 //! What is done with the new pair.
 
 use super::super::{Finding, Verdict, shared::*};
-use crate::judge::{Death, Ended, Exchange, Mark, View, control};
+use crate::{
+    evidence::{Micros, Verb},
+    judge::{Death, Ended, Exchange, Mark, View, control},
+};
 
 pub(super) fn reauth_08(view: &View<'_>) -> Finding {
     let findings: Vec<_> = view.deaths.iter().filter(|d| d.ended == Ended::Grant).map(|death| renewed(view, death)).collect();
@@ -25,7 +28,11 @@ fn renewed(view: &View<'_>, death: &Death) -> Finding {
         let dead = |name: &str| name == death.refresh || Some(name) == death.access.as_deref();
         !x.by_agent && (x.is_api() || x.is_refresh()) && x.token_name().is_some_and(dead)
     });
-    let offenders = control::convicting(view, rest.mark, rest.quiet, old);
+    let old: Vec<_> = old.collect();
+    let mut offenders = control::convicting(view, rest.mark, rest.quiet, old.iter().copied());
+    if offenders.is_empty() {
+        offenders = after_the_login(view, stored, rest.mark, &old);
+    }
     if let Some(x) = offenders.first() {
         let reason = format!("{} was used again after the user had reconnected", x.token_name().unwrap_or("an old token"));
         return Finding::fail(reason, control::cite(view, stored, &offenders));
@@ -47,6 +54,20 @@ fn renewed(view: &View<'_>, death: &Death) -> Finding {
         None => Finding::locked("the subject cannot be restarted by the harness", "[start] run = [...]"),
     }
 }
+
+/// What was asked for once the login had been answered, and sent the dead access token: it had come to its end before, and nothing of it was
+/// on its way.
+fn after_the_login<'v, 'h>(view: &View<'h>, stored: Mark, rest: Mark, old: &[&'v Exchange<'h>]) -> Vec<&'v Exchange<'h>> {
+    let login = view.calls.iter().rfind(|call| call.verb == Verb::Connect && call.called < stored);
+    let Some((answered, _)) = login.and_then(|call| call.answered).filter(|(answered, _)| *answered > stored && *answered < rest) else {
+        return Vec::new();
+    };
+    let Some(asked) = view.triggers(answered, rest).next().map(|call| call.called) else { return Vec::new() };
+    old.iter().copied().filter(|x| x.is_api() && x.began > asked.at + SOON).collect()
+}
+
+/// A call that was sent before its sender could know arrives sooner: microseconds.
+const SOON: Micros = 300_000;
 
 /// Started anew, the subject works with the new pair. A subject whose work began at the first trigger before has no excuse afterwards.
 fn survived(view: &View<'_>, stored: Mark, first: &Exchange<'_>, restart: Mark, end: Mark) -> Finding {

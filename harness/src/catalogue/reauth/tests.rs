@@ -266,6 +266,11 @@ fn the_old_pair_after_the_reconnection_fails() {
     let refresh =
         dead().connects().works().rest().trigger().mark("offence").refuses("refresh#1", "invalid_grant").answered(Outcome::Accepted).rest();
     refresh.fails("REAUTH-08", "refresh#1 was used again");
+    // Asked for after the login, long before it rests.
+    let stale = |ms| dead().connects().trigger().after(ms).mark("offence").calls_api(Some("access#1"), DEAD, 401).delivers();
+    let later = |story: Story| story.answered(Outcome::Accepted).rest().restarted().works().rest();
+    later(stale(400)).fails("REAUTH-08", "access#1 was used again after the user had reconnected");
+    later(stale(50)).passes("REAUTH-08");
     // Under way while the callback was handled.
     let parallel = dead().connects().calls_api(Some("access#1"), DEAD, 401).works().rest().restarted().works().rest();
     parallel.passes("REAUTH-08");

@@ -276,6 +276,8 @@ pub struct Trigger {
 pub struct Done {
     /// The address to poll.
     pub poll: String,
+    /// Headers, in order of name.
+    pub headers: BTreeMap<String, String>,
     /// What it says when done.
     pub says: StatusPattern,
 }

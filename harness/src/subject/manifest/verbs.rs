@@ -121,8 +121,8 @@ pub(super) fn pattern(path: &str, raw: RawPattern) -> Result<StatusPattern, Wron
 
 /// How it is known that work was done.
 pub(super) fn done(path: &str, raw: RawDone) -> Result<Done, Wrong> {
-    let RawDone { poll, pointer, is, status, text } = raw;
-    Ok(Done { poll, says: pattern(path, RawPattern { pointer, is, status, text, exit: None })? })
+    let RawDone { poll, headers, pointer, is, status, text } = raw;
+    Ok(Done { poll, headers: headers.unwrap_or_default(), says: pattern(path, RawPattern { pointer, is, status, text, exit: None })? })
 }
 
 /// Where the number of connections stands.

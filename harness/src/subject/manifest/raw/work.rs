@@ -1,5 +1,7 @@
 //! Work as it is written: triggers, what they answer, what kind of work it is.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -63,6 +65,8 @@ pub(crate) struct RawPattern {
 pub(crate) struct RawDone {
     /// The address to poll.
     pub(crate) poll: String,
+    /// Headers.
+    pub(crate) headers: Option<BTreeMap<String, String>>,
     /// JSON pointer.
     #[serde(rename = "json")]
     pub(crate) pointer: Option<String>,
