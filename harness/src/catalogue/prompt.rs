@@ -5,6 +5,7 @@ mod notices;
 
 use super::{Finding, Level::*, Requirement, Scope, Severity::*, shared::*};
 use crate::{
+    collect::says,
     evidence::{PageSeen, Says, What},
     judge::{ConnectBy, Death, Ended, Mark, View},
 };
@@ -86,6 +87,25 @@ pub(super) fn differs(a: &PageSeen, b: &PageSeen) -> bool {
     a.status != b.status || a.text != b.text
 }
 
+/// The page tells the user, and did not before. Where a permanent button has the words of a prompt, those of the sentences that are new count.
+fn newly_says(view: &View<'_>, before: &PageSeen, after: &PageSeen) -> bool {
+    match (before.says, after.says) {
+        (Says::No, Says::Yes) => true,
+        (Says::Yes, Says::Yes) if !view.terms.prompt_says => {
+            let old: Vec<&str> = sentences(&before.text).collect();
+            let new: Vec<&str> = sentences(&after.text).filter(|it| !old.contains(it)).collect();
+            says(&new.join("\n"), None) == Says::Yes
+        }
+        _ => false,
+    }
+}
+
+/// What can be read; the targets of links stand in lines of their own.
+fn sentences(text: &str) -> impl Iterator<Item = &str> {
+    let target = |line: &&str| line.starts_with('/') || line.contains("://");
+    text.lines().filter(move |line| !target(line)).flat_map(|line| line.split(['.', '!', '?'])).map(str::trim)
+}
+
 /// Words that make of "connected" something else than the state of affairs.
 const NOT_SO: [&str; 26] = [
     "not",
@@ -147,7 +167,7 @@ fn prompt_01(view: &View<'_>) -> Finding {
         return messages::prompt_01(view);
     }
     pages(view, |death, before, after, cited| {
-        let told = before.says == Says::No && after.says == Says::Yes;
+        let told = newly_says(view, before, after);
         match (after.leads_to_authorize, differs(before, after)) {
             (false, false) if says_connected(after) && view.terms.connect == ConnectBy::Link => Finding::fail(
                 "after the refusal the page still says that it is connected, and nothing on it leads to the authorise endpoint",
@@ -200,7 +220,7 @@ fn prompt_02(view: &View<'_>) -> Finding {
         return messages::prompt_02(view);
     }
     pages(view, |_, before, after, cited| match (before.says, after.says, differs(before, after)) {
-        (Says::No, Says::Yes, _) => Finding::pass("the page says that access must be restored", cited),
+        _ if newly_says(view, before, after) => Finding::pass("the page says that access must be restored", cited),
         (_, _, false) if says_connected(after) && !after.leads_to_authorize => {
             Finding::fail("after the refusal the page still says that it is connected", cited)
         }
@@ -209,9 +229,7 @@ fn prompt_02(view: &View<'_>) -> Finding {
         (Says::No, Says::No, true) if view.terms.prompt_says => {
             Finding::fail("what differs on the page does not say that access must be restored", cited)
         }
-        (Says::No, Says::No, true) => {
-            Finding::locked("no words were recognised that say that access must be restored", "prompt.says = \"regex\"")
-        }
+        (Says::No, _, true) => Finding::locked("no words were recognised that say that access must be restored", "prompt.says = \"regex\""),
     })
 }
 
@@ -232,7 +250,7 @@ fn prompt_03(view: &View<'_>) -> Finding {
         let appeared = page.leads_to_authorize && !calm.leads_to_authorize;
         // Where nothing can be clicked the words alone are the prompt.
         let reachable = page.leads_to_authorize || view.terms.connect != ConnectBy::Link;
-        let told = reachable && page.says == Says::Yes && calm.says == Says::No;
+        let told = reachable && newly_says(view, calm, page);
         differs(calm, page) && (appeared || told)
     };
     let end = outcome_after(view, first.arrived);

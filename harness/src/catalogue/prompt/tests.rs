@@ -51,6 +51,21 @@ fn a_page_that_never_differs_is_no_prompt_and_no_offence() {
 }
 
 #[test]
+fn beside_a_permanent_button_the_new_sentences_count() {
+    let button = "Bridge\nBooks accounts for Pleo.\nConnect Pleo, or reconnect it";
+    let permanent = |text: &str| always(button, Says::Yes, true, shows(&format!("{text}\n{button}"), Says::Yes, true));
+    let told = permanent("Pleo no longer lets us in. Please reconnect to go on.");
+    told.passes("PROMPT-01");
+    told.passes("PROMPT-02");
+    for text in ["Error 17.", "/connect?please reconnect", "The last run was on Monday."] {
+        permanent(text).undecided("PROMPT-01", "led to the authorise endpoint while connected, too");
+        let finding = permanent(text).undecided("PROMPT-02", "says so while connected, too");
+        assert_eq!(finding.unlock.as_deref(), Some("prompt.says = \"regex\""));
+    }
+    told.terms(|t| t.prompt_says = true).undecided("PROMPT-02", "says so while connected, too");
+}
+
+#[test]
 fn a_page_that_goes_on_to_say_connected_fails_where_no_way_back_is_shown() {
     let stale = |text: &str, leads| always(text, Says::No, leads, shows(text, Says::No, leads));
     for text in ["Pleo is connected.", "Status: connected", "Keeper. Connected with Pleo. Last run yesterday"] {

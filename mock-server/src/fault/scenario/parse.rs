@@ -41,8 +41,28 @@ fn unreadable(text: &str, error: &toml::de::Error) -> ScenarioError {
     let offset = error.span().map_or(0, |span| span.start);
     let (line, column) = place(text, offset);
     let message = error.message().trim().to_owned();
+    if let Some((message, advice)) = without_argument(&message) {
+        return ScenarioError { line, column, offset, message: message.into(), advice: Some(advice.into()) };
+    }
     let advice = nearest(&message).map(|key| format!("did you mean {key:?}?"));
     ScenarioError { line, column, offset, message, advice }
+}
+
+/// An act without what it needs, or with something else: serde speaks of variants, of which an author knows nothing.
+fn without_argument(message: &str) -> Option<(&'static str, &'static str)> {
+    if message.contains("expected newtype variant") {
+        return Some(("an act is a table that holds its argument", "such as { restart = 1 }; `regrant schema scenario` has all of them"));
+    }
+    let (_, form) = message.split_once("did not match any variant of untagged enum ")?;
+    Some(match form.trim() {
+        "Times" => ("how often is missing", "such as { restart = 1 }, or { restart = { times = 1 } }"),
+        "Disconnect" => ("how often is missing", "such as { disconnect = 1 }, or { disconnect = { detached = true } }"),
+        "NeedRefresh" => {
+            ("what must be refreshed is missing", "such as { need_refresh = \"access\" }, or { need_refresh = { connection = 2 } }")
+        }
+        "Revoke" => ("what is revoked is missing", "such as { revoke = \"grant\" }, or { revoke = { cause = \"policy\" } }"),
+        _ => ("this is none of the forms that are understood here", "`regrant schema scenario` has all of them"),
+    })
 }
 
 /// Line and column of a byte, from 1.

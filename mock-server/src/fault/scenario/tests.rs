@@ -116,6 +116,21 @@ fn a_reply_cannot_be_replaced_when_half_of_it_is_out() {
 }
 
 #[test]
+fn an_act_without_its_argument_is_told_what_is_missing() {
+    for (act, message, advice) in [
+        (r#""restart""#, "an act is a table that holds its argument", "{ restart = 1 }"),
+        ("{ restart = {} }", "how often is missing", "{ restart = 1 }"),
+        ("{ disconnect = \"now\" }", "how often is missing", "{ disconnect = 1 }"),
+        ("{ need_refresh = 1 }", "what must be refreshed is missing", "{ need_refresh = \"access\" }"),
+        ("{ revoke = 1 }", "what is revoked is missing", "{ revoke = \"grant\" }"),
+    ] {
+        let error = Scenario::parse(&format!("title = \"\"\nabout = \"\"\ntests = []\n\n[[step]]\ndo = [{act}]\n")).expect_err(act);
+        assert_eq!((error.line, error.message.as_str()), (6, message), "{act}: {error}");
+        assert!(error.to_string().contains(advice), "{act}: {error}");
+    }
+}
+
+#[test]
 fn what_is_no_toml_is_an_error_with_a_place() {
     assert_eq!(wrong("[provider]", "[provider").0, 6);
 }
