@@ -81,6 +81,17 @@ fn a_story_that_is_named_is_told_alone() {
 }
 
 #[test]
+fn a_story_that_is_named_also_tells_of_what_it_convicts_besides() {
+    let bench = bench();
+    bench.run(&["check", "--reference", "logs-tokens", "--seed", "3", "--only", "refreshed_twice"], LIMIT).assert(1, &["SECRET-01"]);
+    let verdicts = bench.verdicts("regrant-out");
+    let named = names(&verdicts, "requirements", "id");
+    // It decides nothing of SECRET-02, and convicts nobody of it here.
+    assert!(named.contains("SECRET-01") && named.contains("REFRESH-02") && !named.contains("SECRET-02"), "{named:?}");
+    bench.run(&["judge", "regrant-out"], LIMIT).assert(1, &["SECRET-01"]);
+}
+
+#[test]
 fn what_stays_undecided_is_exit_4_unless_it_is_allowed() {
     let bench = bench();
     // Without a status nothing can be said about the mark.
