@@ -256,7 +256,12 @@ fn race_03(view: &View<'_>) -> Finding {
     };
     let end = view.disturbed_after(released);
     let asked_later: Vec<u32> = view.triggers(rest.mark, end).filter(|c| c.was_answered()).map(|c| c.called.n).collect();
-    let Some(went_on) = view.api_calls(released, end).find(|y| y.answered(2) && y.token_name() == Some(access)) else {
+    // With the token that came, or with one that came after it.
+    let is_new = |y: &Exchange<'_>| {
+        let newer = |name: &str| view.given(name).is_some_and(|given| given > released && y.grant() == x.issued_in());
+        y.token_name().is_some_and(|name| name == access || newer(name))
+    };
+    let Some(went_on) = view.api_calls(released, end).find(|y| y.answered(2) && is_new(y)) else {
         return if asked_later.len() < 2 {
             Finding::undecided("no call with the new token followed, and work was asked for fewer than twice afterwards")
         } else {

@@ -77,17 +77,18 @@ impl Logins {
 
     /// Planted: the attempt that a callback belongs to, which stays as it is.
     pub(crate) fn look(&self, session: &str, state: &str) -> Option<Begun> {
-        let found = self.finish(session, state)?;
+        let session = digest(session);
+        let begun = self.begun();
+        let found = begun.iter().find(|login| login.state == state && login.session == session && !login.is_outdated())?;
+        self.forget(found);
         let verifier = found.verifier.as_ref().map(|verifier| PkceCodeVerifier::new(verifier.secret().clone()));
-        let copy = Begun {
+        Some(Begun {
             state: found.state.clone(),
             session: found.session.clone(),
             since: found.since,
             verifier,
             return_to: found.return_to.clone(),
-        };
-        self.begun().push(found);
-        Some(copy)
+        })
     }
 
     /// Planted: whatever attempt was begun last.

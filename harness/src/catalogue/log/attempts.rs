@@ -6,7 +6,7 @@ use regex::Regex;
 
 use super::{
     windows::{Said, Window, began_calmly, everyday, said, windows},
-    words::{EVERYDAY, LEVEL, Line, STATUS, THING, WRONG, shape, words},
+    words::{LEVEL, Line, STATUS, THING, WRONG, shape, words},
 };
 use crate::{
     catalogue::{Finding, Verdict, shared::*},
@@ -119,7 +119,5 @@ pub(super) fn succeeded(text: &str) -> bool {
 
 fn failed(text: &str) -> bool {
     let text = LEVEL.replace_all(text, " ");
-    // The API refuses an access token: that is why a refresh is tried, and nothing of how it went.
-    let text = EVERYDAY.replace_all(&text, " ");
     (THING.is_match(&text) || REFRESH.is_match(&text)) && (WRONG.is_match(&text) || BADLY.is_match(&text))
 }

@@ -106,7 +106,7 @@ pub(super) static LEVEL: LazyLock<Regex> = LazyLock::new(|| {
 static CODE: LazyLock<Regex> =
     LazyLock::new(|| words(r"\b(invalid_grant|invalid_token|invalid_refresh_token|unauthorized_client|invalid_client)\b"));
 /// An access token runs out every few minutes, a database goes away for a moment: no end of an authorisation.
-pub(super) static EVERYDAY: LazyLock<Regex> = LazyLock::new(|| {
+static EVERYDAY: LazyLock<Regex> = LazyLock::new(|| {
     words(concat!(
         r"(access[ _-]?tokens?\W.{0,30}\b(expired|stale|outdated|rejected|refused|not accepted|invalid))|",
         r"(\b(refus|reject|denied|den(y|ies))\w*\W+((the|our|an?|this|my|its|current|stored|old|cached) ){0,2}access[ _-]?tokens?)|",

@@ -199,6 +199,13 @@ fn waiters_that_never_go_on_fail_and_those_who_go_on_at_their_next_turn_pass() {
 }
 
 #[test]
+fn who_refreshes_once_more_and_goes_on_with_that_has_gone_on() {
+    let (story, exchange) = waiting(4);
+    let again = released(story, exchange).refreshes().delivers().rest().works().works().rest().epilogue();
+    again.passes("RACE-03");
+}
+
+#[test]
 fn work_that_met_the_refresh_and_is_never_delivered_fails() {
     let drop_unit = |story: Story, unit: &str| {
         story.with(|s| {

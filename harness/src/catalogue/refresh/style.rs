@@ -27,9 +27,13 @@ fn refresh_12(view: &View<'_>) -> Finding {
     };
     let mut own: Vec<_> = view.exchanges.iter().filter(own).collect();
     own.sort_by_key(|x| (x.began, x.arrived));
-    if let Some(pair) = own.windows(2).find(|pair| is_twin(pair[0], pair[1]) && !asked_between(view, pair[0], pair[1])) {
+    let twin = own.iter().enumerate().find_map(|(place, first)| {
+        let next = own[place + 1..].iter().find(|other| !was_under_way(first, other))?;
+        (is_twin(first, next) && !asked_between(view, first, next)).then_some((*first, *next))
+    });
+    if let Some((first, second)) = twin {
         let reason = "a token request that got no tokens was repeated at once with another client authentication";
-        return Finding::fail(reason, vec![pair[0].arrived.n, pair[1].arrived.n]);
+        return Finding::fail(reason, vec![first.arrived.n, second.arrived.n]);
     }
     if own.iter().any(|x| x.is_obscure() || (x.is_refresh() && x.replied.is_none() && x.aborted.is_none())) {
         return Finding::undecided("what a request carried is not known");
@@ -40,6 +44,11 @@ fn refresh_12(view: &View<'_>) -> Finding {
         "a refused refresh was not repeated with another client authentication",
         view.unrealised().unwrap_or("no refresh was refused in this story"),
     )
+}
+
+/// A call that another worker had sent before the answer was read has nothing to do with it.
+fn was_under_way(first: &Exchange<'_>, other: &Exchange<'_>) -> bool {
+    other.is_api() && first.read.is_some_and(|read| other.began < read.at)
 }
 
 /// What was asked for, or configured, meanwhile is an attempt of its own.
@@ -90,6 +99,20 @@ mod tests {
         }
         let lost = asked().faulted(Answer::Dropped);
         ends(refused(lost, AuthStyle::Body)).fails("REFRESH-12", "another client authentication");
+    }
+
+    #[test]
+    fn a_call_that_was_under_way_does_not_stand_between() {
+        use crate::evidence::What;
+        let other = refused(asked(), AuthStyle::Basic).api(401).with(|s| {
+            let read = s.history.events.iter().rfind(|e| matches!(e.what, What::Token { .. })).map_or(0, |e| e.at);
+            if let Some(What::Requested { began, .. }) =
+                s.history.events.iter_mut().map(|e| &mut e.what).rfind(|what| matches!(what, What::Requested { .. }))
+            {
+                *began = read;
+            }
+        });
+        ends(refused(other.mark("offence"), AuthStyle::Body)).fails("REFRESH-12", "repeated at once with another client authentication");
     }
 
     #[test]
