@@ -151,6 +151,7 @@ pub(super) const ALL: &[Planted] = &[
 
 /// Where to look for some of them.
 pub(super) const BEST: &[Best] = &[
+    ("counts-from-the-load", "off_longer_than_the_token_lives"),
     ("only-400-is-final", "refused_as_invalid_token_401"),
     ("lifetime-is-needed", "no_lifetime"),
     ("any-fault-is-final", "token_endpoint_unavailable"),
