@@ -147,9 +147,11 @@ fn no_honest_subject_is_accused_and_what_is_undecided_has_the_stated_reason() {
 
 /// Four of them can be made a little less honest, so that it is seen that they are not acquitted for their looks.
 const FLAWS: [(&str, &str, &[&str]); 4] = [
-    ("tombstone", "engraved", &["PURGE-03"]),
+    // What is engraved lies in the clear, in a file that stays.
+    ("tombstone", "engraved", &["PURGE-03", "SECRET-04", "SECRET-08"]),
     ("early-refresher", "restless", &["PURGE-01", "STOP-01", "STOP-03"]),
-    ("queue-on-disk", "hasty", &["RECOVER-02"]),
+    // Its tokens are in the clear, hasty or not.
+    ("queue-on-disk", "hasty", &["RECOVER-02", "SECRET-04"]),
     // It works on webhooks to which it subscribed itself: no manifest names them.
     ("json-api-only", "hooked", &["PURGE-01", "STOP-01", "STOP-03"]),
 ];

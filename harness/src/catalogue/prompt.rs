@@ -5,8 +5,7 @@ mod notices;
 
 use super::{Finding, Level::*, Requirement, Scope, Severity::*, shared::*};
 use crate::{
-    collect::says,
-    evidence::{PageSeen, Says, What},
+    evidence::{PageSeen, Says, What, says},
     judge::{ConnectBy, Death, Ended, Mark, View},
 };
 

@@ -14,7 +14,7 @@ use url::form_urlencoded;
 use super::{found_of, page, shorten};
 use crate::{
     canary::{CanarySet, Kind},
-    evidence::{Channel, Found, Place, What},
+    evidence::{self, Channel, Found, Place, What},
 };
 
 /// So much of what is said is kept.
@@ -88,8 +88,8 @@ impl Notice {
     pub fn told(&self, channel: Channel, notice: u32, raw: &[u8], pattern: Option<&Regex>, canaries: &CanarySet) -> (What, Vec<Found>) {
         let whole = std::iter::once(&self.text).chain(&self.targets).map(String::as_str).collect::<Vec<_>>().join("\n");
         let says = match pattern {
-            Some(pattern) => page::says(&canaries.redact(&whole), Some(pattern)),
-            None => page::says(&canaries.redact(&written(&self.text)), None),
+            Some(pattern) => evidence::says(&canaries.redact(&whole), Some(pattern)),
+            None => evidence::says(&canaries.redact(&written(&self.text)), None),
         };
         let searcher = canaries.searcher();
         let mut hits = searcher.find(raw);

@@ -6,6 +6,7 @@ mod event;
 mod history;
 mod parts;
 mod reply;
+mod words;
 
 pub use event::{Event, Micros, What, micros};
 pub use history::{Header, History, ReadError, read_run, write_run};
@@ -14,3 +15,4 @@ pub use parts::{
     Presentation, Refreshing, SUBSCRIPTION, Says, Source, TokenResult, Verb, Wanted,
 };
 pub use reply::{Reply, Severance, classify};
+pub use words::says;

@@ -4,7 +4,6 @@ mod count;
 mod normal;
 mod status;
 mod text;
-mod words;
 
 use std::{
     borrow::Cow,
@@ -15,12 +14,11 @@ pub use count::count_records;
 use regex::Regex;
 use sha2::{Digest, Sha256};
 pub use status::{Pattern, read_status};
-pub use words::says;
 
 use super::{found_of, shorten};
 use crate::{
     canary::{CanarySet, Hit, Kind},
-    evidence::{Found, PageSeen, Place},
+    evidence::{Found, PageSeen, Place, says},
 };
 
 /// So much of a page is kept.

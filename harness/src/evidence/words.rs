@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use regex::{Regex, RegexBuilder};
 
-use crate::evidence::Says;
+use super::Says;
 
 /// Any of these, in any case. A permanent link of this kind does no harm: only a difference between two readings counts.
 const WORDS: [&str; 12] = [
