@@ -27,7 +27,9 @@ fn bench() -> Bench {
 
 fn check(bench: &Bench, sets: &[&str]) -> Ended {
     let folder = subject();
-    let mut words = vec!["check", folder.to_str().expect("a path"), "--only", "user_revokes_access", "--seed", "7"];
+    // It keeps its tokens in a plain file, which is not what is looked at here.
+    let skipped = "SECRET-04,SECRET-05,SECRET-08";
+    let mut words = vec!["check", folder.to_str().expect("a path"), "--only", "user_revokes_access", "--skip", skipped, "--seed", "7"];
     words.extend(sets.iter().flat_map(|set| ["--set", set]));
     bench.run(&words, LIMIT)
 }
