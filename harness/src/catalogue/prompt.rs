@@ -135,16 +135,26 @@ const NOT_SO: [&str; 26] = [
     "to",
 ];
 
-/// The page says in plain English that the connection stands: "connected", and no word shortly before it takes that back.
-fn says_connected(page: &PageSeen) -> bool {
-    let text = page.text.to_lowercase();
-    let words: Vec<&str> = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
-    let stated = |place: usize| {
-        let before = &words[place.saturating_sub(3)..place];
-        !before.iter().any(|word| NOT_SO.contains(word))
-    };
-    let mut places = words.iter().enumerate().filter(|(_, word)| **word == "connected").map(|(place, _)| place).peekable();
-    places.peek().is_some() && places.all(stated)
+/// The page goes on to say in plain English that the connection with Pleo stands, and the user was not told elsewhere.
+fn insists(view: &View<'_>, death: &Death, page: &PageSeen) -> bool {
+    let came = |(mark, what): (Mark, &What)| matches!(what, What::Notified { .. }) && mark > death.asked && mark < death.until;
+    view.terms.prompt_log.is_none() && !view.events().any(came) && says_connected(&page.text)
+}
+
+/// A sentence that names Pleo says "connected", and nowhere does a word shortly before it take that back.
+fn says_connected(text: &str) -> bool {
+    let mut states = false;
+    for sentence in sentences(text) {
+        let sentence = sentence.to_lowercase();
+        let words: Vec<&str> = sentence.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+        for (place, _) in words.iter().enumerate().filter(|(_, word)| **word == "connected") {
+            if words[place.saturating_sub(3)..place].iter().any(|word| NOT_SO.contains(word)) {
+                return false;
+            }
+            states |= words.contains(&"pleo");
+        }
+    }
+    states
 }
 
 /// The page after a refusal, with the page of the connected subject before it.
@@ -168,7 +178,7 @@ fn prompt_01(view: &View<'_>) -> Finding {
     pages(view, |death, before, after, cited| {
         let told = newly_says(view, before, after);
         match (after.leads_to_authorize, differs(before, after)) {
-            (false, false) if says_connected(after) && view.terms.connect == ConnectBy::Link => Finding::fail(
+            (false, false) if insists(view, death, after) && view.terms.connect == ConnectBy::Link => Finding::fail(
                 "after the refusal the page still says that it is connected, and nothing on it leads to the authorise endpoint",
                 cited,
             ),
@@ -218,9 +228,9 @@ fn prompt_02(view: &View<'_>) -> Finding {
     if messages::only(view) {
         return messages::prompt_02(view);
     }
-    pages(view, |_, before, after, cited| match (before.says, after.says, differs(before, after)) {
+    pages(view, |death, before, after, cited| match (before.says, after.says, differs(before, after)) {
         _ if newly_says(view, before, after) => Finding::pass("the page says that access must be restored", cited),
-        (_, _, false) if says_connected(after) && !after.leads_to_authorize => {
+        (_, _, false) if insists(view, death, after) && !after.leads_to_authorize => {
             Finding::fail("after the refusal the page still says that it is connected", cited)
         }
         (_, _, false) => Finding::undecided("the page is the same as while connected"),
@@ -245,22 +255,27 @@ fn prompt_03(view: &View<'_>) -> Finding {
         return messages::due(view, first.arrived, faults.len());
     }
     let Some(calm) = healthy(view, first.arrived) else { return Finding::undecided("the page was not read while connected") };
+    // Where nothing can be clicked the words alone are the prompt.
+    let reachable = |page: &PageSeen| page.leads_to_authorize || view.terms.connect != ConnectBy::Link;
     let prompts = |page: &PageSeen| {
         let appeared = page.leads_to_authorize && !calm.leads_to_authorize;
-        // Where nothing can be clicked the words alone are the prompt.
-        let reachable = page.leads_to_authorize || view.terms.connect != ConnectBy::Link;
-        let told = reachable && newly_says(view, calm, page);
+        let told = reachable(page) && page.says == Says::Yes && calm.says == Says::No;
         differs(calm, page) && (appeared || told)
     };
+    // Beside a permanent button a new sentence may be "we could not connect to Pleo": no more than a sign.
+    let seems_to = |page: &PageSeen| prompts(page) || (differs(calm, page) && reachable(page) && newly_says(view, calm, page));
     let end = outcome_after(view, first.arrived);
     let during: Vec<_> = view.prompts().filter(|(mark, _)| *mark > first.arrived && *mark < end).collect();
     if let Some((mark, _)) = during.iter().find(|(_, page)| prompts(page)) {
         return Finding::fail("the user was asked to reauthenticate for a fault that would have passed", vec![first.arrived.n, mark.n]);
     }
+    if during.iter().any(|(_, page)| seems_to(page)) {
+        return permanent(view, "what was new on the page during the transient fault may be a prompt");
+    }
     let Some(death) = view.deaths.iter().find(|d| d.ended == Ended::Grant && d.asked > first.arrived) else {
         return unrealised(view, "no real refusal followed the transient fault");
     };
-    let due = view.prompts().find(|(mark, page)| death.settled.is_some_and(|s| *mark > s) && *mark < death.until && prompts(page));
+    let due = view.prompts().find(|(mark, page)| death.settled.is_some_and(|s| *mark > s) && *mark < death.until && seems_to(page));
     match (faults.len(), during.is_empty(), due) {
         (0 | 1, _, _) => Finding::undecided("the transient fault was met only once"),
         (_, true, _) => Finding::undecided("the page was not read during the transient fault"),

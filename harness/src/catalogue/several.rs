@@ -33,6 +33,11 @@ pub(super) fn are_two(one: &Exchange<'_>, other: &Exchange<'_>) -> bool {
     matches!((one.instance, other.instance), (Some(one), Some(other)) if one != other)
 }
 
+/// They were sent by one process: there is only one, or the address tells.
+pub(super) fn are_one(view: &View<'_>, one: &Exchange<'_>, other: &Exchange<'_>) -> bool {
+    view.terms.processes.is_none_or(|processes| processes < 2) || (one.instance.is_some() && one.instance == other.instance)
+}
+
 /// Who sent it, in words.
 pub(super) fn who(x: &Exchange<'_>) -> String {
     x.instance.map_or_else(|| "a process that cannot be told".into(), |instance| format!("process {instance}"))

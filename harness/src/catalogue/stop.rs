@@ -5,7 +5,7 @@ mod processes;
 
 use super::{Finding, Level::*, Requirement, Scope, Severity::*, Verdict, several, shared::*};
 use crate::{
-    evidence::{Micros, SUBSCRIPTION, What},
+    evidence::{SUBSCRIPTION, What},
     judge::{Death, Ended, Exchange, Mark, View, control},
 };
 
@@ -195,9 +195,8 @@ fn in_one_burst(view: &View<'_>, death: &Death, again: &[&Exchange<'_>], allowed
     }
     // Nothing is on its way for so long.
     let told = view.exchanges.iter().find(|x| x.arrived == death.asked);
-    let here = |x: &Exchange<'_>| told.is_none_or(|told| !several::are_two(told, x));
-    let much_later = knowing.iter().copied().filter(|x| here(x) && x.began > death.knew.at + ON_ITS_WAY);
-    let much_later: Vec<_> = much_later.collect();
+    let same = |x: &Exchange<'_>| told.is_some_and(|told| several::are_one(view, told, x));
+    let much_later: Vec<_> = knowing.iter().copied().filter(|x| same(x) && x.began > death.knew.at + ON_ITS_WAY).collect();
     if much_later.len() + 1 > allowed * workers {
         let after = (much_later[0].began - death.knew.at) / 1_000;
         let reason = format!("{} was presented again {after} ms after its refusal with {} had been read", death.refresh, death.error);
@@ -211,8 +210,6 @@ fn in_one_burst(view: &View<'_>, death: &Death, again: &[&Exchange<'_>], allowed
     Some(Finding::locked(reason, format!("features.refresh_attempts = {}", presented.div_ceil(workers))))
 }
 
-/// A request that was sent before its sender could know arrives sooner, also on a busy machine: microseconds.
-const ON_ITS_WAY: Micros = 300_000;
 /// More attempts on a refused refresh token cannot be declared.
 const MOST_ATTEMPTS: usize = 3;
 

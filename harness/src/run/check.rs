@@ -113,7 +113,8 @@ pub async fn check(subject: Subject, options: Options, progress: UnboundedSender
     let terms = terms::terms(&manifest, teller.known.work);
     let purposes: Vec<Purpose> = plan.stories.iter().map(Story::purpose).collect();
     let requirements = plan.requirements.iter().map(|id| (*id).to_owned()).collect();
-    let saved = Saved { terms, purposes, requirements, shard: options.shard, manifest: manifest_print, cancelled };
+    let besides = plan.besides.iter().map(|id| (*id).to_owned()).collect();
+    let saved = Saved { terms, purposes, requirements, besides, shard: options.shard, manifest: manifest_print, cancelled };
     Ok(judged(&manifest, saved, told, options.seed, started))
 }
 

@@ -52,6 +52,9 @@ struct Saved {
     /// Requirements that take part; empty: all.
     #[serde(default)]
     requirements: Vec<String>,
+    /// Of these, what none of the stories decides that were chosen by name: told of only if one of them convicts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    besides: Vec<String>,
     /// The part of a run that this is, if it is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     shard: Option<Shard>,
@@ -68,8 +71,9 @@ impl Saved {
     fn judgement(&self, histories: &[History]) -> Judgement {
         let wanted = |id: &str| self.requirements.is_empty() || self.requirements.iter().any(|r| r == id);
         let mut judgement = judge(histories, &self.terms, &self.purposes, |r| wanted(r.id));
-        let any = |id: &str, of: fn(&Purpose) -> &[String]| self.purposes.iter().any(|purpose| of(purpose).iter().any(|it| it == id));
-        let left_out = |id: &str| !any(id, |purpose| &purpose.tests) && (self.shard.is_some() || any(id, |purpose| &purpose.also));
+        let decided = |id: &str| self.purposes.iter().any(|purpose| purpose.tests.iter().any(|test| test == id));
+        let besides = |id: &str| self.besides.iter().any(|it| it == id);
+        let left_out = |id: &str| besides(id) || (self.shard.is_some() && !decided(id));
         judgement.requirements.retain(|judged| judged.verdict == Verdict::Fail || !left_out(judged.id));
         judgement
     }

@@ -13,6 +13,8 @@ pub(super) struct Plan {
     pub(super) stories: Vec<Story>,
     /// IDs that take part.
     pub(super) requirements: Vec<&'static str>,
+    /// Of these, what none of the stories decides that were chosen by name.
+    pub(super) besides: Vec<&'static str>,
 }
 
 /// Requirements that `--only` and `--skip` leave, where stories are not chosen among.
@@ -52,13 +54,15 @@ pub(super) fn plan(selection: &Selection, own: &[std::path::PathBuf], shard: Opt
     if all.is_empty() || requirements.is_empty() {
         return Err(RunError::NothingSelected);
     }
+    let decided = |id: &str| all.iter().any(|s| s.scenario.tests.iter().any(|t| t == id));
+    let besides = requirements.iter().copied().filter(|id| by_story && !decided(id)).collect();
     let told = match shard {
         Some(shard) => shards::part(&all, shard),
         None => all.clone(),
     };
     match shard.filter(|_| told.is_empty()) {
         Some(shard) => Err(RunError::user(format!("shard {shard} has no story: the selection leaves {}", all.len()))),
-        None => Ok(Plan { stories: told, requirements }),
+        None => Ok(Plan { stories: told, requirements, besides }),
     }
 }
 

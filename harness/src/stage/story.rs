@@ -224,13 +224,16 @@ fn in_vain(cast: &Cast, since: usize) -> Option<String> {
         What::Api { exchange, status: status @ 400..=499, .. } if ![401, 404, 429].contains(status) => Some((*exchange, *status)),
         _ => None,
     };
-    let (exchange, status) = cast.recorder.all_since(since, refused).into_iter().next()?;
+    let refused = cast.recorder.all_since(since, refused);
     let asked = |what: &What| match what {
-        What::Requested { exchange: other, method, path, .. } if *other == exchange => Some(format!("{method} {path}")),
+        // What is done is written; a read that is not granted may be one that it can do without.
+        What::Requested { exchange, method, path, .. } if kind == WorkKind::Read || method != "GET" => {
+            let (_, status) = refused.iter().find(|(other, _)| other == exchange)?;
+            Some(format!("{method} {path} was answered {status}"))
+        }
         _ => None,
     };
-    let asked = cast.recorder.all_since(since, asked).into_iter().next().unwrap_or_default();
-    Some(format!("{asked} was answered {status}"))
+    cast.recorder.all_since(since, asked).into_iter().next()
 }
 
 /// It called the API since a position, with whatever success.

@@ -61,6 +61,9 @@ fn failures_with_a_reason_are_recognised_in_common_formats() {
         "Unable to renew credentials: 401 Unauthorized",
         "refresh failed: invalid_grant; access token discarded",
         "could not refresh the access token: status 400",
+        "Pleo rejected the access token refresh: status 400",
+        "access token refresh was refused: status 400",
+        "access token refresh refused because the grant was revoked",
     ] {
         assert!(fails_with_reason(text), "{text}");
     }

@@ -1,8 +1,8 @@
 //! What a log line says, in the wordings of common loggers: prose, logfmt, JSON; in English.
 
-use std::sync::LazyLock;
+use std::{borrow::Cow, sync::LazyLock};
 
-use regex::Regex;
+use regex::{Captures, Regex};
 
 use crate::judge::{Death, Mark};
 
@@ -30,7 +30,7 @@ impl<'l> Line<'l> {
     /// Something about tokens failed. How grave the line says it is does not count.
     pub(super) fn tells_failure(&self) -> bool {
         let text = LEVEL.replace_all(self.text, " ");
-        let text = EVERYDAY.replace_all(&text, " ");
+        let text = without_everyday(&text);
         THING.is_match(&text) && WRONG.is_match(&text)
     }
 
@@ -63,13 +63,22 @@ impl<'l> Line<'l> {
         }
         let told = death.description.as_deref().filter(|words| !words.is_empty());
         let text = told.map_or_else(|| self.text.to_owned(), |words| self.text.replace(words, " "));
-        EVERYDAY.replace_all(&PATH.replace_all(&CODE.replace_all(&text, " "), " "), " ").into_owned()
+        without_everyday(&PATH.replace_all(&CODE.replace_all(&text, " "), " ")).into_owned()
     }
 
     /// An English sentence, an access log, or a piece of a stack trace: if it does not say a thing, it does not.
     pub(super) fn is_understood(&self) -> bool {
         ENGLISH.is_match(&self.text.replace('_', " ")) || ROUTINE.is_match(self.text) || FRAME.is_match(self.text)
     }
+}
+
+/// Without what happens every day. A refresh of an access token that is refused is something else than the token.
+fn without_everyday(text: &str) -> Cow<'_, str> {
+    let renewal = |words: &str| REFUSED_ACCESS.is_match(words) && RENEWAL.is_match(words);
+    EVERYDAY.replace_all(text, |found: &Captures<'_>| {
+        let all = found.get(0).map_or("", |found| found.as_str());
+        if renewal(all) { all.to_owned() } else { " ".to_owned() }
+    })
 }
 
 /// A line without what differs from time to time: every word with a digit in it.
@@ -109,7 +118,7 @@ static CODE: LazyLock<Regex> =
 static EVERYDAY: LazyLock<Regex> = LazyLock::new(|| {
     words(concat!(
         r"(access[ _-]?tokens?\W.{0,30}\b(expired|stale|outdated|rejected|refused|not accepted|invalid))|",
-        r"(\b(refus|reject|denied|den(y|ies))\w*\W+((the|our|an?|this|my|its|current|stored|old|cached) ){0,2}access[ _-]?tokens?)|",
+        r"(\b(refus|reject|denied|den(y|ies))\w*\W+((the|our|an?|this|my|its|current|stored|old|cached) ){0,2}access[ _-]?tokens?(\W+\w+)?)|",
         r"(expired access[ _-]?tokens?)|",
         r"(\btokens? (has |is |was )?(expired|stale)\W{1,3}((now|will|going to|trying to|need to) )?(refresh|renew|request))|",
         r"((refreshing|renewing|replacing) (the |an )?expired tokens?)|",
@@ -118,6 +127,10 @@ static EVERYDAY: LazyLock<Regex> = LazyLock::new(|| {
         r"(re-?connect\w* to (the )?(database|db|server|redis|broker|queue|socket))",
     ))
 });
+/// Of these, an access token that is not taken.
+static REFUSED_ACCESS: LazyLock<Regex> = LazyLock::new(|| words(r"(reject|refus|denied|den(y|ies)|not accepted)"));
+/// It was to be replaced.
+static RENEWAL: LazyLock<Regex> = LazyLock::new(|| words(r"\b(refresh|renew)"));
 /// A call of the API.
 static CALL: LazyLock<Regex> = LazyLock::new(|| words(r"(\bapi\b|/v[0-9])"));
 /// What failed.

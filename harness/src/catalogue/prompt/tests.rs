@@ -68,14 +68,18 @@ fn beside_a_permanent_button_the_new_sentences_count() {
 #[test]
 fn a_page_that_goes_on_to_say_connected_fails_where_no_way_back_is_shown() {
     let stale = |text: &str, leads| always(text, Says::No, leads, shows(text, Says::No, leads));
-    for text in ["Pleo is connected.", "Status: connected", "Keeper. Connected with Pleo. Last run yesterday"] {
+    for text in ["Pleo is connected.", "Pleo: connected", "Keeper. Connected with Pleo. Last run yesterday"] {
         stale(text, false).fails("PROMPT-01", "still says that it is connected");
         stale(text, false).fails("PROMPT-02", "still says that it is connected");
         stale(text, false).terms(|t| t.connect = ConnectBy::Command).undecided("PROMPT-01", "same as while connected");
         stale(text, true).undecided("PROMPT-01", "same as while connected");
         stale(text, true).undecided("PROMPT-02", "same as while connected");
+        // Told elsewhere.
+        stale(text, false).terms(|t| t.prompt_log = Some("TELL".into())).undecided("PROMPT-02", "same as while connected");
     }
     let vague = [
+        "Status: connected",
+        "Fortnox is connected. Exports from Pleo run at night",
         "Not connected yet?",
         "Get connected to Pleo",
         "You can be connected in a minute",

@@ -73,11 +73,10 @@ fn ended_at_once(view: &View<'_>, x: &Exchange<'_>, proof: &Exchange<'_>, end: M
     let rest = view.rest_after(proof.arrived).filter(|rest| rest.quiet && rest.mark < end)?;
     let (shown, ..) = view.statuses().find(|(mark, state, _)| *mark > rest.mark && *mark < end && *state == Some(Status::Disconnected))?;
     let asked = control::delivered(view, control::MAIN, rest.mark, end, 2, "after the tokens had proved dead").ok()?;
-    let silent = view.refreshes(answered_at(x)?, end).next().is_none() && view.api_calls(rest.mark, end).next().is_none();
-    let cited = [vec![x.arrived.n, proof.arrived.n, shown.n], asked].concat();
+    let silent = view.refreshes(x.replied?.0, end).next().is_none() && view.api_calls(rest.mark, end).next().is_none();
+    // It lives: brought back, it works again.
+    let (_, back) = view.back_after(end)?;
+    let again = view.api_calls(back, Mark::END).find(|y| y.answered(2))?;
+    let cited = [vec![x.arrived.n, proof.arrived.n, shown.n], asked, vec![again.arrived.n]].concat();
     silent.then(|| Finding::pass("the tokens of the answer proved dead, and the connection ended without another refresh", cited))
-}
-
-fn answered_at(x: &Exchange<'_>) -> Option<Mark> {
-    x.replied.map(|(mark, ..)| mark)
 }

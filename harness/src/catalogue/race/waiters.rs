@@ -1,15 +1,13 @@
 //! Whoever waited for a refresh has its turn, and refreshes with what it knew before.
 
 use crate::{
-    catalogue::{Finding, several},
+    catalogue::{Finding, several, shared::ON_ITS_WAY},
     evidence::{Micros, Verb, What},
     judge::{Exchange, Mark, View},
 };
 
 /// Whoever does not say how long it waits for an answer may have given up on one that takes longer.
 const PATIENCE: Micros = 2_000_000;
-/// Nobody comes to rest in so short a time: what happens within it belongs together.
-const SOON: Micros = 300_000;
 
 /// Of those who were asked to work before a refresh was answered, one sends the token that it replaced, though the same process had read the
 /// answer, and before anything else happened.
@@ -25,11 +23,11 @@ pub(super) fn refreshed_anew(view: &View<'_>) -> Option<Finding> {
         if read.at.saturating_sub(x.began) >= view.terms.token_timeout.unwrap_or(PATIENCE) {
             return None;
         }
-        let shortly_before = Mark { at: x.began.saturating_sub(SOON), n: 0 };
+        let shortly_before = Mark { at: x.began.saturating_sub(ON_ITS_WAY), n: 0 };
         let waited: Vec<u32> = view.triggers(shortly_before, read).map(|call| call.called.n).collect();
-        let soon = |y: &&Exchange<'_>| y.began > read.at && y.began < read.at + SOON;
+        let soon = |y: &&Exchange<'_>| y.began > read.at && y.began < read.at + ON_ITS_WAY;
         let again = view.refreshes(read, Mark::END).find(|y| soon(y) && y.token_name() == Some(replaced))?;
-        if waited.len() < 2 || disturbed(view, x.arrived, again.arrived) || !is_one_process(view, x, again) {
+        if waited.len() < 2 || disturbed(view, x.arrived, again.arrived) || !several::are_one(view, x, again) {
             return None;
         }
         let reason = format!("one that had waited for a refresh sent {replaced} once more, though the answer had brought {new}");
@@ -50,8 +48,4 @@ fn disturbed(view: &View<'_>, from: Mark, until: Mark) -> bool {
         );
         counts && mark > from && mark < until
     })
-}
-
-fn is_one_process(view: &View<'_>, one: &Exchange<'_>, other: &Exchange<'_>) -> bool {
-    view.terms.processes.is_none_or(|processes| processes < 2) || one.instance.is_some() && !several::are_two(one, other)
 }

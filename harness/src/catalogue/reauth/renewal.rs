@@ -2,7 +2,7 @@
 
 use super::super::{Finding, Verdict, shared::*};
 use crate::{
-    evidence::{Micros, Verb},
+    evidence::Verb,
     judge::{Death, Ended, Exchange, Mark, View, control},
 };
 
@@ -63,11 +63,8 @@ fn after_the_login<'v, 'h>(view: &View<'h>, stored: Mark, rest: Mark, old: &[&'v
         return Vec::new();
     };
     let Some(asked) = view.triggers(answered, rest).next().map(|call| call.called) else { return Vec::new() };
-    old.iter().copied().filter(|x| x.is_api() && x.began > asked.at + SOON).collect()
+    old.iter().copied().filter(|x| x.is_api() && x.began > asked.at + ON_ITS_WAY).collect()
 }
-
-/// A call that was sent before its sender could know arrives sooner: microseconds.
-const SOON: Micros = 300_000;
 
 /// Started anew, the subject works with the new pair. A subject whose work began at the first trigger before has no excuse afterwards.
 fn survived(view: &View<'_>, stored: Mark, first: &Exchange<'_>, restart: Mark, end: Mark) -> Finding {

@@ -162,6 +162,7 @@ fn judged(explorer: &Explorer<'_>, options: &Options, subject: &Subject, found: 
         terms: explorer.terms.clone(),
         purposes: found.iter().zip(&told).map(purpose).collect(),
         requirements: found.iter().map(|one| one.id.to_owned()).collect(),
+        besides: Vec::new(),
         shard: None,
         manifest: subject.fingerprint(),
         cancelled: explorer.is_cancelled(),

@@ -118,6 +118,7 @@ pub async fn replay(
         terms: explorer.terms.clone(),
         purposes: all.iter().map(Story::purpose).collect::<Vec<Purpose>>(),
         requirements: explorer.tested(&all),
+        besides: Vec::new(),
         shard: None,
         manifest: subject.fingerprint(),
         cancelled: explorer.is_cancelled(),
