@@ -60,3 +60,15 @@ fn verdict(bench: &Bench, wanted: &str) -> usize {
     let verdicts: Value = bench.verdicts("regrant-out");
     verdicts["requirements"].as_array().expect("requirements").iter().filter(|r| r["verdict"] == wanted).count()
 }
+
+#[test]
+fn work_that_the_api_refuses_from_the_beginning_is_told_and_accuses_nobody() {
+    let bench = Bench::new(env!("CARGO_BIN_EXE_regrant-under-test"));
+    let manifest = regrant::reference::MANIFEST.replace("{regrant}", env!("CARGO_BIN_EXE_regrant-under-test"));
+    bench.write("regrant.toml", manifest);
+    // It may read what there is to do, and not say that it was done.
+    let scopes = "start.env.SCOPES=users:read export-jobs:read export-items:read";
+    let ended = bench.run(&["check", "--seed", "7", "--set", scopes, "--only", "user_revokes_access"], LIMIT);
+    ended.assert(4, &["the subject did no work", "POST /v3/export-job-events was answered 403"]);
+    assert_eq!(verdict(&bench, "fail"), 0, "{}", ended.stdout);
+}

@@ -79,3 +79,29 @@ pub(super) fn jobs(asked: Option<usize>, manifest: &Manifest) -> usize {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     asked.unwrap_or((cores * PER_CORE).max(LEAST)).max(1)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn planned(only: &[&str], skip: &[&str]) -> Plan {
+        let words = |list: &[&str]| list.iter().map(|word| (*word).to_owned()).collect();
+        plan(&Selection { only: words(only), skip: words(skip) }, &[], None).expect("a plan")
+    }
+
+    #[test]
+    fn a_story_that_is_named_brings_what_it_may_convict_of_besides() {
+        let plan = planned(&["refreshed_twice"], &[]);
+        assert!(plan.requirements.contains(&"REFRESH-02") && plan.requirements.contains(&"SECRET-01"), "{:?}", plan.requirements);
+        assert!(plan.besides.contains(&"SECRET-01") && !plan.besides.contains(&"REFRESH-02"), "{:?}", plan.besides);
+    }
+
+    #[test]
+    fn what_is_skipped_passes_over_no_requirement() {
+        let stories = |id: &str| stories::built_in().iter().filter(|s| s.scenario.tests.iter().any(|t| t == id)).collect::<Vec<_>>();
+        let id = catalogue::all().map(|r| r.id).find(|id| stories(id).len() == 1).expect("one that a single story decides");
+        let plan = planned(&[], &[stories(id)[0].name.as_str()]);
+        assert!(plan.requirements.contains(&id) && plan.besides.is_empty(), "{id}");
+        assert!(planned(&["RACE"], &[]).besides.is_empty());
+    }
+}
