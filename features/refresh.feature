@@ -47,6 +47,7 @@ Feature: Refreshing
         | access_token_runs_out           | The access token runs out between two pieces of work        |
         | access_token_runs_out_far_east  | The access token runs out, fourteen hours east of Greenwich |
         | access_token_runs_out_far_west  | The access token runs out, eleven hours west of Greenwich   |
+        | lifetime_of_three_seconds       | Access tokens live three seconds                            |
         | off_longer_than_the_token_lives | The subject is off for longer than its access token lives   |
 
   @REFRESH-05 @must @error
@@ -111,8 +112,9 @@ Feature: Refreshing
       Then the subject refreshes no more often than lifetimes ask for (REFRESH-09)
 
       Examples:
-        | story                              | what happens                                 |
-        | steady_work_with_long_lived_tokens | Steady work, with tokens that live two hours |
+        | story                              | what happens                                           |
+        | lifetime_grows                     | A token of two seconds is followed by one of two hours |
+        | steady_work_with_long_lived_tokens | Steady work, with tokens that live two hours           |
 
   @REFRESH-10 @must @error
   Rule: Introspection is no clock

@@ -174,6 +174,25 @@ fn a_flaw_of_an_honest_subject_is_convicted_for_what_it_is() {
     }
 }
 
+/// Nothing is called any more, but mark, purge and log come a second and a half later, when the subject has long been silent.
+#[test]
+fn a_refusal_that_is_worked_off_a_little_later_is_no_offence() {
+    if is_left_out("json-api-only") {
+        return;
+    }
+    let bench = Bench::new(env!("CARGO_BIN_EXE_regrant-under-test"));
+    let delayed = ["--set", "start.env.LISTENER_DELAY=1500", "--only", "user_revokes_access,refresh_token_expires", "--format", "json"];
+    let folder = folder("json-api-only");
+    let ended = bench.run(&[&["check", &folder.to_string_lossy()][..], &delayed].concat(), LIMIT);
+    let verdicts: Value = serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("no verdicts: {}{}", ended.stdout, ended.stderr));
+    let requirements = verdicts["requirements"].as_array().expect("requirements");
+    let of = |verdict: &str| requirements.iter().filter(|r| text(r, "verdict") == verdict).map(|r| text(r, "id")).collect::<Vec<_>>();
+    assert_eq!(of("fail"), Vec::<&str>::new());
+    for id in ["DETECT-01", "STOP-01", "MARK-01", "PURGE-03", "LOG-02"] {
+        assert!(of("pass").contains(&id), "{id} is not passed: {}", ended.stdout);
+    }
+}
+
 /// In the order of the register.
 fn sorted_as_listed<'v>(requirements: &'v [Value], ids: &[&str]) -> Vec<&'v str> {
     requirements.iter().map(|r| text(r, "id")).filter(|id| ids.contains(id)).collect()

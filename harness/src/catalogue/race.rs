@@ -237,7 +237,7 @@ fn held<'v, 'h>(view: &'v View<'h>) -> Result<Held<'v, 'h>, Finding> {
 }
 
 fn race_03(view: &View<'_>) -> Finding {
-    if let Some(finding) = waiters::refreshed_anew(view) {
+    if let Some(finding) = waiters::refreshed_anew(view).or_else(|| waiters::refreshed_twice(view)) {
         return finding;
     }
     let Held { x, from, until: released, stimuli } = match held(view) {

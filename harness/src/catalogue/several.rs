@@ -1,5 +1,7 @@
 //! Several processes of one subject that share a store: what their checks have in common.
 
+use std::collections::BTreeSet;
+
 use super::Finding;
 use crate::{
     evidence::{Instance, What},
@@ -35,7 +37,18 @@ pub(super) fn are_two(one: &Exchange<'_>, other: &Exchange<'_>) -> bool {
 
 /// They were sent by one process: there is only one, or the address tells.
 pub(super) fn are_one(view: &View<'_>, one: &Exchange<'_>, other: &Exchange<'_>) -> bool {
-    view.terms.processes.is_none_or(|processes| processes < 2) || (one.instance.is_some() && one.instance == other.instance)
+    is_alone(view) || (one.instance.is_some() && one.instance == other.instance)
+}
+
+/// The subject has one process in this story, whatever it can have in others.
+fn is_alone(view: &View<'_>) -> bool {
+    let started = view.events().filter_map(|(_, what)| match what {
+        What::ProcessStarted { process, .. } => Some(process.as_str()),
+        _ => None,
+    });
+    let started: BTreeSet<&str> = started.collect();
+    let has_one = view.terms.processes.is_none_or(|processes| processes < 2);
+    started.len() < 2 && (has_one || (started.len() == 1 && instances(view).is_empty()))
 }
 
 /// Who sent it, in words.

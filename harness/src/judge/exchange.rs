@@ -175,6 +175,15 @@ impl<'h> Exchange<'h> {
         }
     }
 
+    /// For how many seconds the access token that it got lives, as far as it was told.
+    #[must_use]
+    pub fn life(&self) -> Option<u64> {
+        match self.replied {
+            Some((_, _, Reply::Tokens { expires_in, .. })) => *expires_in,
+            Some((_, _, Reply::Final { .. } | Reply::Transient | Reply::Open { .. } | Reply::Plain)) | None => None,
+        }
+    }
+
     /// The family in which the provider issued tokens on it.
     #[must_use]
     pub fn issued_in(&self) -> Option<Grant> {

@@ -62,6 +62,8 @@ flaws! {
         breaks ["STOP-01"] may ["PURGE-01" "STOP-03" "LOG-06" "ROTATE-07" "RACE-08" "STOP-05"]
     RetriesRefused "retries-refused" "presents the refused refresh token again at each trigger"
         breaks ["STOP-02" "STOP-07"] may ["PURGE-02" "ROTATE-07" "RACE-01" "LOG-05" "RACE-08" "STOP-05"]
+    RetriesBeforeItEnds "retries-before-it-ends" "presents a refused refresh token twice more, with pauses, before it ends the connection"
+        breaks ["STOP-02" "STOP-07"] may ["PURGE-02" "ROTATE-07" "RACE-01" "LOG-04" "LOG-05" "RACE-08" "STOP-05" "DETECT-08"]
     WebhookIgnoresMark "webhook-ignores-mark" "calls the API for a webhook although the connection is unauthenticated"
         breaks ["STOP-03"] may ["STOP-01" "STOP-04" "ROTATE-01" "ROTATE-07" "RACE-08"]
     ForgetsStop "forgets-stop-on-restart" "stops in memory only: the tokens stay in the store and a restart goes on with them"
@@ -231,6 +233,8 @@ flaws! {
         breaks ["LOG-07"] may ["LOG-04"]
     RefreshesEachCall "refreshes-each-call" "refreshes before every call but the first"
         breaks ["REFRESH-09"] may ["RACE-11" "DETECT-05" "LOG-06" "RETRY-02"]
+    KeepsFirstExpiry "keeps-first-expiry" "notes when the access token ends at the login, and never again"
+        breaks ["REFRESH-04" "REFRESH-09"] may ["REFRESH-06" "RACE-11" "DETECT-05" "RETRY-02"]
     NeedsALifetime "needs-a-lifetime" "takes a token answer without a lifetime for none"
         breaks ["REFRESH-06"] may ["PROMPT-03" "MARK-01" "REFRESH-01"]
     BelievesJwt "believes-jwt" "reads the expiry out of access tokens that look like a JWT"

@@ -33,7 +33,7 @@ const ATTEMPTS: u32 = 3;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// A longer wait than this is left to the next stimulus.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
-/// Planted: how long the second half of a pair waits to be written.
+/// Planted: how long the second half of a pair waits to be written, and a refused refresh to be repeated.
 const SECOND_STEP: Duration = Duration::from_millis(400);
 /// A server cannot silence us for longer.
 const LONGEST_SILENCE: Duration = Duration::from_secs(60);
@@ -305,6 +305,7 @@ impl Tokens {
             }
             attempt += 1;
             match self.attempt(&now, need, attempt).await? {
+                Settled::Done if self.flaws.has(Flaw::KeepsFirstExpiry) => return self.whatever_is_stored(),
                 Settled::Done => {}
                 Settled::Passing { retry_after, repeat, lost } => {
                     let wait = retry_after.unwrap_or(pause);
@@ -326,6 +327,13 @@ impl Tokens {
             Standing::Closed(why) => Err(why),
             Standing::Usable(_) | Standing::Stale(_) => Err(Unavailable::Passing),
         }
+    }
+
+    /// Planted: the token that a refresh has brought, which looks as if it were over.
+    fn whatever_is_stored(&self) -> Result<Access, Unavailable> {
+        let now = self.store.snapshot()?;
+        let access = now.access.map(|token| Access { token, generation: now.generation });
+        access.ok_or(Unavailable::NotConnected)
     }
 
     /// The token is good, though we did nothing for it.
@@ -385,6 +393,9 @@ impl Tokens {
             Outcome::Refused { code, status } => {
                 self.notices.refused(&code, status);
                 self.memory.learns();
+                if self.flaws.has(Flaw::RetriesBeforeItEnds) && attempt < ATTEMPTS {
+                    return Ok(Settled::Passing { retry_after: Some(SECOND_STEP), repeat: true, lost: false });
+                }
                 let caused = need != Need::Call || self.rejected.load(Ordering::SeqCst) == sent.generation;
                 if self.memory.shrugs(self.flaws, self.pleo.fingerprint(), sent, caused, &code) {
                     return Ok(Settled::Passing { retry_after: None, repeat: false, lost: false });

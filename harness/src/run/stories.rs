@@ -103,6 +103,7 @@ const SHIPPED: &[(&str, &str)] = shipped![
     "tokens_of_2000_characters",
     "lifetime_of_three_seconds",
     "lifetime_of_three_centuries",
+    "lifetime_grows",
     "no_lifetime",
     "lifetime_as_text",
     "lifetime_as_fraction",

@@ -21,6 +21,7 @@ use tokio::{
 
 use super::{
     Setting, StageError,
+    aftermath::Aftermath,
     elsewhere::Elsewhere,
     expected::Patience,
     instances::{self, Instance},
@@ -99,6 +100,8 @@ pub(super) struct Cast {
     pub(super) restarts: u32,
     /// What is no longer waited for.
     pub(super) patience: Patience,
+    /// What was refused and may still be worked off.
+    pub(super) aftermath: Aftermath,
     /// The connections that the story has.
     pub(super) links: Vec<Link>,
     /// The client's newest secret, if the subject was not given it yet.
@@ -198,6 +201,7 @@ impl Cast {
             detached: Vec::new(),
             restarts: 0,
             patience: Patience::default(),
+            aftermath: Aftermath::default(),
             links: links(manifest.features.connections.as_deref(), scenario.connections),
             secret_pending: None,
             refreshes_planned: 0,

@@ -4,6 +4,7 @@
 //! here decides whether what it sees is right.
 
 mod acts;
+mod aftermath;
 mod cast;
 mod connect;
 mod disconnect;

@@ -8,7 +8,7 @@ use tokio::task::spawn_blocking;
 use super::{cast::Cast, recorder::Recorder};
 use crate::{
     canary::CanarySet,
-    collect::{brief, count_records, digest, page, page_seen, scan_storage, scan_text},
+    collect::{Scan, brief, count_records, digest, page, page_seen, scan_storage, scan_text},
     evidence::{Outcome, PageSeen, Place, Verb, What, micros},
     subject::{Answered, Follow, SubjectError, manifest::PromptChannel},
 };
@@ -49,24 +49,10 @@ impl Cast {
     }
 
     pub(super) async fn read_storage(&mut self) {
-        let (plan, searcher) = (self.scan.clone(), self.canaries.searcher());
-        let scan = spawn_blocking(move || scan_storage(&plan, &searcher)).await;
-        let Ok(mut scan) = scan else {
+        let Some(mut scan) = self.scan_storage().await else {
             self.recorder.record(What::HarnessFault { reason: "the search of the storage broke".into() });
             return;
         };
-        for argv in self.setting.manifest.storage.dump.clone() {
-            let name = argv.iter().take(2).cloned().collect::<Vec<_>>().join(" ");
-            let verb = crate::subject::manifest::Verb::Run(argv);
-            match self.driver.perform("dump", &verb, &self.bindings, Follow::Never, DUMP).await {
-                Ok(Answered::Ran(ended)) if ended.code == Some(0) => {
-                    scan.places += 1;
-                    scan.found.extend(scan_text(&Place::Dump(name), ended.stdout.as_bytes(), &self.canaries.searcher()));
-                }
-                Ok(answered) => scan.unread.push(format!("`{name}` ended with {}", answered.status())),
-                Err(error) => scan.unread.push(format!("`{name}`: {error}")),
-            }
-        }
         let at = self.recorder.now();
         let draft = self.recorder.record_at(
             at,
@@ -82,6 +68,25 @@ impl Cast {
         scan.in_logs.retain(|found| self.found_in_logs.insert(found.clone()));
         self.recorder.found_in(at, scan.in_logs, draft);
         self.unread_logs = scan.unread_logs;
+    }
+
+    /// Files, what services keep, and what dump commands print; none: the search broke.
+    pub(super) async fn scan_storage(&self) -> Option<Scan> {
+        let (plan, searcher) = (self.scan.clone(), self.canaries.searcher());
+        let mut scan = spawn_blocking(move || scan_storage(&plan, &searcher)).await.ok()?;
+        for argv in self.setting.manifest.storage.dump.clone() {
+            let name = argv.iter().take(2).cloned().collect::<Vec<_>>().join(" ");
+            let verb = crate::subject::manifest::Verb::Run(argv);
+            match self.driver.perform("dump", &verb, &self.bindings, Follow::Never, DUMP).await {
+                Ok(Answered::Ran(ended)) if ended.code == Some(0) => {
+                    scan.places += 1;
+                    scan.found.extend(scan_text(&Place::Dump(name), ended.stdout.as_bytes(), &self.canaries.searcher()));
+                }
+                Ok(answered) => scan.unread.push(format!("`{name}` ended with {}", answered.status())),
+                Err(error) => scan.unread.push(format!("`{name}`: {error}")),
+            }
+        }
+        Some(scan)
     }
 
     /// Reads the status; what it says, if the manifest's patterns tell.

@@ -68,8 +68,14 @@ impl Cast {
             let next_job = jobs.next(now, at_rest && self.awaits_jobs());
             let expects = at_rest && self.is_expected_to_act();
             let ceiling = ceiling.max(jobs.until + window * 3);
-            if at_rest && next_job.is_none() && (!expects || now >= ceiling) {
+            let is_silent = at_rest && next_job.is_none() && (!expects || now >= ceiling);
+            if is_silent && let Some(again) = self.look_again().await {
+                let _ = timeout(again.saturating_duration_since(Instant::now()), activity.changed()).await;
+                continue;
+            }
+            if is_silent {
                 self.leave_jobs(&jobs);
+                self.leave_aftermath();
                 if expects {
                     self.give_up();
                 }
@@ -79,6 +85,7 @@ impl Cast {
             }
             if now >= ceiling {
                 self.leave_jobs(&jobs);
+                self.leave_aftermath();
                 self.recorder.record(What::Settled { quiet: false, window: micros(window) });
                 return false;
             }

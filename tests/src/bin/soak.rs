@@ -1,9 +1,14 @@
 //! `cargo xtask soak`: the same subjects judged again and again, at leisure and on a busy machine. No verdict may change.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, btree_map::Entry},
     path::PathBuf,
     process::ExitCode,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
     time::{Duration, Instant},
 };
 
@@ -24,51 +29,75 @@ fn main() -> ExitCode {
     runs::chore(USAGE, run)
 }
 
+/// So many subjects at the same time: their stories wait more than they compute.
+const AT_ONCE: usize = 3;
+
+/// Runs at the same time, or in turn, and alike in everything but the subject.
+struct Round {
+    timing: bool,
+    loaded: bool,
+    runs: Vec<Planned>,
+}
+
 /// One run that is planned.
 struct Planned {
     subject: String,
     words: Vec<String>,
-    timing: bool,
-    loaded: bool,
 }
+
+/// The verdicts that each subject was given first, of all stories and of the others apart.
+type First = Mutex<BTreeMap<(String, bool), Verdicts>>;
 
 fn run(words: &[String]) -> Result<bool, String> {
     runs::known(words, &["--minutes", "--runs", "--timing"], &["--reference"])?;
     let minutes = u64::try_from(runs::number(words, "--minutes", 60)?).unwrap_or(u64::MAX);
     let (whole, timing) = (runs::number(words, "--runs", 3)?, runs::number(words, "--timing", 20)?);
     let planned = planned(&subjects(words.iter().any(|word| word == "--reference"))?, whole, timing);
-    if timing > 0 && !planned.iter().any(|run| run.timing) {
+    if timing > 0 && !planned.iter().any(|round| round.timing) {
         println!("no story is tagged `timing`");
     }
     let until = Instant::now() + Duration::from_secs(minutes.saturating_mul(60));
-    let mut first: BTreeMap<(String, bool), Verdicts> = BTreeMap::new();
-    let (mut done, mut wrong) = (0, 0);
-    for run in &planned {
-        if Instant::now() >= until {
-            break;
-        }
-        let began = Instant::now();
-        let verdicts = runs::with_load(run.loaded, || runs::check(&run.words));
-        let differences = match &verdicts {
-            Err(why) => vec![why.clone()],
-            Ok(verdicts) => match first.get(&(run.subject.clone(), run.timing)) {
-                Some(first) => differences(first, verdicts),
-                None => accusations(verdicts),
-            },
+    let (first, done, wrong) = (First::default(), AtomicUsize::new(0), AtomicUsize::new(0));
+    for round in &planned {
+        let left = Mutex::new(round.runs.iter());
+        let next = || left.lock().unwrap_or_else(PoisonError::into_inner).next().filter(|_| Instant::now() < until);
+        let work = || {
+            while let Some(run) = next() {
+                let is_wrong = told(round, run, &first);
+                done.fetch_add(1, Ordering::Relaxed);
+                wrong.fetch_add(usize::from(is_wrong), Ordering::Relaxed);
+            }
         };
-        done += 1;
-        wrong += usize::from(!differences.is_empty());
-        let (kind, load) = (if run.timing { "timing" } else { "all stories" }, if run.loaded { ", cores loaded" } else { "" });
-        println!("{} ({kind}{load}): {:.0} s, {} differences", run.subject, began.elapsed().as_secs_f64(), differences.len());
-        for difference in differences {
-            println!("    {difference}");
-        }
-        if let Ok(verdicts) = verdicts {
-            first.entry((run.subject.clone(), run.timing)).or_insert(verdicts);
-        }
+        runs::with_load(round.loaded, || {
+            thread::scope(|scope| {
+                for _ in 0..AT_ONCE {
+                    scope.spawn(work);
+                }
+            });
+        });
     }
-    println!("{done} of {} runs, {wrong} with a difference", planned.len());
+    let (done, wrong) = (done.into_inner(), wrong.into_inner());
+    println!("{done} of {} runs, {wrong} with a difference", planned.iter().map(|round| round.runs.len()).sum::<usize>());
     Ok(wrong == 0)
+}
+
+/// Tells one run, and whether anything about it is not as it was, or not as it may be.
+fn told(round: &Round, run: &Planned, first: &First) -> bool {
+    let began = Instant::now();
+    let verdicts = runs::check(&run.words);
+    let took = began.elapsed().as_secs_f64();
+    let differences = match verdicts {
+        Err(why) => vec![why],
+        Ok(verdicts) => match first.lock().unwrap_or_else(PoisonError::into_inner).entry((run.subject.clone(), round.timing)) {
+            Entry::Occupied(first) => differences(first.get(), &verdicts),
+            Entry::Vacant(first) => accusations(first.insert(verdicts)),
+        },
+    };
+    let (kind, load) = (if round.timing { "timing" } else { "all stories" }, if round.loaded { ", cores loaded" } else { "" });
+    let mut lines = format!("{} ({kind}{load}): {took:.0} s, {} differences", run.subject, differences.len());
+    lines.extend(differences.iter().map(|difference| format!("\n    {difference}")));
+    println!("{lines}");
+    !differences.is_empty()
 }
 
 /// Name, and what `regrant check` is told of it.
@@ -95,21 +124,16 @@ fn subjects(reference_alone: bool) -> Result<Vec<(String, Vec<String>)>, String>
 }
 
 /// In rounds, so that a limit of time cuts all subjects alike; every second round is loaded.
-fn planned(subjects: &[(String, Vec<String>)], whole: usize, timing: usize) -> Vec<Planned> {
+fn planned(subjects: &[(String, Vec<String>)], whole: usize, timing: usize) -> Vec<Round> {
     let tagged: Vec<&str> =
         built_in().iter().filter(|s| s.scenario.tags.iter().any(|tag| tag == "timing")).map(|s| s.name.as_str()).collect();
     let timing = if tagged.is_empty() { 0 } else { timing };
-    let mut planned = Vec::new();
-    for (round, is_timing) in (0..whole).map(|round| (round, false)).chain((0..timing).map(|round| (round, true))) {
-        for (subject, words) in subjects {
-            let mut words = words.clone();
-            if is_timing {
-                words.extend(["--only".to_owned(), tagged.join(",")]);
-            }
-            planned.push(Planned { subject: subject.clone(), words, timing: is_timing, loaded: round % 2 == 1 });
-        }
-    }
-    planned
+    let round = |number: usize, timing: bool| {
+        let selection = if timing { vec!["--only".to_owned(), tagged.join(",")] } else { Vec::new() };
+        let run = |(subject, words): &(String, Vec<String>)| Planned { subject: subject.clone(), words: [&words[..], &selection].concat() };
+        Round { timing, loaded: number % 2 == 1, runs: subjects.iter().map(run).collect() }
+    };
+    (0..whole).map(|number| round(number, false)).chain((0..timing).map(|number| round(number, true))).collect()
 }
 
 /// None of these subjects may be accused of an error, whatever else is decided. Warnings that some of them deserve are listed by the tests.
@@ -149,7 +173,9 @@ mod tests {
     #[test]
     fn rounds_take_turns_and_every_second_one_is_loaded() {
         let subjects = [("a".to_owned(), vec![]), ("b".to_owned(), vec![])];
-        let runs: Vec<(String, bool)> = planned(&subjects, 2, 0).into_iter().map(|run| (run.subject, run.loaded)).collect();
-        assert_eq!(runs, [("a".to_owned(), false), ("b".to_owned(), false), ("a".to_owned(), true), ("b".to_owned(), true)]);
+        let rounds = planned(&subjects, 2, 2);
+        let seen: Vec<(bool, bool)> = rounds.iter().map(|round| (round.timing, round.loaded)).collect();
+        assert_eq!(seen, [(false, false), (false, true), (true, false), (true, true)]);
+        assert!(rounds.iter().all(|round| round.runs.iter().map(|run| run.subject.as_str()).eq(["a", "b"])));
     }
 }

@@ -1,4 +1,4 @@
-//! Whoever waited for a refresh has its turn, and refreshes with what it knew before.
+//! Whoever waited for a refresh has its turn, and refreshes: with what it knew before, or with what it has just been given.
 
 use crate::{
     catalogue::{Finding, several, shared::ON_ITS_WAY},
@@ -33,6 +33,37 @@ pub(super) fn refreshed_anew(view: &View<'_>) -> Option<Finding> {
         let reason = format!("one that had waited for a refresh sent {replaced} once more, though the answer had brought {new}");
         Some(Finding::fail(reason, [vec![x.arrived.n, read.n, again.arrived.n], waited].concat()))
     })
+}
+
+/// A token that lives as long is used, and not replaced, whatever margin somebody keeps.
+const LONG: u64 = 3_600;
+
+/// Two calls had met 401 with the token before, long enough before the refresh was answered for both to wait for it, and what it brought was
+/// refreshed at once, though no answer had spoken against it.
+pub(super) fn refreshed_twice(view: &View<'_>) -> Option<Finding> {
+    if view.terms.one_shot {
+        return None;
+    }
+    view.exchanges.iter().filter(|x| x.is_refresh() && x.life().is_some_and(|life| life >= LONG)).find_map(|x| {
+        let ((_, new), read, held) = (x.pair()?, x.read?, view.held_before(x.began, None)?);
+        let new = new.filter(|new| Some(*new) != x.token_name())?;
+        let soon = |y: &&Exchange<'_>| y.began > read.at && y.began < read.at + ON_ITS_WAY;
+        let again = view.refreshes(read, Mark::END).find(|y| soon(y) && y.token_name() == Some(new))?;
+        let denied: Vec<(&Exchange<'_>, Mark)> = view.exchanges.iter().filter_map(|y| Some((y, denied(y)?))).collect();
+        let waited = |&&(y, mark): &&(&Exchange<'_>, Mark)| y.token_name() == Some(held.access) && mark.at + ON_ITS_WAY < read.at;
+        let waited: Vec<u32> = denied.iter().filter(waited).map(|(y, _)| y.arrived.n).collect();
+        let since = denied.iter().any(|(_, mark)| mark.at + ON_ITS_WAY >= read.at && mark.at < again.began);
+        if waited.len() < 2 || since || disturbed(view, x.arrived, again.arrived) || !several::are_one(view, x, again) {
+            return None;
+        }
+        let reason = format!("one that had waited for a refresh did not go on with what it had brought, but refreshed {new} at once");
+        Some(Finding::fail(reason, [waited, vec![x.arrived.n, read.n, again.arrived.n]].concat()))
+    })
+}
+
+/// The API took the token for none, or forbade something.
+fn denied(x: &Exchange<'_>) -> Option<Mark> {
+    x.replied.filter(|(_, status, _)| x.is_api() && matches!(status, 401 | 403)).map(|(mark, ..)| mark)
 }
 
 /// The user came or went, or a process was started or stopped: what was read need not count any more.

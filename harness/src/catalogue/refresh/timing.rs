@@ -2,7 +2,7 @@
 
 use super::super::{Finding, Level, Requirement, Scope, Severity, shared::*};
 use crate::{
-    evidence::{Micros, Reply},
+    evidence::Micros,
     judge::{Exchange, Mark, View, control},
 };
 
@@ -46,12 +46,8 @@ const SECOND: Micros = 1_000_000;
 /// The moment at which a token has certainly ended by what its subject was told.
 fn over(view: &View<'_>, token: &str) -> Option<Micros> {
     let from = view.exchanges.iter().find(|x| x.pair().is_some_and(|(access, _)| access == token))?;
-    match from.replied {
-        Some((mark, _, Reply::Tokens { expires_in: Some(life), .. })) => {
-            Some(mark.at.saturating_add(life.saturating_mul(SECOND)).saturating_add(SLACK))
-        }
-        Some((_, _, Reply::Tokens { .. } | Reply::Final { .. } | Reply::Transient | Reply::Open { .. } | Reply::Plain)) | None => None,
-    }
+    let (replied, ..) = from.replied?;
+    Some(replied.at.saturating_add(from.life()?.saturating_mul(SECOND)).saturating_add(SLACK))
 }
 
 fn refresh_04(view: &View<'_>) -> Finding {
@@ -103,7 +99,7 @@ fn refresh_09(view: &View<'_>) -> Finding {
         let reason = format!("{} refreshes of tokens that live an hour or more, and nothing called for them", eager.len());
         return Finding::fail(reason, eager.iter().take(8).map(|x| x.arrived.n).collect());
     }
-    let long = |x: &Exchange<'_>| life(x).is_some_and(|life| life >= LONG);
+    let long = |x: &Exchange<'_>| x.life().is_some_and(|life| life >= LONG);
     let issued = view.exchanges.iter().find(|x| long(x));
     let work: Vec<u32> = view.triggers(START, Mark::END).filter(|call| call.was_answered()).map(|call| call.called.n).collect();
     match issued {
@@ -115,17 +111,10 @@ fn refresh_09(view: &View<'_>) -> Finding {
     }
 }
 
-fn life(x: &Exchange<'_>) -> Option<u64> {
-    match x.replied {
-        Some((_, _, Reply::Tokens { expires_in, .. })) => *expires_in,
-        Some((_, _, Reply::Final { .. } | Reply::Transient | Reply::Open { .. } | Reply::Plain)) | None => None,
-    }
-}
-
 /// The token at hand had lived less than a tenth of a long life, and no answer of the API had spoken against it.
 fn needless(view: &View<'_>, x: &Exchange<'_>) -> bool {
     let Some(held) = view.held_before(x.began, None) else { return false };
-    let (Some(life), Some((given, ..))) = (life(held.from), held.from.replied) else { return false };
+    let (Some(life), Some((given, ..))) = (held.from.life(), held.from.replied) else { return false };
     let young = x.began.saturating_sub(given.at) < life.saturating_mul(SECOND) / 10;
     let spoken_against =
         |y: &&Exchange<'_>| y.token_name() == Some(held.access) && y.replied.is_some_and(|(_, status, _)| matches!(status, 401 | 403));

@@ -193,6 +193,9 @@ impl Memory {
         if flaws.has(Flaw::ForgetsRefreshToken) && !carried_refresh {
             next.refresh = None;
         }
+        if flaws.has(Flaw::KeepsFirstExpiry) {
+            next.life = sent.life;
+        }
         next
     }
 

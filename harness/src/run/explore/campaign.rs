@@ -68,6 +68,7 @@ impl<'e> Campaign<'e> {
         let wants = Wants {
             disconnect: matches!(explorer.manifest.disconnect, Disconnect::Verb(_)),
             restart: explorer.terms.restartable && !explorer.terms.one_shot,
+            connections: explorer.manifest.features.connections.as_ref().is_some_and(|names| names.len() > 1),
         };
         let sequences = hunt.sequences.then(|| Sequences::new(seed, wants));
         if sequences.is_some() {
@@ -116,7 +117,13 @@ impl<'e> Campaign<'e> {
 
     fn goes_on(&self, began: Instant) -> bool {
         let until = if self.failing.is_empty() { self.search } else { self.search * SEARCHING / 10 };
-        began.elapsed() < until && !self.enough() && !self.explorer.is_cancelled()
+        began.elapsed() < until && !self.enough() && !self.has_all() && !self.explorer.is_cancelled()
+    }
+
+    /// Everything that was asked for by its name was seen to fail, with an order beside it that holds.
+    fn has_all(&self) -> bool {
+        let holds = |id: &str| self.told.iter().any(|(_, failed)| !failed.contains(&id));
+        self.explorer.named.as_ref().is_some_and(|ids| ids.iter().all(|id| self.failing.iter().any(|(it, _)| it == id) && holds(id)))
     }
 
     fn enough(&self) -> bool {

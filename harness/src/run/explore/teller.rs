@@ -36,6 +36,8 @@ pub(super) struct Explorer<'a> {
     cancel: Cancel,
     /// Requirements that may convict.
     ids: Vec<&'static str>,
+    /// The same, where they were asked for by name.
+    pub(super) named: Option<Vec<&'static str>>,
 }
 
 /// One story that was told.
@@ -103,7 +105,8 @@ impl<'a> Explorer<'a> {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let jobs = plan::jobs(Some(options.jobs.unwrap_or(cores * PER_CORE)), &manifest);
         let ids = plan::requirements(&options.selection)?;
-        Ok(Self { manifest, terms, progress, jobs, teller, cancel, ids })
+        let named = (!options.selection.only.is_empty()).then(|| ids.clone());
+        Ok(Self { manifest, terms, progress, jobs, teller, cancel, ids, named })
     }
 
     pub(super) fn is_cancelled(&self) -> bool {

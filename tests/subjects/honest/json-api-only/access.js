@@ -15,6 +15,7 @@ const EARLY = 90_000; // milliseconds before its end a token is no longer used
 export class Access {
   #env;
   #keep;
+  #ending = null; // tokens that were refused
   #refreshing = null; // everybody who needs a new token waits for the same one
   #last = null;
   #patience = 0; // until then Pleo asked to be left alone
@@ -90,7 +91,7 @@ export class Access {
 
   async #token(rejected) {
     const { tokens } = this.#keep.data;
-    if (!tokens) throw new AccessEnded("no access");
+    if (!tokens || tokens === this.#ending) throw new AccessEnded("no access");
     if (this.#misconfigured) throw new Misconfigured("client credentials");
     const fresh = !tokens.expires || tokens.expires - EARLY > Date.now();
     if (fresh && tokens.access !== rejected) return tokens.access;
@@ -124,12 +125,19 @@ export class Access {
       log.fatal("the client credentials were refused; a new secret has to be configured");
       throw new Misconfigured(error);
     }
+    // From here on nothing is done with it, whenever the rest follows.
+    this.#ending = old;
+    if (this.#env.LISTENER_DELAY) setTimeout(() => this.#end(old, error), Number(this.#env.LISTENER_DELAY));
+    else await this.#end(old, error);
+    throw new AccessEnded(error);
+  }
+
+  async #end(old, error) {
     const ended = await this.#keep.change((data) => data.tokens === old && (Object.assign(data, { tokens: null, ended: error }), true));
     if (ended) {
       log.error({ cause: error }, "refresh token expired or revoked: the connection is unauthenticated now");
       log.warn("reauthentication required: waiting for the user to log in again");
     }
-    throw new AccessEnded(error);
   }
 
   async #ask(fields) {

@@ -1,6 +1,7 @@
-//! RACE-03: whoever waited refreshes once more with what was replaced.
+//! RACE-03: whoever waited refreshes once more, with what was replaced or with what that has brought.
 
 use super::*;
+use crate::evidence::{Instance, Reply};
 
 const REASON: &str = "sent refresh#1 once more, though the answer had brought refresh#2";
 
@@ -14,6 +15,22 @@ fn answered_after(millis: u64) -> Story {
     released(story.after(millis), exchange).after(1)
 }
 
+/// What was started first is one of several, and its requests do not tell which.
+fn side_by_side(story: Story) -> Story {
+    story.with(|s| {
+        for event in &mut s.history.events {
+            if let What::ProcessStarted { instance, .. } = &mut event.what {
+                *instance = Some(Instance::default());
+            }
+        }
+    })
+}
+
+/// A further process was started beside it.
+fn with_a_worker(story: Story) -> Story {
+    story.event(What::ProcessStarted { incarnation: 1, process: "worker".into(), instance: None })
+}
+
 fn sends(story: Story, token: &str) -> Story {
     story.mark("offence").token_request("refresh_token", Some(token), BASIC, refused())
 }
@@ -24,9 +41,58 @@ fn a_waiter_that_sends_what_was_replaced_fails() {
     story.fails("RACE-03", REASON);
 }
 
+const TWICE: &str = "did not go on with what it had brought, but refreshed refresh#2 at once";
+
+/// Two calls have met 401, and the refresh is answered; tokens live so long.
+fn both_denied(seconds: u64, then: impl FnOnce(Story) -> Story) -> Story {
+    let (story, exchange) = waiting(4);
+    let story = then(released(story.api(401).after(1_000), exchange).after(1)).rest().works().works().rest().epilogue();
+    story.with(|s| {
+        for event in &mut s.history.events {
+            if let What::Replied { reply: Reply::Tokens { expires_in, .. }, .. } = &mut event.what {
+                *expires_in = Some(seconds);
+            }
+        }
+    })
+}
+
+fn refreshes_anew(story: Story) -> Story {
+    story.mark("offence").token_request("refresh_token", Some("refresh#2"), BASIC, pair(3))
+}
+
 #[test]
-fn a_waiter_that_refreshes_with_the_new_token_is_another_matter() {
-    sends(answered_after(100).delivers(), "refresh#2").rest().works().works().rest().epilogue().is_not_accused(&["RACE-03"]);
+fn a_waiter_that_refreshes_what_the_refresh_has_brought_fails() {
+    both_denied(3_600, refreshes_anew).fails("RACE-03", TWICE);
+    both_denied(3_600, |story| story).passes("RACE-03");
+}
+
+#[test]
+fn a_token_that_does_not_live_long_may_be_refreshed_soon() {
+    both_denied(900, refreshes_anew).is_not_accused(&["RACE-03"]);
+}
+
+#[test]
+fn whoever_was_denied_something_since_has_a_reason_to_refresh() {
+    both_denied(3_600, |story| refreshes_anew(story.api(401))).is_not_accused(&["RACE-03"]);
+    both_denied(3_600, |story| refreshes_anew(story.api(403))).is_not_accused(&["RACE-03"]);
+    let (story, exchange) = waiting(4);
+    let story = released(story.after(1_000).api(401), exchange).after(1);
+    let just_before = refreshes_anew(story).rest().works().works().rest().epilogue();
+    just_before.is_not_accused(&["RACE-03"]);
+}
+
+#[test]
+fn one_that_was_denied_alone_or_later_or_elsewhere_did_not_wait() {
+    let (story, exchange) = waiting(4);
+    let alone = refreshes_anew(released(story.after(1_000), exchange).after(1)).rest().works().works().rest().epilogue();
+    alone.is_not_accused(&["RACE-03"]);
+    both_denied(3_600, |story| refreshes_anew(story.after(1_000))).is_not_accused(&["RACE-03"]);
+    both_denied(3_600, |story| refreshes_anew(story.comes_back())).is_not_accused(&["RACE-03"]);
+    both_denied(3_600, |story| refreshes_anew(story.killed().started())).is_not_accused(&["RACE-03"]);
+    both_denied(3_600, refreshes_anew).terms(|t| t.one_shot = true).is_not_accused(&["RACE-03"]);
+    side_by_side(both_denied(3_600, refreshes_anew)).terms(|t| t.processes = Some(2)).is_not_accused(&["RACE-03"]);
+    with_a_worker(both_denied(3_600, refreshes_anew)).is_not_accused(&["RACE-03"]);
+    both_denied(3_600, refreshes_anew).terms(|t| t.processes = Some(1)).fails("RACE-03", TWICE);
 }
 
 #[test]
@@ -56,6 +122,9 @@ fn what_was_read_does_not_count_after_a_new_login_or_in_another_process() {
     again(answered_after(100).comes_back()).is_not_accused(&["RACE-03"]);
     again(answered_after(100).killed().started()).is_not_accused(&["RACE-03"]);
     again(answered_after(100)).terms(|t| t.one_shot = true).is_not_accused(&["RACE-03"]);
-    again(answered_after(100)).terms(|t| t.processes = Some(2)).is_not_accused(&["RACE-03"]);
+    again(side_by_side(answered_after(100))).terms(|t| t.processes = Some(2)).is_not_accused(&["RACE-03"]);
+    again(with_a_worker(answered_after(100))).is_not_accused(&["RACE-03"]);
     again(answered_after(100)).terms(|t| t.processes = Some(1)).fails("RACE-03", REASON);
+    // It can have two, and had one.
+    again(answered_after(100)).terms(|t| t.processes = Some(2)).fails("RACE-03", REASON);
 }
