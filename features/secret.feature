@@ -11,6 +11,7 @@ Feature: Keeping secrets
 
       Examples:
         | story               | what happens            |
+        | refreshed_twice     | Two refreshes in a row  |
         | user_revokes_access | The user revokes access |
 
   @SECRET-02 @must @error

@@ -155,7 +155,7 @@ pub(super) const ALL: &[Requirement] = &[
         sources: &["Pleo, Multi-entity and API scope: one set of credentials per company"],
         why: "The person who reconnects works for two companies and picks the other one at Pleo. From then on the ledger of the first receives the entries of the second.",
         observed: "Work that is done with the grant of another company after the user came back for that one, while the status and the page are what they were before.",
-        undecided: "The subject is for one company only (`features.connections` names fewer than two) or need not read the company of anything; the code was not exchanged, the subject was not asked to work twice, or its page or status changed, by which the user may have been told.",
+        undecided: "The subject is for one company only (`features.connections` names fewer than two), or pushes work and has not read the company of anything; the code was not exchanged, the subject was not asked to work twice, or its page or status changed, by which the user may have been told.",
         remedy: "Keep the company with the connection (`companyId` of what the API gives), and refuse a login for another one, or make a connection of its own of it.",
         declarable: true,
         scope: Scope::Connection,

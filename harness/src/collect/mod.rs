@@ -15,7 +15,7 @@ pub mod wire;
 pub use files::{Prepared, Scan, ScanPlan, scan_storage, scan_text};
 pub use logs::{Line, LogTail, log_event};
 pub use notice::{Notice, unpacked};
-pub use page::{Answer, Pattern, count_records, digest, page_found, page_seen, read_status, visible};
+pub use page::{Answer, count_records, digest, page_found, page_seen, visible};
 pub use wire::{AGENT_HEADER, WireCollector};
 
 use regrant_mock_server::{authority, vault};

@@ -13,12 +13,17 @@ use super::{After, Decision, Schedule, Situation};
 /// Longer schedules are not made.
 const LONGEST: usize = 6;
 
+/// A situation that is not likely to show what is wanted is told as if it departed so often from the usual order.
+const BESIDE: usize = 2;
+
 /// What is still to be told.
 #[derive(Debug)]
 pub struct Frontier {
     waiting: BinaryHeap<Reverse<Waiting>>,
     made: HashSet<Schedule>,
     random: ChaCha20Rng,
+    /// Situations in which nothing that was asked for is likely to break.
+    beside: HashSet<String>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -43,10 +48,18 @@ impl PartialOrd for Waiting {
 }
 
 impl Frontier {
-    /// Nothing decided in any of these situations.
+    /// Nothing decided in any of these situations. Those that are likely to show one of `wanted` come first; nothing wanted: all alike.
     #[must_use]
-    pub fn new<'s>(situations: impl IntoIterator<Item = &'s Situation>, seed: u64) -> Self {
-        let mut frontier = Self { waiting: BinaryHeap::new(), made: HashSet::new(), random: ChaCha20Rng::seed_from_u64(seed) };
+    pub fn new<'s>(situations: impl IntoIterator<Item = &'s Situation>, wanted: &[&str], seed: u64) -> Self {
+        let situations: Vec<&Situation> = situations.into_iter().collect();
+        let shows = |it: &&&Situation| it.shows.iter().any(|id| wanted.contains(&id.as_str()));
+        let beside = if situations.iter().any(|it| shows(&it)) {
+            situations.iter().filter(|it| !shows(it)).map(|it| it.name.clone()).collect()
+        } else {
+            HashSet::new()
+        };
+        let random = ChaCha20Rng::seed_from_u64(seed);
+        let mut frontier = Self { waiting: BinaryHeap::new(), made: HashSet::new(), random, beside };
         for situation in situations {
             let schedule = |decisions| Schedule { situation: situation.name.clone(), decisions };
             frontier.add(schedule(Vec::new()), 0);
@@ -97,6 +110,7 @@ impl Frontier {
 
     fn add(&mut self, schedule: Schedule, cost: usize) {
         if self.made.insert(schedule.clone()) {
+            let cost = cost + if self.beside.contains(&schedule.situation) { BESIDE } else { 0 };
             let lot = self.random.random();
             self.waiting.push(Reverse(Waiting { cost, lot, schedule }));
         }
@@ -144,14 +158,14 @@ mod tests {
 
     fn situation(holds: &str, cards: usize) -> Situation {
         let card = CARD.repeat(cards);
-        Situation::parse("s", &format!("title = \"\"\nabout = \"\"\nbegin = []\n{holds}{card}")).expect("a situation")
+        Situation::parse("s", &format!("title = \"\"\nabout = \"\"\nshows = []\nbegin = []\n{holds}{card}")).expect("a situation")
     }
 
     const THREE: &str = "[[hold]]\nname = \"r\"\nwords = \"r\"\non = { endpoint = \"token\" }\nat = \"committed\"\ntimes = 3\n";
 
     /// A subject that sends so many requests at once, whatever is decided.
     fn explored(situation: &Situation, sends: &[&str]) -> Vec<Vec<String>> {
-        let mut frontier = Frontier::new([situation], 7);
+        let mut frontier = Frontier::new([situation], &[], 7);
         let mut told = Vec::new();
         while let Some(schedule) = frontier.take() {
             let decided = |gate: &str| schedule.decisions.iter().any(|decision| decision.gate() == Some(gate));
@@ -185,7 +199,7 @@ mod tests {
     #[test]
     fn a_card_that_the_situation_is_about_is_as_near_as_none() {
         let holds = format!("{THREE}{CARD}usual = true\n{CARD}");
-        let text = format!("title = \"\"\nabout = \"\"\nbegin = []\n{holds}");
+        let text = format!("title = \"\"\nabout = \"\"\nshows = []\nbegin = []\n{holds}");
         let told = explored(&Situation::parse("s", &text).expect("a situation"), &["r-1", "r-2"]);
         let first = |word: &str| told.iter().position(|order| order.iter().any(|it| it == word)).expect("told");
         let departing = told.iter().position(|order| order.first().is_some_and(|it| it == "release r-2")).expect("told");
@@ -193,9 +207,24 @@ mod tests {
     }
 
     #[test]
+    fn situations_that_are_likely_to_show_what_is_wanted_come_first() {
+        let named = |name: &str, shows: &str| {
+            let text = format!("title = \"\"\nabout = \"\"\nshows = [{shows}]\nbegin = []\n{THREE}");
+            Situation::parse(name, &text).expect("a situation")
+        };
+        let all = [named("a", ""), named("b", "\"RACE-06\""), named("c", "\"RACE-01\"")];
+        let first = |wanted: &[&str]| Frontier::new(&all, wanted, 7).take().expect("one").situation;
+        assert_eq!((first(&["RACE-06", "STOP-01"]), first(&["RACE-01"])), ("b".to_owned(), "c".to_owned()));
+        // Nothing that is wanted stands anywhere: all are alike, and no seed prefers one.
+        let seen: HashSet<String> =
+            (0..50).filter_map(|seed| Frontier::new(&all, &["LOG-01"], seed).take()).map(|it| it.situation).collect();
+        assert_eq!(seen.len(), 3);
+    }
+
+    #[test]
     fn what_was_not_realised_leads_nowhere_and_no_schedule_grows_beyond_its_limit() {
         let situation = situation(THREE, 9);
-        let mut frontier = Frontier::new([&situation], 7);
+        let mut frontier = Frontier::new([&situation], &[], 7);
         let first = frontier.take().expect("the beginning");
         frontier.learn(&situation, &first, &After { realised: false, held: vec!["r-1".into()] });
         assert_eq!((frontier.take(), frontier.made()), (None, 1));

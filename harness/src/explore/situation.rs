@@ -17,6 +17,8 @@ pub struct Situation {
     pub title: String,
     /// What is looked for.
     pub about: String,
+    /// Requirements that something is most likely to break here, by ID: who asks for one of them is told this situation first.
+    pub shows: Vec<String>,
     /// How many connections it needs.
     #[serde(default = "once")]
     pub connections: u32,
@@ -194,7 +196,7 @@ mod tests {
 
     #[test]
     fn a_misspelled_key_is_named() {
-        let error = Situation::parse("x", "title = \"\"\nabout = \"\"\nbegin = []\nholds = 1\n").expect_err("unknown");
+        let error = Situation::parse("x", "title = \"\"\nabout = \"\"\nshows = []\nbegin = []\nholds = 1\n").expect_err("unknown");
         assert!(error.to_string().contains("x: ") && error.to_string().contains("holds"), "{error}");
     }
 }

@@ -103,7 +103,7 @@ mod tests {
 
     fn judgement(stories: &[(&str, Finding)], acquitted: &[&str]) -> Judgement {
         let stories: Vec<InStory> =
-            stories.iter().map(|(name, finding)| InStory { name: (*name).into(), finding: finding.clone() }).collect();
+            stories.iter().map(|(name, finding)| InStory { name: (*name).into(), decides: true, finding: finding.clone() }).collect();
         let decisive = stories.iter().min_by_key(|story| story.finding.verdict.rank()).expect("a story").finding.clone();
         let judged = Judged {
             id: "STOP-01",

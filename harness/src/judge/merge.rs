@@ -72,7 +72,7 @@ fn judged(requirement: &Requirement, terms: &Terms, views: &[Seen<'_>]) -> Judge
         }
         let finding = in_story(requirement, terms, view, each, failed);
         if tests || finding.verdict == Verdict::Fail {
-            stories.push(InStory { name: view.history.story.clone(), finding });
+            stories.push(InStory { name: view.history.story.clone(), decides: tests, finding });
         } else if finding.verdict == Verdict::Pass {
             acquitted.push(view.history.story.clone());
         }

@@ -75,6 +75,9 @@ impl Judged {
 pub struct InStory {
     /// The story.
     pub name: String,
+    /// It is told for this requirement, and does not only convict of it besides.
+    #[serde(skip)]
+    pub decides: bool,
     /// Its finding.
     #[serde(flatten)]
     pub finding: Finding,

@@ -112,7 +112,7 @@ fn outside(report: &Report<'_>) -> Vec<Case> {
         .requirements
         .iter()
         .filter(|judged| judged.stories.is_empty())
-        .map(|judged| case(report, judged, &InStory { name: String::new(), finding: judged.finding() }));
+        .map(|judged| case(report, judged, &InStory { name: String::new(), decides: true, finding: judged.finding() }));
     let faults = report.faults.iter().map(|fault| Case {
         name: "the harness agrees with itself".into(),
         outcome: Outcome::Error { kind: "harness-fault", message: fault.clone() },

@@ -103,7 +103,7 @@ fn judged(id: &'static str, severity: Severity, finding: Finding) -> Judged {
         Severity::Error => Level::Must,
         Severity::Warning | Severity::Advice => Level::Should,
     };
-    let stories = vec![InStory { name: "user_revokes_access".into(), finding }];
+    let stories = vec![InStory { name: "user_revokes_access".into(), decides: true, finding }];
     Judged { id, level, severity, verdict, reason, unlock, stories, acquitted: Vec::new() }
 }
 

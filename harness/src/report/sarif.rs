@@ -23,7 +23,7 @@ pub fn sarif(report: &Report<'_>) -> serde_json::Result<String> {
     let rules: Vec<Value> = judged.iter().filter_map(|judged| Some(rule(report.requirement(judged.id)?))).collect();
     let mut results: Vec<Value> = Vec::new();
     for judged in judged {
-        let alone = InStory { name: String::new(), finding: judged.finding() };
+        let alone = InStory { name: String::new(), decides: true, finding: judged.finding() };
         let stories = if judged.stories.is_empty() { std::slice::from_ref(&alone) } else { &judged.stories[..] };
         results.extend(stories.iter().filter_map(|story| result(report, judged, story)));
     }

@@ -287,8 +287,14 @@ impl Page<'_> {
         if failed.is_empty() {
             return;
         }
-        let only = failed.iter().fold(String::new(), |mut only, judged| {
-            let _ = write!(only, " --only {}", judged.id);
+        // Where only a story fails that is told for something else, it has to be named.
+        let besides = failed.iter().filter_map(|judged| {
+            let mut failing = judged.stories.iter().filter(|story| story.finding.verdict == Verdict::Fail);
+            failing.clone().all(|story| !story.decides).then(|| failing.next()).flatten()
+        });
+        let besides: BTreeSet<&str> = besides.map(|story| story.name.as_str()).collect();
+        let only = failed.iter().map(|judged| judged.id).chain(besides).fold(String::new(), |mut only, word| {
+            let _ = write!(only, " --only {word}");
             only
         });
         self.line(format!("Again: regrant {}{only} --seed {}", self.report.command, self.report.run.header.seed));
@@ -344,6 +350,16 @@ mod tests {
     #[test]
     fn a_run_with_failures_reads_like_this() {
         insta::assert_snapshot!(rendered(&fixture::run(), false, Verbosity::Normal));
+    }
+
+    #[test]
+    fn a_story_that_is_told_for_something_else_is_named_where_it_alone_failed() {
+        let mut run = fixture::run();
+        for judged in &mut run.judgement.requirements {
+            judged.stories.iter_mut().for_each(|story| story.decides = judged.id != "STOP-01");
+        }
+        let said = rendered(&run, false, Verbosity::Quiet);
+        assert!(said.contains("Again: regrant check --only STOP-01 --only LOG-06 --only user_revokes_access --seed 42"), "{said}");
     }
 
     #[test]

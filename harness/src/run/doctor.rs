@@ -1,8 +1,11 @@
 //! `regrant doctor`: the positive controls alone, told once, and which lines of the manifest would let more be decided.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
-use regrant_mock_server::fault::scenario::{Scenario, Status};
+use regrant_mock_server::{
+    fault::scenario::{Scenario, Status},
+    journal::Endpoint,
+};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::{
@@ -14,12 +17,18 @@ use super::{
 use crate::{
     catalogue,
     evidence::{History, Phase, What},
-    subject::{Manifest, manifest::PromptChannel},
+    subject::{
+        Manifest,
+        manifest::{PromptChannel, WorkKind},
+    },
 };
 
 /// The story: what every story begins and ends with.
 const CONTROLS: &str =
     "title = \"The positive controls\"\nabout = \"Start, connect, work, restart, reconnect, work.\"\ntests = [\"STOP-01\"]\n";
+
+/// So many kinds of calls are shown.
+const SHOWN: usize = 6;
 
 /// How one control went.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -138,6 +147,7 @@ fn controls(manifest: &Manifest, history: &History) -> Vec<(&'static str, Contro
     ];
     if began {
         controls.extend(probes(manifest, &prologue));
+        controls.push(("work", work(manifest.work, history)));
         controls.push(("reconnect", again(history)));
     }
     controls
@@ -213,6 +223,38 @@ fn logs(seen: &[&What]) -> Control {
     }
 }
 
+/// A unit of work must be seen to get done: whether work is lost or done twice hangs on it.
+fn work(kind: Option<WorkKind>, history: &History) -> Control {
+    let Some(kind) = kind else { return Control::Unsaid };
+    let seen = || history.events.iter().map(|event| &event.what);
+    let items: BTreeSet<&str> =
+        seen().filter_map(|what| if let What::VerbCalled { item, .. } = what { item.as_deref() } else { None }).collect();
+    let is_done = |what: &What| match (kind, what) {
+        (WorkKind::Export, What::Api { delivered, .. }) => !delivered.is_empty(),
+        (WorkKind::Read, What::Api { handed_out, .. }) => !handed_out.is_empty(),
+        (WorkKind::Push, What::Requested { units, .. }) => units.iter().any(|unit| items.contains(unit.as_str())),
+        _ => false,
+    };
+    if seen().any(is_done) {
+        return Control::Works("a unit of work is seen to be delivered".into());
+    }
+    let expected = match kind {
+        WorkKind::Export => "an export job's items are reported by PUT /v3/export-jobs/{jobId}/items",
+        WorkKind::Read => "a page of GET /v2/employees or /v3/export-jobs that holds something new is read",
+        WorkKind::Push => "the trigger's {item_id} stands in a request to the API",
+    };
+    let calls = seen().filter_map(|what| match what {
+        What::Requested { endpoint: Endpoint::Api, method, path, .. } => {
+            Some(format!("{method} {}", path.split('?').next().unwrap_or(path)))
+        }
+        _ => None,
+    });
+    let calls: BTreeSet<String> = calls.collect();
+    let calls: Vec<&str> = calls.iter().map(String::as_str).take(SHOWN).collect();
+    let called = if calls.is_empty() { "it made no call".to_owned() } else { format!("it called {}", calls.join(", ")) };
+    Control::Fails(format!("no unit of work was delivered; expected by `work.kind`: {expected}; {called}"))
+}
+
 /// After a restart and a reconnection work must cause a call again.
 fn again(history: &History) -> Control {
     let epilogue =
@@ -228,9 +270,50 @@ fn again(history: &History) -> Control {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::evidence::Event;
 
     #[test]
     fn the_positive_controls_are_a_story() {
         assert!(Scenario::parse(CONTROLS).is_ok_and(|scenario| scenario.prologue && scenario.steps.is_empty()));
+    }
+
+    fn history(whats: Vec<What>) -> History {
+        let events = (1..).zip(whats).map(|(n, what)| Event { n, at: u64::from(n), what }).collect();
+        History { story: "s".into(), events }
+    }
+
+    fn requested(path: &str, units: &[&str]) -> What {
+        What::Requested {
+            exchange: 1,
+            conn: 1,
+            began: 0,
+            endpoint: Endpoint::Api,
+            method: "POST".into(),
+            path: path.into(),
+            content_type: None,
+            by_agent: false,
+            units: units.iter().map(|unit| (*unit).to_owned()).collect(),
+            instance: None,
+        }
+    }
+
+    #[test]
+    fn work_that_is_never_delivered_is_told_with_what_was_called_instead() {
+        let call = What::VerbCalled {
+            call: 1,
+            verb: crate::evidence::Verb::Trigger,
+            source: None,
+            wanted: None,
+            item: Some("item-1".into()),
+            connection: None,
+            instance: None,
+        };
+        let pushed = |unit| history(vec![call.clone(), requested("/v1/vendors?x=1", &[unit])]);
+        assert_eq!(work(Some(WorkKind::Push), &pushed("item-1")), Control::Works("a unit of work is seen to be delivered".into()));
+        let Control::Fails(why) = work(Some(WorkKind::Push), &pushed("another")) else { panic!("nothing was delivered") };
+        assert!(why.contains("{item_id}") && why.contains("it called POST /v1/vendors"), "{why}");
+        let Control::Fails(why) = work(Some(WorkKind::Export), &pushed("item-1")) else { panic!("nothing was reported") };
+        assert!(why.contains("PUT /v3/export-jobs/{jobId}/items"), "{why}");
+        assert_eq!(work(None, &pushed("item-1")), Control::Unsaid);
     }
 }

@@ -233,9 +233,8 @@ impl Answered {
     #[must_use]
     pub fn matches(&self, pattern: &StatusPattern) -> bool {
         match (pattern, self) {
-            (StatusPattern::Json { pointer, is }, _) => {
-                serde_json::from_str::<serde_json::Value>(self.text()).is_ok_and(|json| json.pointer(pointer) == Some(is))
-            }
+            (StatusPattern::Json { pointer, is }, _) => serde_json::from_str::<serde_json::Value>(self.text())
+                .is_ok_and(|json| json.pointer(pointer).is_some_and(|value| is_as_said(value, is))),
             (StatusPattern::Text(pattern), _) => pattern.is_match(self.text()),
             (StatusPattern::Status(set), Self::Http(answer)) => set.contains(answer.status),
             (StatusPattern::Exit(code), Self::Ran(ended)) => ended.code == Some(*code),
@@ -292,5 +291,34 @@ impl SubjectError {
             | Self::EndedEarly { .. }
             | Self::NotReady { .. } => false,
         }
+    }
+}
+
+/// The value is the one that a manifest names, or one of those that it names; `"3"` or `"true"` will do for a number or a truth value.
+fn is_as_said(value: &serde_json::Value, said: &serde_json::Value) -> bool {
+    use serde_json::Value;
+    match (value, said) {
+        (Value::Number(number), Value::String(text)) => number.to_string() == *text,
+        (Value::Bool(truth), Value::String(text)) => text == if *truth { "true" } else { "false" },
+        (value, said) => value == said || said.as_array().is_some_and(|all| all.iter().any(|one| is_as_said(value, one))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_value_is_what_the_manifest_says_or_one_of_a_list_quoted_or_not() {
+        for said in [json!("off"), json!(["gone", "off"]), json!([3, "off"])] {
+            assert!(is_as_said(&json!("off"), &said), "{said}");
+        }
+        assert!(is_as_said(&json!(true), &json!("true")) && is_as_said(&json!(3), &json!("3")) && is_as_said(&json!([1]), &json!([1])));
+        for said in [json!("offline"), json!(["on"]), json!([]), json!(null), json!({"off": true})] {
+            assert!(!is_as_said(&json!("off"), &said), "{said}");
+        }
+        assert!(!is_as_said(&json!("true"), &json!(true)));
     }
 }

@@ -4,7 +4,7 @@ use regrant_mock_server::fault::scenario::Status;
 
 use super::super::{Finding, shared::*, work};
 use crate::{
-    evidence::{PageSeen, Verb, What},
+    evidence::{Grant, PageSeen, Verb, What},
     judge::{Call, Death, Ended, Exchange, Mark, View, WorkKind, control},
 };
 
@@ -68,18 +68,15 @@ fn other_companies<'v, 'h>(view: &'v View<'h>) -> impl Iterator<Item = (Mark, u3
 }
 
 pub(super) fn reauth_10(view: &View<'_>) -> Finding {
-    // A program for one company only, or one that never reads a `companyId`, cannot know better.
-    match (view.terms.connections, view.terms.work) {
-        (None | Some(0 | 1), _) => {
+    // A program for one company only cannot know better.
+    match view.terms.connections {
+        None | Some(0 | 1) => {
             return Finding::locked(
                 "it is not known that the subject keeps several companies apart",
                 "features.connections = [\"acme\", \"globex\"]",
             );
         }
-        (Some(_), Some(WorkKind::Push)) => {
-            return Finding::undecided("work.kind = \"push\": the subject need not have read the company of anything");
-        }
-        (Some(_), Some(WorkKind::Export | WorkKind::Read) | None) => {}
+        Some(_) => {}
     }
     let calls = other_companies(view).filter_map(|(_, id)| view.calls.iter().find(|call| call.id == id));
     let findings = calls.map(|call| not_grafted(view, call)).collect();
@@ -125,6 +122,9 @@ fn not_grafted(view: &View<'_>, call: &Call<'_>) -> Finding {
         (Some(_), Some((_, Some(Status::Disconnected | Status::Broken), _))) => {
             Finding::undecided("work was done with the grant of another company, but the status says that the connection does not work")
         }
+        (Some(offence), _) if kind == WorkKind::Push && !read_the_company(view, grant, offence.arrived) => {
+            Finding::undecided("work.kind = \"push\": the subject need not have read the company of anything")
+        }
         (Some(_), _) if !view.terms.prompt => Finding::locked("it is not known where a user would be told of another company", "[prompt]"),
         (Some(offence), _) => match told(view, call, rest.mark, end) {
             Some(how) => {
@@ -136,6 +136,12 @@ fn not_grafted(view: &View<'_>, call: &Call<'_>) -> Finding {
             ),
         },
     }
+}
+
+/// Pleo has told it the company of this grant: who works there, or the company itself.
+fn read_the_company(view: &View<'_>, grant: Grant, until: Mark) -> bool {
+    let tells = |x: &Exchange<'_>| x.method == "GET" && ["/v2/employees", "/v1/companies"].iter().any(|place| x.path.starts_with(place));
+    view.api_calls(START, until).any(|x| x.grant() == Some(grant) && x.answered(2) && tells(x))
 }
 
 /// What differs from the time before, by which the user may have been told.

@@ -2,7 +2,6 @@
 
 mod count;
 mod normal;
-mod status;
 mod text;
 
 use std::{
@@ -13,7 +12,6 @@ use std::{
 pub use count::count_records;
 use regex::Regex;
 use sha2::{Digest, Sha256};
-pub use status::{Pattern, read_status};
 
 use super::{found_of, shorten};
 use crate::{

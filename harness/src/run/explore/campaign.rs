@@ -76,7 +76,7 @@ impl<'e> Campaign<'e> {
         }
         Self {
             explorer,
-            frontier: Frontier::new(able, seed),
+            frontier: Frontier::new(able, explorer.named.as_deref().unwrap_or_default(), seed),
             sequences,
             search: hunt.budget,
             orders: hunt.orders,

@@ -192,3 +192,18 @@ fn order_of(history: &History) -> Vec<Happening> {
 }
 
 type FirstFailing = (&'static str, Failing);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_situation_shows_requirements_that_there_are() {
+        for situation in situations() {
+            assert!(!situation.shows.is_empty(), "{}", situation.name);
+            for id in &situation.shows {
+                assert!(crate::catalogue::find(id).is_some(), "{}: {id}", situation.name);
+            }
+        }
+    }
+}

@@ -83,7 +83,27 @@ fn a_subject_that_cannot_know_the_company_is_not_accused() {
         let finding = grafts.clone().terms(|t| t.connections = few).undecided("REAUTH-10", "keeps several companies apart");
         assert!(finding.unlock.is_some_and(|line| line.starts_with("features.connections")));
     }
-    grafts.terms(|t| t.work = Some(WorkKind::Push)).undecided("REAUTH-10", "need not have read the company");
+}
+
+#[test]
+fn whoever_pushes_is_accused_once_it_has_read_the_company() {
+    let pushes = |story: Story| story.adds_work(1).works().adds_work(1).works().rest().terms(|t| t.work = Some(WorkKind::Push));
+    let reads = |place: &str| {
+        let story = for_another_company().trigger().calls_api(Some("access#2"), TokenState::Active, 200);
+        story.with(|s| {
+            let newest = s.history.events.iter_mut().rev().find_map(|e| match &mut e.what {
+                What::Requested { path, .. } => Some(path),
+                _ => None,
+            });
+            *newest.expect("a call") = place.to_owned();
+        })
+    };
+    pushes(reads("/v2/employees?limit=1")).fails("REAUTH-10", "as if nothing were different");
+    pushes(reads("/v1/companies")).fails("REAUTH-10", "as if nothing were different");
+    pushes(reads("/v1/vendors")).undecided("REAUTH-10", "need not have read the company");
+    pushes(for_another_company()).undecided("REAUTH-10", "need not have read the company");
+    let refuses = notices(for_another_company()).adds_work(1).asked_in_vain(2).rest().comes_back();
+    refuses.terms(|t| t.work = Some(WorkKind::Push)).passes("REAUTH-10");
 }
 
 #[test]

@@ -49,7 +49,7 @@ pub(crate) struct RawPattern {
     /// JSON pointer.
     #[serde(rename = "json")]
     pub(crate) pointer: Option<String>,
-    /// The value at the pointer.
+    /// The value at the pointer, or a list of values of which one will do.
     pub(crate) is: Option<serde_json::Value>,
     /// Statuses.
     pub(crate) status: Option<Statuses>,
@@ -70,7 +70,7 @@ pub(crate) struct RawDone {
     /// JSON pointer.
     #[serde(rename = "json")]
     pub(crate) pointer: Option<String>,
-    /// The value at the pointer.
+    /// The value at the pointer, or a list of values of which one will do.
     pub(crate) is: Option<serde_json::Value>,
     /// Statuses.
     pub(crate) status: Option<Statuses>,
