@@ -94,14 +94,18 @@ async fn a_server_error_is_not_ready_yet() {
 }
 
 #[tokio::test]
-async fn an_early_end_is_told_with_the_last_lines() {
+async fn an_early_end_is_told_with_what_was_printed_first_and_last() {
     let scene = Scene::new().await;
     for ready in [Ready::Http("http://127.0.0.1:9/".into()), Ready::Tcp("9".into()), log("never"), Ready::Exit] {
         let error = scene.start("echo starting; echo 'no config' >&2; exit 1", &ready, LIMIT).await.expect_err("it ended");
         let told = error.to_string();
-        assert!(told.starts_with("subject exited with code 1 before it was ready; its last lines:"), "{ready:?}: {told}");
+        assert!(told.starts_with("subject exited with code 1 before it was ready; it printed:"), "{ready:?}: {told}");
         assert!(told.contains("no config") && told.contains("starting"), "{told}");
     }
+    let much = "for i in $(seq 40); do echo line $i; done; exit 1";
+    let told = scene.start(much, &log("never"), LIMIT).await.expect_err("it ended").to_string();
+    assert!(["line 1\n", "line 5\n", "25 more lines", "line 31\n", "line 40"].iter().all(|part| told.contains(part)), "{told}");
+    assert!(!told.contains("line 6\n") && !told.contains("line 30\n"), "{told}");
     let error = scene.start("kill -9 $$", &log("never"), LIMIT).await.expect_err("it ended");
     assert!(error.to_string().contains("was killed by signal 9"), "{error}");
 }

@@ -1,5 +1,5 @@
 //! Which stories a planted defect is told in the kill matrix: the fewest that its conviction needs, an eighth of the others that decide what it
-//! breaks or may break, and a twentieth of the rest.
+//! breaks or may break, and a fortieth of the rest.
 //!
 //! So the test takes minutes, not an hour. The whole product of defects and stories is told by `cargo xtask matrix`.
 
@@ -10,7 +10,7 @@ use regrant::{
 };
 
 /// Of so many stories that nothing asks for, one is told.
-const ONE_IN: u64 = 20;
+const ONE_IN: u64 = 40;
 /// Of so many stories that decide what the defect breaks or may break, one is told: these are the likeliest to convict beyond the plan.
 const ONE_IN_OF_DECIDING: u64 = 8;
 /// A constant, so that the same ones are told until somebody wants others.
@@ -112,12 +112,12 @@ mod tests {
     }
 
     #[test]
-    fn about_a_twentieth_is_drawn_and_it_differs_from_defect_to_defect() {
+    fn about_a_fortieth_is_drawn_and_it_differs_from_defect_to_defect() {
         let names: Vec<String> = (0..100).map(|n| format!("story_{n}")).collect();
         let drawn = |defect: &str| names.iter().filter(|name| drawn(defect, name, ONE_IN)).count();
         let (one, all) = (drawn("keeps-calling"), (0..50).map(|n| drawn(&format!("defect-{n}"))).sum::<usize>());
-        assert!((1..15).contains(&one), "{one}");
-        assert!((180..320).contains(&all), "{all} of 5000");
+        assert!(one < 9, "{one}");
+        assert!((85..170).contains(&all), "{all} of 5000");
         let of = |defect: &str| names.iter().filter(|name| super::drawn(defect, name, ONE_IN)).collect::<Vec<_>>();
         assert_ne!(of("keeps-calling"), of("silent"));
     }

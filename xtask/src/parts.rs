@@ -37,13 +37,14 @@ pub(crate) fn test() -> ExitCode {
     // What is installed is mostly waited for.
     let (clippy, ready) = thread::scope(|scope| {
         let ready = scope.spawn(|| FOREIGN.map(make_ready));
-        let clippy = run("clippy", &mut cargo(["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"]));
+        let words = ["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"];
+        let clippy = run("clippy", once_only(&mut cargo(words)));
         (clippy, ready.join())
     });
     let Ok(ready) = ready else { return ExitCode::FAILURE };
     parts.push(clippy);
     let left_out: Vec<&str> = ready.iter().filter(|part| part.outcome != Outcome::Done).map(|part| part.name).collect();
-    parts.push(run("tests and doc tests", tests().env("REGRANT_LEFT_OUT", left_out.join(","))));
+    parts.push(run("tests and doc tests", once_only(tests().env("REGRANT_LEFT_OUT", left_out.join(",")))));
     parts.extend(ready);
     parts.push(run("rustdoc", cargo(["doc", "--workspace", "--no-deps", "--quiet"]).env("RUSTDOCFLAGS", "--deny warnings")));
     conclude(&parts)
@@ -110,6 +111,15 @@ fn tests() -> std::process::Command {
     tests
 }
 
+/// What is compiled once and thrown away gains nothing from being prepared for the next time.
+fn once_only(command: &mut std::process::Command) -> &mut std::process::Command {
+    if is_ci() { command.env("CARGO_INCREMENTAL", "0") } else { command }
+}
+
+fn is_ci() -> bool {
+    std::env::var("CI").is_ok_and(|value| value == "true")
+}
+
 fn make_ready((name, folder, words): (&'static str, &str, &[&str])) -> Part {
     let (program, words) = words.split_first().unwrap_or((&"true", &[]));
     if !root().join(folder).is_dir() {
@@ -126,7 +136,7 @@ fn make_ready((name, folder, words): (&'static str, &str, &[&str])) -> Part {
 
 /// Everything at a glance, and the totals as the last line.
 fn conclude(parts: &[Part]) -> ExitCode {
-    let ci = std::env::var("CI").is_ok_and(|value| value == "true");
+    let ci = is_ci();
     let is_bad = |part: &&Part| match part.outcome {
         Outcome::Done => false,
         Outcome::Failed => true,

@@ -35,12 +35,18 @@ fn status(diagnosis: &Diagnosis) -> ExitStatus {
 
 fn text(diagnosis: &Diagnosis, paint: Paint, status: ExitStatus) -> String {
     let mut out = format!("{}\n", paint.strong(&diagnosis.subject));
+    let mut told = "";
     for (name, control) in &diagnosis.controls {
         let (word, words) = match control {
+            // What kept one control from being tried keeps the next ones from it.
+            Control::Fails(words) if words == told => (paint.bad("fails"), "for the same reason"),
             Control::Works(words) => (paint.good("works"), words.as_str()),
             Control::Fails(words) => (paint.bad("fails"), words.as_str()),
             Control::Unsaid => (paint.warn("     "), "the manifest does not say how it is seen"),
         };
+        if let Control::Fails(words) = control {
+            told = words;
+        }
         let _ = writeln!(out, "  {word}  {name:<10} {}", words.trim_end().replace('\n', "\n                    "));
     }
     match status {
@@ -97,6 +103,15 @@ mod tests {
         let environment = Some(Trouble::Environment("no python3".into()));
         assert_eq!(status(&diagnosis(&[("start", fails.clone())], environment)), ExitStatus::Environment);
         assert_eq!(status(&diagnosis(&[("start", fails)], Some(Trouble::Harness("lost".into())))), ExitStatus::HarnessFault);
+    }
+
+    #[test]
+    fn what_keeps_several_controls_from_being_tried_is_said_once() {
+        let fails = || Control::Fails("it exited with code 1".into());
+        let said =
+            text(&diagnosis(&[("start", fails()), ("connect", fails()), ("trigger", fails())], None), Paint::PLAIN, ExitStatus::Undecided);
+        assert_eq!(said.matches("it exited").count(), 1, "{said}");
+        assert_eq!(said.matches("for the same reason").count(), 2, "{said}");
     }
 
     #[test]

@@ -388,7 +388,7 @@ mod tests {
         let mut run = fixture::run();
         run.judgement.requirements.retain(|judged| judged.verdict == Verdict::Undecided);
         for told in &mut run.judgement.stories {
-            told.environment_fault = Some("subject exited with code 7 before it was ready; its last lines:\n  no database".into());
+            told.environment_fault = Some("subject exited with code 7 before it was ready; it printed:\n  no database".into());
         }
         let said = rendered(&run, false, Verbosity::Normal);
         assert!(said.starts_with("Nothing could be checked\n  subject exited with code 7"), "{said}");

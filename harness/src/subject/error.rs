@@ -64,19 +64,19 @@ pub enum SubjectError {
         line: String,
     },
     /// It ended before it was ready.
-    #[error("{name} {how} before it was ready{}", last_lines(lines))]
+    #[error("{name} {how} before it was ready{}", printed(lines))]
     EndedEarly {
         /// Which process.
         name: String,
         /// `exited with code 1`, `was killed by signal 9`.
         how: String,
-        /// Its last lines.
+        /// Its first and last lines.
         lines: Vec<String>,
     },
     /// It was not ready in time.
     #[error(
         "{name} was not ready after {after:?}: {waited_for}{}\nremedy: raise `start.timeout`, or correct `start.ready`",
-        last_lines(lines)
+        printed(lines)
     )]
     NotReady {
         /// Which process.
@@ -85,7 +85,7 @@ pub enum SubjectError {
         after: Duration,
         /// What did not come.
         waited_for: String,
-        /// Its last lines.
+        /// Its first and last lines.
         lines: Vec<String>,
     },
     /// A one-shot program ran too long.
@@ -119,9 +119,9 @@ impl SubjectError {
     }
 }
 
-fn last_lines(lines: &[String]) -> String {
+fn printed(lines: &[String]) -> String {
     match lines {
         [] => "; it printed nothing".into(),
-        _ => format!("; its last lines:\n  {}", lines.join("\n  ")),
+        _ => format!("; it printed:\n  {}", lines.join("\n  ")),
     }
 }

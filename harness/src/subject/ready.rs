@@ -10,8 +10,10 @@ use tokio::{
 
 use super::{Agent, Bindings, Exit, ProcId, SpawnRequest, SubjectError, Supervisor, SupervisorEvent, manifest::Ready};
 
+/// How many first lines are shown: some runtimes say first what went wrong, and then where.
+const FIRST: usize = 5;
 /// How many last lines are shown.
-const LINES: usize = 10;
+const LAST: usize = 10;
 /// How often a port or an address is asked.
 const ASK: Duration = Duration::from_millis(25);
 /// How long one question may take; a subject that is starting may accept and not answer yet.
@@ -102,14 +104,17 @@ pub async fn wait_ready(
     };
     match seen.taken(name, events) {
         Err(error) => Err(error),
-        Ok(()) => Err(SubjectError::NotReady { name: name.to_owned(), after: limit, waited_for, lines: seen.lines.into() }),
+        Ok(()) => Err(SubjectError::NotReady { name: name.to_owned(), after: limit, waited_for, lines: seen.lines() }),
     }
 }
 
 /// The lines seen so far.
 #[derive(Debug, Default)]
 struct Seen {
-    lines: VecDeque<String>,
+    first: Vec<String>,
+    last: VecDeque<String>,
+    /// Between these, and not kept.
+    left_out: usize,
     taken: Option<String>,
 }
 
@@ -153,18 +158,27 @@ impl Seen {
         if self.taken.is_none() && TAKEN.iter().any(|words| lower.contains(words)) {
             self.taken = Some(line.clone());
         }
-        self.lines.push_back(line);
-        if self.lines.len() > LINES {
-            self.lines.pop_front();
+        if self.first.len() < FIRST {
+            self.first.push(line);
+            return;
         }
+        self.last.push_back(line);
+        if self.last.len() > LAST {
+            self.last.pop_front();
+            self.left_out += 1;
+        }
+    }
+
+    /// What is shown of them.
+    fn lines(&self) -> Vec<String> {
+        let between = (self.left_out > 0).then(|| format!("… {} more lines …", self.left_out));
+        self.first.iter().cloned().chain(between).chain(self.last.iter().cloned()).collect()
     }
 
     fn ended(&mut self, name: &str, exit: Exit) -> SubjectError {
         match self.taken.take() {
             Some(line) => SubjectError::PortTaken { name: name.to_owned(), line },
-            None => {
-                SubjectError::EndedEarly { name: name.to_owned(), how: exit.to_string(), lines: std::mem::take(&mut self.lines).into() }
-            }
+            None => SubjectError::EndedEarly { name: name.to_owned(), how: exit.to_string(), lines: self.lines() },
         }
     }
 }
