@@ -30,7 +30,7 @@ fn all_passing() -> Judgement {
     let told = |name: &&String| Told { name: (*name).clone(), realised: true, seconds: 1.0, harness_fault: None, environment_fault: None };
     let mut judgement = Judgement { requirements: Vec::new(), stories: stories.iter().map(told).collect() };
     for (id, story) in &pairs {
-        let in_story = InStory { name: story.clone(), finding: Finding::pass("seen", vec![1]) };
+        let in_story = InStory { name: story.clone(), decides: true, finding: Finding::pass("seen", vec![1]) };
         match judgement.requirements.iter_mut().find(|judged| judged.id == *id) {
             Some(judged) => judged.stories.push(in_story),
             None => judgement.requirements.push(Judged {
