@@ -13,7 +13,7 @@ use crate::{
 
 /// How long. Whoever does it at once is not waited for, and whoever never does it costs as much once for each refusal.
 const TIME: Duration = Duration::from_secs(3);
-/// Between two looks.
+/// Before the second look; each further pause is twice as long: whoever logs each request is not made to fill its log.
 const PAUSE: Duration = Duration::from_millis(200);
 /// For one answer; whoever takes longer is not asked.
 const ANSWER: Duration = Duration::from_secs(2);
@@ -23,6 +23,9 @@ const ANSWER: Duration = Duration::from_secs(2);
 pub(super) struct Aftermath {
     since: usize,
     until: Option<Instant>,
+    /// When to look next, and how often that was done.
+    next: Option<Instant>,
+    looks: u32,
 }
 
 impl Cast {
@@ -37,16 +40,24 @@ impl Cast {
         {
             return None;
         }
-        let until = *self.aftermath.until.get_or_insert_with(|| Instant::now() + TIME);
-        if Instant::now() >= until || !(self.all_say_connected().await || self.still_stores(&refused).await) {
+        let now = Instant::now();
+        let until = *self.aftermath.until.get_or_insert(now + TIME);
+        // The look itself may be logged, and wake whoever waits.
+        if let Some(next) = self.aftermath.next.filter(|next| now < *next && now < until) {
+            return Some(next);
+        }
+        if now >= until || !(self.all_say_connected().await || self.still_stores(&refused).await) {
             return None;
         }
-        Some((Instant::now() + PAUSE).min(until))
+        let next = (Instant::now() + PAUSE * 2_u32.saturating_pow(self.aftermath.looks)).min(until);
+        self.aftermath.looks += 1;
+        self.aftermath.next = Some(next);
+        Some(next)
     }
 
     /// The subject has come to rest: what follows is another matter.
     pub(super) fn leave_aftermath(&mut self) {
-        self.aftermath = Aftermath { since: self.recorder.position(), until: None };
+        self.aftermath = Aftermath { since: self.recorder.position(), ..Aftermath::default() };
     }
 
     /// The refresh tokens that came to their end since the newest rest, by name.
