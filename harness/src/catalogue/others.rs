@@ -4,7 +4,10 @@ use super::{
     Finding,
     shared::{touched_after, unrealised, worst},
 };
-use crate::judge::{Ended, Mark, View, connections, of_connection};
+use crate::{
+    evidence::{Verb, What},
+    judge::{Ended, Mark, View, connections, of_connection},
+};
 
 /// A connection that lives while another one has ended.
 pub(super) struct Other<'v> {
@@ -54,11 +57,23 @@ pub(super) fn each(view: &View<'_>, check: impl Fn(&Other<'_>) -> Finding) -> Fi
                 let other = View::new(history, view.terms);
                 let until = death.until.min(touched_after(&other, death.asked));
                 // A connection that has ended itself tells nothing.
-                if until > settled {
+                if until > settled && !is_over(&other, settled) {
                     findings.push(check(&Other { name, view: other, ended, refused: death.refused, knew: death.knew, settled, until }));
                 }
             }
         }
     }
     worst(findings).unwrap_or_else(|| unrealised(view, "no connection ended while another one lived, or the subject did not come to rest"))
+}
+
+/// Its grant had been ended by then, whether the subject was told or not, and its user has not come back since.
+fn is_over(view: &View<'_>, moment: Mark) -> bool {
+    let ends = |what: &What| {
+        matches!(what, What::Revoked { .. } | What::Expired { refresh: true, .. } | What::VerbCalled { verb: Verb::Disconnect, .. })
+    };
+    let ended = view.events().filter(|(mark, what)| *mark < moment && ends(what)).map(|(mark, _)| mark).max();
+    let refused =
+        view.deaths.iter().filter(|death| death.ended == Ended::Grant).map(|death| death.refused).filter(|mark| *mark < moment).max();
+    let logins = view.exchanges.iter().filter(|x| x.is_code_exchange() && x.pair().is_some() && x.arrived < moment);
+    ended.max(refused) > logins.map(|x| x.arrived).max()
 }

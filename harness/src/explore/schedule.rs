@@ -96,8 +96,7 @@ impl Schedule {
         steps.extend(self.decisions.iter().map(|decision| DraftStep::at_rest(decision.acts(situation))));
         let decided: Vec<&str> = self.decisions.iter().filter_map(Decision::gate).collect();
         let left = situation.gates().map(|(hold, nth)| gate_name(hold, nth)).filter(|gate| !decided.contains(&gate.as_str()));
-        let left = left.map(|gate| one("release", gate));
-        steps.push(DraftStep::at_rest(left.chain(self.outstanding(situation)).collect()));
+        steps.push(DraftStep::at_rest(left.map(|gate| one("release", gate)).collect()));
         steps.extend(ending(situation.connections > 1, situation.processes > 1, situation.restart));
         Draft {
             title: situation.title.clone(),
@@ -108,14 +107,6 @@ impl Schedule {
             rules: situation.rules.iter().cloned().chain(rules).collect(),
             steps,
         }
-    }
-
-    /// What must not be left undone: a process that was paused goes on.
-    fn outstanding(&self, situation: &Situation) -> impl Iterator<Item = Value> {
-        let played = |card: usize| self.decisions.contains(&Decision::Play { card });
-        let cards =
-            (1..).zip(&situation.cards).filter(move |(place, card)| card.finally && !played(*place) && card.after.is_none_or(played));
-        cards.flat_map(|(_, card)| card.acts.clone())
     }
 
     fn about(&self, situation: &Situation) -> String {

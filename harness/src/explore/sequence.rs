@@ -29,19 +29,19 @@ pub enum Transition {
     Work(u8),
     /// New work, asked for so often at once.
     WorkAtOnce(u8),
-    /// The access token of this connection is no longer accepted.
-    NeedRefresh(u8),
-    /// The time of every refresh token is over.
+    /// The access token is no longer accepted.
+    NeedRefresh,
+    /// The refresh token's time is over.
     Expire,
-    /// The user of this connection revokes access at Pleo.
-    Revoke(u8),
+    /// The user revokes access at Pleo.
+    Revoke,
     /// The client gets a new secret, and the subject is given it.
     RotateSecret,
-    /// The user of this connection connects again.
-    Reconnect(u8),
+    /// The user connects again.
+    Reconnect,
     /// The user starts to connect and denies.
     Deny,
-    /// The first connection's user disconnects in the subject.
+    /// The user disconnects in the subject.
     Disconnect,
     /// The subject is stopped and started again.
     Restart,
@@ -59,13 +59,10 @@ enum Blip {
     Slow,
 }
 
-/// More connections are not drawn.
-const CONNECTIONS: usize = 2;
-
-/// What the model knows: which grants live, and what befalls which refresh.
+/// What the model knows: whether a grant lives, and what befalls which refresh.
 #[derive(Debug, Clone)]
 struct World {
-    connected: [bool; CONNECTIONS],
+    connected: bool,
     blips: Vec<(u8, Blip)>,
 }
 
@@ -82,96 +79,49 @@ impl ReferenceStateMachine for Model {
             .prop_map(|mut blips| {
                 blips.sort_by_key(|(nth, _)| *nth);
                 blips.dedup_by_key(|(nth, _)| *nth);
-                World { connected: [true; CONNECTIONS], blips }
+                World { connected: true, blips }
             })
             .boxed()
     }
 
     fn transitions(world: &World) -> BoxedStrategy<Transition> {
-        // The first connection is the one that every subject has.
-        let whose = || prop_oneof![3 => Just(1_u8), 1 => Just(2_u8)];
         let at_any_time = prop_oneof![
             6 => (1_u8..4).prop_map(Transition::Work),
             4 => (2_u8..5).prop_map(Transition::WorkAtOnce),
-            6 => whose().prop_map(Transition::NeedRefresh),
-            3 => whose().prop_map(Transition::Reconnect),
+            6 => Just(Transition::NeedRefresh),
+            3 => Just(Transition::Reconnect),
             1 => Just(Transition::Deny),
             2 => Just(Transition::Restart),
             2 => Just(Transition::Crash),
             1 => Just(Transition::RotateSecret),
             1 => Just(Transition::Wait),
         ];
-        match world.connected {
-            [true, second] => {
-                let ends = if second { whose().prop_map(Transition::Revoke).boxed() } else { Just(Transition::Revoke(1)).boxed() };
-                prop_oneof![6 => at_any_time, 1 => ends, 1 => Just(Transition::Expire), 1 => Just(Transition::Disconnect)].boxed()
-            }
-            [false, _] => prop_oneof![3 => at_any_time, 1 => Just(Transition::Reconnect(1))].boxed(),
+        if world.connected {
+            prop_oneof![6 => at_any_time, 1 => Just(Transition::Revoke), 1 => Just(Transition::Expire), 1 => Just(Transition::Disconnect)]
+                .boxed()
+        } else {
+            prop_oneof![3 => at_any_time, 1 => Just(Transition::Reconnect)].boxed()
         }
     }
 
-    fn apply(mut world: World, transition: &Transition) -> World {
-        match transition {
-            Transition::Expire => world.connected = [false; CONNECTIONS],
-            Transition::Disconnect => world.set(1, false),
-            Transition::Revoke(whose) => world.set(*whose, false),
-            Transition::Reconnect(whose) => world.set(*whose, true),
+    fn apply(world: World, transition: &Transition) -> World {
+        let connected = match transition {
+            Transition::Revoke | Transition::Expire | Transition::Disconnect => false,
+            Transition::Reconnect => true,
             Transition::Work(_)
             | Transition::WorkAtOnce(_)
-            | Transition::NeedRefresh(_)
+            | Transition::NeedRefresh
             | Transition::RotateSecret
             | Transition::Deny
             | Transition::Restart
             | Transition::Crash
-            | Transition::Wait => {}
-        }
-        world
+            | Transition::Wait => world.connected,
+        };
+        World { connected, ..world }
     }
 
     fn preconditions(world: &World, transition: &Transition) -> bool {
-        match transition {
-            Transition::Revoke(whose) => world.lives(*whose),
-            Transition::Expire | Transition::Disconnect => world.lives(1),
-            Transition::Work(_)
-            | Transition::WorkAtOnce(_)
-            | Transition::NeedRefresh(_)
-            | Transition::RotateSecret
-            | Transition::Reconnect(_)
-            | Transition::Deny
-            | Transition::Restart
-            | Transition::Crash
-            | Transition::Wait => true,
-        }
-    }
-}
-
-impl World {
-    fn set(&mut self, whose: u8, lives: bool) {
-        if let Some(connected) = self.connected.get_mut(usize::from(whose).saturating_sub(1)) {
-            *connected = lives;
-        }
-    }
-
-    fn lives(&self, whose: u8) -> bool {
-        self.connected.get(usize::from(whose).saturating_sub(1)).copied().unwrap_or_default()
-    }
-}
-
-impl Transition {
-    /// The connection that it is about, where it is about one.
-    fn whose(self) -> Option<u8> {
-        match self {
-            Self::NeedRefresh(whose) | Self::Revoke(whose) | Self::Reconnect(whose) => Some(whose),
-            Self::Work(_)
-            | Self::WorkAtOnce(_)
-            | Self::Expire
-            | Self::RotateSecret
-            | Self::Deny
-            | Self::Disconnect
-            | Self::Restart
-            | Self::Crash
-            | Self::Wait => None,
-        }
+        world.connected || !matches!(transition, Transition::Revoke | Transition::Expire | Transition::Disconnect)
     }
 }
 
@@ -182,8 +132,6 @@ pub struct Wants {
     pub disconnect: bool,
     /// It has processes that can be killed and started.
     pub restart: bool,
-    /// It can have several connections.
-    pub connections: bool,
 }
 
 type Drawn = (World, Vec<Transition>, Option<Arc<AtomicUsize>>);
@@ -235,19 +183,24 @@ fn drafted((world, transitions, seen): &Drawn, wants: Wants) -> Draft {
         seen.store(transitions.len(), Ordering::SeqCst);
     }
     let mut steps = vec![DraftStep { settled: false, acts: vec![one("add_work", 1)] }];
-    let connections = if wants.connections { CONNECTIONS } else { 1 };
     let allowed = transitions.iter().filter(|it| match it {
         Transition::Disconnect => wants.disconnect,
         Transition::Restart | Transition::Crash | Transition::RotateSecret => wants.restart,
-        Transition::NeedRefresh(whose) | Transition::Revoke(whose) | Transition::Reconnect(whose) => usize::from(*whose) <= connections,
-        Transition::Work(_) | Transition::WorkAtOnce(_) | Transition::Expire | Transition::Deny | Transition::Wait => true,
+        Transition::Work(_)
+        | Transition::WorkAtOnce(_)
+        | Transition::NeedRefresh
+        | Transition::Expire
+        | Transition::Revoke
+        | Transition::Reconnect
+        | Transition::Deny
+        | Transition::Wait => true,
     });
-    steps.extend(allowed.map(|transition| DraftStep::at_rest(acts(*transition, connections))));
-    steps.extend(ending(connections > 1, false, false));
+    steps.extend(allowed.map(|transition| DraftStep::at_rest(acts(*transition))));
+    steps.extend(ending(false, false, false));
     Draft {
         title: "A sequence drawn at random".into(),
         about: "What the provider and the user do was drawn at random, and taken away again as far as the same still shows.".into(),
-        connections: u32::try_from(connections).unwrap_or(1),
+        connections: 1,
         processes: 1,
         provider: Table::new(),
         rules: world.blips.iter().map(|(nth, blip)| rule(*nth, *blip)).collect(),
@@ -255,36 +208,22 @@ fn drafted((world, transitions, seen): &Drawn, wants: Wants) -> Draft {
     }
 }
 
-fn acts(transition: Transition, connections: usize) -> Vec<Value> {
-    let several = connections > 1;
-    // Of one connection nothing is said: it is the only one.
-    let of = |whose: Option<u8>| whose.filter(|_| several).map(|whose| ("connection", i64::from(whose).into()));
+fn acts(transition: Transition) -> Vec<Value> {
     let trigger = |times: u8, together: bool| {
         let mut how: Table = std::iter::once(("times".to_owned(), i64::from(times).into())).collect();
         if together {
             how.insert("together".into(), true.into());
         }
-        let (key, value) = of(transition.whose()).unwrap_or(("every_connection", several.into()));
-        if several {
-            how.insert(key.into(), value);
-        }
         one("trigger", how)
     };
-    let need_refresh = of(transition.whose()).map_or_else(|| one("need_refresh", "access"), |of| one("need_refresh", table([of])));
     match transition {
         Transition::Work(times) => vec![one("add_work", 1), trigger(times, false)],
         Transition::WorkAtOnce(times) => vec![one("add_work", 1), trigger(times, true)],
-        Transition::NeedRefresh(_) => vec![need_refresh, trigger(1, false)],
+        Transition::NeedRefresh => vec![one("need_refresh", "access"), trigger(1, false)],
         Transition::Expire => vec![one("expire", "refresh"), trigger(1, false)],
-        Transition::Revoke(whose) => {
-            let revoke = of(Some(whose)).map_or_else(|| one("revoke", "grant"), |of| one("revoke", table([of])));
-            vec![revoke, need_refresh, trigger(1, false)]
-        }
+        Transition::Revoke => vec![one("revoke", "grant"), one("need_refresh", "access"), trigger(1, false)],
         Transition::RotateSecret => vec![one("rotate_secret", Value::Table(Table::new())), one("reload", 1)],
-        Transition::Reconnect(whose) => {
-            let reconnect = of(Some(whose)).map_or_else(|| Value::Table(Table::new()), |of| table([of]));
-            vec![one("reconnect", reconnect), one("add_work", 1), trigger(1, false)]
-        }
+        Transition::Reconnect => vec![one("reconnect", Value::Table(Table::new())), one("add_work", 1), trigger(1, false)],
         Transition::Deny => vec![one("deny", 1)],
         Transition::Disconnect => vec![one("disconnect", 1), trigger(1, false)],
         Transition::Restart => vec![one("restart", 1), trigger(1, false)],
@@ -339,7 +278,7 @@ mod tests {
 
     use super::*;
 
-    const ALL: Wants = Wants { disconnect: true, restart: true, connections: false };
+    const ALL: Wants = Wants { disconnect: true, restart: true };
 
     #[test]
     fn what_is_drawn_is_a_scenario_and_the_same_again_from_the_same_seed() {
@@ -357,31 +296,9 @@ mod tests {
 
     #[test]
     fn what_the_subject_cannot_do_is_left_out() {
-        let mut sequences = Sequences::new(3, Wants { disconnect: false, restart: false, connections: false });
+        let mut sequences = Sequences::new(3, Wants { disconnect: false, restart: false });
         let all: String = (0..50).map(|_| sequences.draw().expect("one").draft().text(&[], &[])).collect();
         assert!(!all.contains("disconnect") && !all.contains("kill") && !all.contains("restart") && all.contains("reconnect"));
-    }
-
-    #[test]
-    fn several_connections_end_and_come_back_apart() {
-        let mut sequences = Sequences::new(5, Wants { connections: true, ..ALL });
-        let drawn: Vec<String> = (0..200).map(|_| sequences.draw().expect("one").draft().text(&["RACE-01"], &[])).collect();
-        for text in &drawn {
-            let scenario = Scenario::parse(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
-            assert_eq!(scenario.connections, 2);
-        }
-        let all = drawn.join("\n");
-        for part in [
-            "revoke = { connection = 2 }",
-            "reconnect = { connection = 2 }",
-            "need_refresh = { connection = 2 }",
-            "every_connection = true",
-        ] {
-            assert!(all.contains(part), "{part}");
-        }
-        let mut alone = Sequences::new(5, ALL);
-        let of_one: String = (0..200).map(|_| alone.draw().expect("one").draft().text(&[], &[])).collect();
-        assert!(!of_one.contains("connection"));
     }
 
     #[test]

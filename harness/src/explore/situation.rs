@@ -81,9 +81,6 @@ pub struct Card {
     /// Only while this gate holds something.
     #[serde(default)]
     pub held: Option<String>,
-    /// Where it may be played until the end and is not, it is played then.
-    #[serde(default)]
-    pub finally: bool,
     /// The situation is about this: an order with it is as near to the usual one as an order without it.
     #[serde(default)]
     pub usual: bool,
@@ -154,7 +151,6 @@ const SHIPPED: &[(&str, &str)] = shipped![
     "two_logins",
     "a_callback_comes_twice",
     "two_processes",
-    "a_refresh_and_a_pause",
     "two_connections",
 ];
 

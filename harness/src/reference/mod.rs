@@ -12,6 +12,7 @@ mod connect;
 mod dump;
 mod export;
 mod flaw;
+mod flight;
 mod lease;
 mod log;
 mod logins;

@@ -20,6 +20,7 @@ use tokio::{
 use super::{
     answer::{Granted, Outcome},
     flaw::{Flaw, Flaws},
+    flight::{InFlight, Settled},
     lease, log,
     notices::Notices,
     oauth::Pleo,
@@ -480,27 +481,5 @@ impl Tokens {
 
     fn failure(&self) -> std::sync::MutexGuard<'_, Failure> {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// What became of an attempt.
-enum Settled {
-    Done,
-    Passing { retry_after: Option<Duration>, repeat: bool, lost: bool },
-}
-
-/// Marks a refresh as in flight until it is dropped.
-struct InFlight<'a>(&'a AtomicU64);
-
-impl<'a> InFlight<'a> {
-    fn begin(mark: &'a AtomicU64, generation: u64) -> Self {
-        mark.store(generation, Ordering::SeqCst);
-        Self(mark)
-    }
-}
-
-impl Drop for InFlight<'_> {
-    fn drop(&mut self) {
-        self.0.store(0, Ordering::SeqCst);
     }
 }

@@ -92,8 +92,8 @@ mod tests {
     #[test]
     fn a_story_that_is_named_brings_what_it_may_convict_of_besides() {
         let plan = planned(&["refreshed_twice"], &[]);
-        assert!(plan.requirements.contains(&"REFRESH-02") && plan.requirements.contains(&"SECRET-01"), "{:?}", plan.requirements);
-        assert!(plan.besides.contains(&"SECRET-01") && !plan.besides.contains(&"REFRESH-02"), "{:?}", plan.besides);
+        assert!(plan.requirements.contains(&"REFRESH-02") && plan.requirements.contains(&"SECRET-02"), "{:?}", plan.requirements);
+        assert!(plan.besides.contains(&"SECRET-02") && !plan.besides.contains(&"REFRESH-02"), "{:?}", plan.besides);
     }
 
     #[test]

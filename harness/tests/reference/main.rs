@@ -56,6 +56,7 @@ const ELSEWHERE: &[&str] = &[
     "keeps-unless-heard",
     "encodes-secret-twice",
     "drops-expired-at-start",
+    "keeps-first-expiry",
     "loser-purges",
     "keeps-states",
     "new-secret-new-login",

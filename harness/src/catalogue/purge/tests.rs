@@ -174,4 +174,8 @@ fn the_other_connection_goes_on() {
     told.clone().of("acme").asked_in_vain(2).undecided("PURGE-07", "did not come to rest after acme was asked");
     told.of("acme").asked_in_vain(2).rest().fails("PURGE-07", "does not any more, though only globex ended");
     Story::honest().terms(|t| t.connections = Some(1)).not_applicable("PURGE-07");
+    // Both had come to their end when one was told.
+    let both = gallery::two_connected().event(What::Expired { grants: vec![1, 2], refresh: true });
+    let both = both.of("globex").rejected().trigger().api(401).refused("invalid_grant").gives_up().answered(Outcome::Accepted).rest();
+    both.of("acme").asked_in_vain(2).rest().undecided("PURGE-07", "no connection ended while another one lived");
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use regrant_mock_server::{authority::TokenState, fault::scenario::Status, journal::Carried};
 
 use crate::{
-    catalogue::{Finding, retry::bursts, shared::*},
+    catalogue::{Finding, retry::bursts, shared::*, work},
     evidence::{Reply, What},
     judge::{Exchange, Mark, View, control},
 };
@@ -209,7 +209,10 @@ fn keeps(view: &View<'_>, odd: &Odd<'_, '_>) -> Finding {
             cited,
         );
     }
-    let Some(denied) = denied else { return Finding::undecided("no refresh was needed after the answer without a refresh token") };
+    let Some(denied) = denied else {
+        let unneeded = || Finding::undecided("no refresh was needed after the answer without a refresh token");
+        return stands_still(view, odd, kept).unwrap_or_else(unneeded);
+    };
     match control::delivered(view, control::MAIN, denied.arrived, odd.until, 2, "after the 401") {
         Ok(stimuli) => Finding::fail(
             format!("after an answer without a refresh token it does not refresh any more, though {kept} is good"),
@@ -217,6 +220,25 @@ fn keeps(view: &View<'_>, odd: &Odd<'_, '_>) -> Finding {
         ),
         Err(reason) => Finding::undecided(reason),
     }
+}
+
+/// From the first rest after the answer on it calls nobody, and work that it took on then gets done only once the user has logged in again.
+fn stands_still(view: &View<'_>, odd: &Odd<'_, '_>, kept: &str) -> Option<Finding> {
+    let rest = view.rest_after(odd.given).filter(|rest| rest.quiet && rest.mark < odd.until)?;
+    let back = view.reconnection_after(odd.given)?;
+    if view.api_calls(rest.mark, back.called).next().is_some() || view.refreshes(rest.mark, back.called).next().is_some() {
+        return None;
+    }
+    let stimuli = control::delivered(view, control::MAIN, rest.mark, odd.until, 2, "after the answer").ok()?;
+    let units = work::ledger(view);
+    let (id, unit) = units.iter().find(|(_, unit)| {
+        let taken = unit.accepted.is_some_and(|accepted| accepted > rest.mark && accepted < odd.until);
+        taken && !unit.deliveries.is_empty() && unit.deliveries.iter().all(|delivery| delivery.sent > back.called)
+    })?;
+    let reason = format!(
+        "after an answer without a refresh token it stands still, though {kept} is good: {id} was done once the user had reconnected"
+    );
+    Some(Finding::fail(reason, [vec![odd.given.n, rest.mark.n], stimuli, unit.accepted.map(|mark| mark.n).into_iter().collect()].concat()))
 }
 
 // --- REFRESH-11 ---

@@ -68,7 +68,6 @@ impl<'e> Campaign<'e> {
         let wants = Wants {
             disconnect: matches!(explorer.manifest.disconnect, Disconnect::Verb(_)),
             restart: explorer.terms.restartable && !explorer.terms.one_shot,
-            connections: explorer.manifest.features.connections.as_ref().is_some_and(|names| names.len() > 1),
         };
         let sequences = hunt.sequences.then(|| Sequences::new(seed, wants));
         if sequences.is_some() {

@@ -119,6 +119,19 @@ fn a_refresh_with_nothing_or_not_at_all_shows_that_the_token_is_lost() {
 }
 
 #[test]
+fn a_subject_that_stands_still_after_such_an_answer_has_lost_its_token() {
+    let odd = || needs_refresh().reshapes("refresh_token=absent", false).delivers().answered(Outcome::Accepted).rest();
+    let still = |times| odd().adds_work(1).asked_in_vain(times).rest();
+    still(3).epilogue().fails("REFRESH-07", "stands still, though refresh#1 is good");
+    // It may have had nothing to do, or too little reason, or somebody may not have looked.
+    odd().asked_in_vain(3).rest().epilogue().undecided("REFRESH-07", "no refresh was needed");
+    still(1).undecided("REFRESH-07", "no refresh was needed");
+    // What is done before the user comes back was only late.
+    still(3).trigger().delivers().answered(Outcome::Accepted).rest().epilogue().undecided("REFRESH-07", "no refresh was needed");
+    still(3).epilogue().terms(|t| t.work = None).undecided("REFRESH-07", "no refresh was needed");
+}
+
+#[test]
 fn a_few_403s_are_no_storm() {
     fewer_scopes(1).passes("REFRESH-11");
     fewer_scopes(10).passes("REFRESH-11");
