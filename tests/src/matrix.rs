@@ -109,7 +109,7 @@ pub fn page(rows: &BTreeMap<String, Row>) -> String {
         format!("Every defect of the reference subject was told each of the {stories} stories{}.", hangs.collect::<String>())
     } else {
         format!(
-            "This page is a **snapshot of a sample**: a defect was told the fewest of the {stories} stories that decide what it breaks, an eighth of the others that decide what it breaks or may break, and a fortieth of the rest. `cargo xtask matrix` tells all of them."
+            "This page is a **snapshot of a sample**: a defect was told the fewest of the {stories} stories that decide what it breaks, a sixteenth of the others that decide what it breaks or may break, and a fortieth of the rest. `cargo xtask matrix` tells all of them."
         )
     };
     let _ = writeln!(

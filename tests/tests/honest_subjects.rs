@@ -20,7 +20,7 @@ use serde_json::Value;
 /// For one subject. Alone it takes half a minute on an idle machine with two cores.
 const LIMIT: Duration = Duration::from_secs(600);
 /// How many are judged at the same time, and how many stories of each: stories wait more than they compute.
-const AT_ONCE: usize = 6;
+const AT_ONCE: usize = 4;
 const JOBS: &str = "5";
 
 /// An honest subject, what cannot be decided about it, and what it is rightly convicted of.
