@@ -64,11 +64,11 @@ pub(super) fn not_restarted(view: &View<'_>) -> Finding {
     }
 }
 
-/// Before everything.
 /// A request that was sent before its sender could know arrives sooner, also on a busy machine, and nobody comes to rest in so short a time:
 /// microseconds.
 pub(super) const ON_ITS_WAY: Micros = 300_000;
 
+/// Before everything.
 pub(super) const START: Mark = Mark { at: 0, n: 0 };
 
 /// Pass if there is something to cite, else undecided.
