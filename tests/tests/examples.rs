@@ -9,17 +9,14 @@ use std::{
     collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
-    sync::LazyLock,
-    thread,
     time::Duration,
 };
 
-use acceptance::{Bench, Ended};
+use acceptance::Bench;
 use serde_json::Value;
 
 /// A run takes half a minute on an idle machine with two cores.
-const LIMIT: Duration = Duration::from_secs(500);
-const EXAMPLES: [&str; 2] = ["python-authlib", "node-openid-client"];
+const LIMIT: Duration = Duration::from_secs(400);
 /// Stories wait more than they compute: more at once than the cores suggest.
 const JOBS: &str = "10";
 
@@ -65,28 +62,6 @@ fn is_convicted_as_its_readme_says(example: &str) {
 
 /// The run's exit code and its verdicts; none where the example is left out.
 fn judged(example: &str, kind: &str) -> Option<(i64, Value)> {
-    let told = TOLD.iter().find(|told| (told.0, told.1) == (example, kind)).expect("one of them");
-    let (ended, saved) = told.2.as_ref()?;
-    let verdicts: Value = serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("no JSON: {}{}", ended.stdout, ended.stderr));
-    assert_eq!(Some(&verdicts), saved.as_ref(), "stdout and verdicts.json say the same");
-    let code = verdicts["exit"].as_i64().expect("a code");
-    ended.assert(i32::try_from(code).expect("a small number"), &[]);
-    Some((code, verdicts))
-}
-
-/// Example, kind, how the run ended and what it left; none where the example is left out.
-type Told = (&'static str, &'static str, Option<(Ended, Option<Value>)>);
-
-/// All at the same time: what is told waits more than it computes.
-static TOLD: LazyLock<Vec<Told>> = LazyLock::new(|| {
-    let all = EXAMPLES.into_iter().flat_map(|example| ["upright", "naive"].map(|kind| (example, kind)));
-    thread::scope(|scope| {
-        let running: Vec<_> = all.map(|(example, kind)| (example, kind, scope.spawn(move || tell(example, kind)))).collect();
-        running.into_iter().map(|(example, kind, told)| (example, kind, told.join().expect("told"))).collect()
-    })
-});
-
-fn tell(example: &str, kind: &str) -> Option<(Ended, Option<Value>)> {
     let left_out = std::env::var("REGRANT_LEFT_OUT").unwrap_or_default();
     if left_out.split(',').any(|name| name == example) {
         println!("left out: {example}, since what it needs could not be installed");
@@ -95,8 +70,11 @@ fn tell(example: &str, kind: &str) -> Option<(Ended, Option<Value>)> {
     let bench = Bench::new(env!("CARGO_BIN_EXE_regrant-under-test"));
     let folder = root().join("examples").join(example).join(kind);
     let ended = bench.run(&["check", &folder.to_string_lossy(), "--jobs", JOBS, "--format", "json"], LIMIT);
-    let saved = fs::read_to_string(bench.path("regrant-out/verdicts.json")).ok();
-    Some((ended, saved.and_then(|text| serde_json::from_str(&text).ok())))
+    let verdicts: Value = serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("no JSON: {}{}", ended.stdout, ended.stderr));
+    assert_eq!(verdicts, bench.verdicts("regrant-out"), "stdout and verdicts.json say the same");
+    let code = verdicts["exit"].as_i64().expect("a code");
+    ended.assert(i32::try_from(code).expect("a small number"), &[]);
+    Some((code, verdicts))
 }
 
 /// The IDs in the first column of the README's table under "What the naive one gets wrong": those of every run, and those of rows that
@@ -116,7 +94,7 @@ fn listed(example: &str) -> (BTreeSet<String>, BTreeSet<String>) {
 
 #[test]
 fn the_readmes_name_no_requirement_that_does_not_exist() {
-    for example in EXAMPLES {
+    for example in ["python-authlib", "node-openid-client"] {
         let readme = fs::read_to_string(root().join("examples").join(example).join("README.md")).expect("a README");
         let ids = readme
             .lines()

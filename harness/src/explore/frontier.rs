@@ -52,12 +52,9 @@ impl Frontier {
     #[must_use]
     pub fn new<'s>(situations: impl IntoIterator<Item = &'s Situation>, wanted: &[&str], seed: u64) -> Self {
         let situations: Vec<&Situation> = situations.into_iter().collect();
-        let shows = |it: &&&Situation| it.shows.iter().any(|id| wanted.contains(&id.as_str()));
-        let beside = if situations.iter().any(|it| shows(&it)) {
-            situations.iter().filter(|it| !shows(it)).map(|it| it.name.clone()).collect()
-        } else {
-            HashSet::new()
-        };
+        let (likely, others): (Vec<&Situation>, Vec<&Situation>) =
+            situations.iter().partition(|it| it.shows.iter().any(|id| wanted.contains(&id.as_str())));
+        let beside = if likely.is_empty() { HashSet::new() } else { others.iter().map(|it| it.name.clone()).collect() };
         let random = ChaCha20Rng::seed_from_u64(seed);
         let mut frontier = Self { waiting: BinaryHeap::new(), made: HashSet::new(), random, beside };
         for situation in situations {
