@@ -33,7 +33,7 @@ pub(super) const ALL: &[Requirement] = &[
         undecided: "No log line was ever seen; or there were new lines that cannot be understood (another language, or codes).",
         remedy: "Log one line at the place where the refusal is handled: what failed, the OAuth error code, which connection; never the token.",
         declarable: false,
-        scope: Scope::Connection,
+        scope: Scope::Lines,
         check: |view| logged(view, &FAILURE),
     },
     Requirement {
@@ -47,7 +47,7 @@ pub(super) const ALL: &[Requirement] = &[
         undecided: "No log line was ever seen; or there were new lines that cannot be understood (another language, or codes).",
         remedy: "Log the change of state: connection so-and-so is now unauthenticated, because its authorisation expired or was revoked.",
         declarable: false,
-        scope: Scope::Connection,
+        scope: Scope::Lines,
         check: |view| logged(view, &DETECTION),
     },
     Requirement {
@@ -61,7 +61,7 @@ pub(super) const ALL: &[Requirement] = &[
         undecided: "No log line was ever seen; or there were new lines that cannot be understood (another language, or codes).",
         remedy: "Log when the user is asked to reconnect and when the flow is started. One line may serve all three.",
         declarable: false,
-        scope: Scope::Connection,
+        scope: Scope::Lines,
         check: |view| logged(view, &REAUTHENTICATION),
     },
     Requirement {
@@ -75,7 +75,7 @@ pub(super) const ALL: &[Requirement] = &[
         undecided: "The grant did not end twice; or neither outage was recognised in the log; or both were, in words that differ.",
         remedy: "Log the end of a connection in one place, through which every path leads.",
         declarable: true,
-        scope: Scope::Connection,
+        scope: Scope::Lines,
         check: form::log_04,
     },
     Requirement {
@@ -89,7 +89,7 @@ pub(super) const ALL: &[Requirement] = &[
         undecided: "No work was done without a refresh, to compare with; the lines were not understood; or the output carries no time and may get one from whoever collects it.",
         remedy: "Log one line when a refresh has ended: that it succeeded or why it failed, which connection, how long the new token lives.",
         declarable: true,
-        scope: Scope::Connection,
+        scope: Scope::Lines,
         check: attempts::log_05,
     },
     Requirement {
@@ -120,7 +120,7 @@ pub(super) const ALL: &[Requirement] = &[
         undecided: "No log line was ever seen, or no level was recognised in the new lines.",
         remedy: "Log a refused refresh as a warning or an error, with an event name of its own.",
         declarable: true,
-        scope: Scope::Connection,
+        scope: Scope::Lines,
         check: alarm::log_07,
     },
 ];

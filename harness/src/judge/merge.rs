@@ -118,11 +118,16 @@ fn in_story(requirement: &Requirement, terms: &Terms, view: &View<'_>, each: &[V
 /// What a check finds: for each connection by itself where there are several, the worst counting; or for all together.
 fn found(requirement: &Requirement, view: &View<'_>, each: &[View<'_>]) -> Finding {
     match requirement.scope {
-        Scope::Connection if !each.is_empty() => {
+        Scope::Connection | Scope::Lines if !each.is_empty() => {
             let findings = each.iter().map(|view| (requirement.check)(view));
-            findings.min_by_key(|finding| finding.verdict.rank()).unwrap_or_else(|| (requirement.check)(view))
+            let worst = findings.min_by_key(|finding| finding.verdict.rank()).unwrap_or_else(|| (requirement.check)(view));
+            let ended = each.iter().filter(|view| !view.deaths.is_empty()).count();
+            if requirement.scope == Scope::Lines && worst.verdict == Verdict::Fail && ended > 1 {
+                return Finding::undecided("several connections came to an end, and a line of the log does not say whose it is");
+            }
+            worst
         }
-        Scope::Connection | Scope::Subject => (requirement.check)(view),
+        Scope::Connection | Scope::Lines | Scope::Subject => (requirement.check)(view),
     }
 }
 

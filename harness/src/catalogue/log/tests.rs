@@ -6,7 +6,10 @@ use super::{
 };
 use crate::{
     evidence::{Outcome, What},
-    judge::{Death, Ended, Mark, testing::*},
+    judge::{
+        Death, Ended, Mark,
+        testing::{gallery, *},
+    },
 };
 
 const ALL: [&str; 3] = ["LOG-01", "LOG-02", "LOG-03"];
@@ -369,4 +372,19 @@ fn the_fraction_of_a_time_is_no_status() {
     ] {
         assert!(!succeeded(status), "{status}");
     }
+}
+
+#[test]
+fn lines_of_several_connections_that_ended_convict_nobody() {
+    let ends = |story: Story, name| {
+        story.of(name).revoked().rejected().trigger().api(401).refused("invalid_grant").gives_up().answered(Outcome::Accepted)
+    };
+    // The first one is refused while the second one works: in the words of an ordinary day the second one is refused later.
+    let first = || ends(gallery::two_connected(), "globex").of("acme").works().rest();
+    let both = ends(first(), "acme").rest().declines(2).rest();
+    both.undecided("LOG-07", "does not say whose it is");
+    // Where one alone has ended, its lines can only be about that.
+    let whispers = gallery::two_connected().of("globex").revoked().rejected().trigger().api(401).refused("invalid_grant");
+    let whispers = whispers.log("INFO refresh refused: invalid_grant").answered(Outcome::Accepted).rest().declines(2).rest();
+    whispers.fails("LOG-07", "below the level of a warning");
 }
