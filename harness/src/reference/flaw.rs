@@ -205,6 +205,8 @@ flaws! {
         breaks ["REFRESH-05"] may ["PROMPT-03" "REFRESH-01" "REFRESH-02" "MARK-01" "RETRY-04" "REFRESH-06" "REFRESH-07"]
     ForgetsRefreshToken "forgets-refresh-token" "stores no refresh token when an answer carries none"
         breaks ["REFRESH-07"] may ["PROMPT-03" "MARK-01"]
+    StandsStill "stands-still-without-refresh-token" "does nothing any more, and says nothing, when an answer carried no refresh token"
+        breaks ["REFRESH-07"] may ["RACE-11" "RECOVER-02" "LOG-05" "DETECT-04" "MARK-01" "PROMPT-03"]
     Introspects "introspects" "asks the introspection endpoint before every API call"
         breaks ["REFRESH-10"] may []
     TriesBothStyles "tries-both-styles" "repeats a refused refresh at once with the secret in the body"

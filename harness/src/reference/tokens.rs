@@ -269,6 +269,7 @@ impl Tokens {
                 Standing::Closed(Unavailable::ClientRefused)
             }
             State::Error => Standing::Stale(Box::new(now)),
+            State::Connected if now.refresh.is_none() && self.flaws.has(Flaw::StandsStill) => Standing::Closed(Unavailable::Passing),
             State::Connected => {
                 let refused = need.refuses(now.generation) || self.rejected.load(Ordering::SeqCst) == now.generation;
                 let due = now.life.is_some_and(|life| life.due(log::unix_millis()));

@@ -190,7 +190,7 @@ impl Memory {
         if flaws.has(Flaw::KeepsOldAccessToken) {
             next.access.clone_from(&sent.access);
         }
-        if flaws.has(Flaw::ForgetsRefreshToken) && !carried_refresh {
+        if (flaws.has(Flaw::ForgetsRefreshToken) || flaws.has(Flaw::StandsStill)) && !carried_refresh {
             next.refresh = None;
         }
         if flaws.has(Flaw::KeepsFirstExpiry) {
