@@ -21,11 +21,16 @@ pub async fn races(defects: &[&'static str]) -> Misses {
     let mark = bench.mark();
     bench.reject();
     let rule = bench.on_refresh(Point::Arrived, None, Fate::Hold("swap".into()));
-    bench.post("/sync", "{}").await;
-    bench.held("swap").await;
-    let asked = tokio::time::Instant::now();
-    sheet.holds("RECOVER-07", bench.status().await.is_some() && asked.elapsed() < Duration::from_secs(2));
-    tokio::join!(bench.post("/sync", "{}"), bench.post("/sync", "{}"));
+    let meanwhile = async {
+        bench.held("swap").await;
+        let asked = tokio::time::Instant::now();
+        let answered = bench.status().await.is_some() && asked.elapsed() < Duration::from_secs(2);
+        tokio::join!(bench.post("/sync", "{}"), bench.post("/sync", "{}"));
+        answered
+    };
+    // Side by side: whoever answers late must not keep the refresh held until it is given up.
+    let (_, answered) = tokio::join!(bench.post("/sync", "{}"), meanwhile);
+    sheet.holds("RECOVER-07", answered);
     if defects.contains(&"no-single-flight") {
         drop(tokio::time::timeout(Duration::from_secs(5), bench.control.until_held("swap", 2)).await);
     }
