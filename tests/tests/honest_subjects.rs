@@ -28,9 +28,9 @@ struct Honest {
     name: &'static str,
     /// Requirement, and a part of its reason.
     undecided: &'static [(&'static str, &'static str)],
-    /// Undecided or passed, as its own clock and the story's happen to meet.
+    /// Undecided, not applicable or passed, as its own clock and the story's happen to meet.
     perhaps: &'static [&'static str],
-    /// RACE-11, for one: six of them make one call after the other.
+    /// RACE-11, for one: five of them make one call after the other.
     not_applicable: &'static [&'static str],
     /// Warnings that are deserved: nobody promised to be without any.
     convicted: &'static [(&'static str, &'static str)],
@@ -85,8 +85,9 @@ const ALL: [Honest; 8] = [
     Honest {
         name: "early-refresher",
         undecided: &[NO_COUNT, NO_PLACE, LOGINS_UNSEEN, ONE_SCOPE],
-        perhaps: &["PURGE-08", "LOG-05"],
-        not_applicable: &["PROMPT-04", "RACE-11", "RECOVER-03", "RECOVER-04", "RECOVER-06", "PURGE-09", "REFRESH-09"],
+        // RACE-11: two of its calls overlap only where its timer meets a sync.
+        perhaps: &["PURGE-08", "LOG-05", "RACE-11"],
+        not_applicable: &["PROMPT-04", "RECOVER-03", "RECOVER-04", "RECOVER-06", "PURGE-09", "REFRESH-09"],
         convicted: &[],
     },
     Honest {
@@ -237,7 +238,7 @@ fn differences(subject: &Honest, verdicts: &Value) -> Vec<String> {
                 open |= is_error;
                 undecided.remove(id).is_some_and(|listed| reason.contains(listed)) || subject.perhaps.contains(&id)
             }
-            "not-applicable" => take(&mut not_applicable, id),
+            "not-applicable" => take(&mut not_applicable, id) || subject.perhaps.contains(&id),
             "fail" => !is_error && convicted.remove(id).is_some_and(|listed| reason.contains(listed)),
             _ => false,
         };

@@ -4,7 +4,7 @@ use std::{
     env,
     ffi::{OsStr, OsString},
     fs::File,
-    io::{BufRead, BufReader, Read},
+    io::{self, BufRead, BufReader, Read},
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::LazyLock,
@@ -80,28 +80,59 @@ fn is_script(file: &Path) -> bool {
 /// Runs a command. Its output goes through as it comes, and test results in it are counted.
 pub(crate) fn run(name: &'static str, command: &mut Command) -> Part {
     println!("\n== {name}");
+    let part = timed(name, command, stream);
+    println!("{}", last_line(&part));
+    part
+}
+
+/// Runs a command beside another one. All that it wrote comes at once when it has ended.
+pub(crate) fn run_beside(name: &'static str, command: &mut Command) -> Part {
+    let mut lines = Vec::new();
+    let part = timed(name, command, |command, totals| gather(command, totals, &mut lines));
+    println!("\n== {name}\n{}\n{}", lines.join("\n"), last_line(&part));
+    part
+}
+
+fn timed(name: &'static str, command: &mut Command, run: impl FnOnce(&mut Command, &mut Totals) -> io::Result<bool>) -> Part {
     let began = Instant::now();
     let mut totals = Totals::default();
-    let outcome = match stream(command, &mut totals) {
+    let outcome = match run(command, &mut totals) {
         Ok(true) => Outcome::Done,
         Ok(false) => Outcome::Failed,
         Err(error) => Outcome::LeftOut(format!("{} cannot be run: {error}", command.get_program().to_string_lossy())),
     };
-    let took = began.elapsed();
-    println!("== {name}: {} in {:.1} s", word(&outcome), took.as_secs_f64());
-    Part { name, outcome, took, totals }
+    Part { name, outcome, took: began.elapsed(), totals }
 }
 
-fn stream(command: &mut Command, totals: &mut Totals) -> std::io::Result<bool> {
+fn last_line(Part { name, outcome, took, .. }: &Part) -> String {
+    format!("== {name}: {} in {:.1} s", word(outcome), took.as_secs_f64())
+}
+
+fn stream(command: &mut Command, totals: &mut Totals) -> io::Result<bool> {
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
     if let Some(stdout) = child.stdout.take() {
-        for line in BufReader::new(stdout).split(b'\n') {
-            let line = String::from_utf8_lossy(&line?).into_owned();
-            println!("{line}");
-            totals.count(&line);
-        }
+        each_line(stdout, totals, |line| println!("{line}"))?;
     }
     Ok(child.wait()?.success())
+}
+
+/// Errors among the output, where they belong.
+fn gather(command: &mut Command, totals: &mut Totals, lines: &mut Vec<String>) -> io::Result<bool> {
+    let (output, input) = io::pipe()?;
+    let mut child = command.stdin(Stdio::null()).stdout(input.try_clone()?).stderr(input).spawn()?;
+    // What the command still holds of the pipe would keep it open.
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    each_line(output, totals, |line| lines.push(line))?;
+    Ok(child.wait()?.success())
+}
+
+fn each_line(output: impl Read, totals: &mut Totals, mut to: impl FnMut(String)) -> io::Result<()> {
+    for line in BufReader::new(output).split(b'\n') {
+        let line = String::from_utf8_lossy(&line?).into_owned();
+        totals.count(&line);
+        to(line);
+    }
+    Ok(())
 }
 
 /// The word for an outcome.
@@ -110,5 +141,19 @@ pub(crate) fn word(outcome: &Outcome) -> &'static str {
         Outcome::Done => "done",
         Outcome::Failed => "FAILED",
         Outcome::LeftOut(_) => "left out",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_runs_beside_another_command_is_counted_and_its_errors_fail_it() {
+        let said = "echo 'test result: FAILED. 2 passed; 1 failed; 0 ignored'; echo why >&2; exit 1";
+        let mut lines = Vec::new();
+        let part = timed("said", &mut command("sh", ["-c", said]), |command, totals| gather(command, totals, &mut lines));
+        assert_eq!(lines, ["test result: FAILED. 2 passed; 1 failed; 0 ignored", "why"]);
+        assert_eq!((part.outcome, part.totals), (Outcome::Failed, Totals { passed: 2, failed: 1 }));
     }
 }

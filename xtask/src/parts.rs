@@ -3,7 +3,7 @@
 use std::{process::ExitCode, thread, time::Duration};
 
 use crate::{
-    part::{Outcome, Part, cargo, command, root, run, word},
+    part::{Outcome, Part, cargo, command, root, run, run_beside, word},
     totals::Totals,
 };
 
@@ -31,6 +31,9 @@ const FOREIGN: [(&str, &str, &[&str]); 20] = [
     ("go", "tests/subjects/intercepted", &["go", "version"]),
 ];
 
+/// Parts of the names of the tests that judge a whole subject in another language by every story: all of them take as long as all others.
+const WHOLE_RUNS: [&str; 2] = ["no_honest_subject_is_accused", "_example_is_"];
+
 /// `cargo xtask test`.
 pub(crate) fn test() -> ExitCode {
     let mut parts = vec![run("fmt", &mut cargo(["fmt", "--all", "--check"]))];
@@ -44,7 +47,25 @@ pub(crate) fn test() -> ExitCode {
     let Ok(ready) = ready else { return ExitCode::FAILURE };
     parts.push(clippy);
     let left_out: Vec<&str> = ready.iter().filter(|part| part.outcome != Outcome::Done).map(|part| part.name).collect();
-    parts.push(run("tests and doc tests", once_only(tests().env("REGRANT_LEFT_OUT", left_out.join(",")))));
+    let tests = |words: &[&str]| {
+        let mut tests = tests(words);
+        once_only(tests.env("REGRANT_LEFT_OUT", left_out.join(",")));
+        tests
+    };
+    let compiled = run("compiling tests", &mut tests(&["--no-run"]));
+    let is_compiled = compiled.outcome == Outcome::Done;
+    parts.push(compiled);
+    if is_compiled {
+        let others: Vec<&str> = std::iter::once("--").chain(WHOLE_RUNS.iter().flat_map(|name| ["--skip", name])).collect();
+        let whole_runs = [&["--tests", "--"], &WHOLE_RUNS[..]].concat();
+        // Both wait for a good part of their time.
+        let (others, whole_runs) = thread::scope(|scope| {
+            let whole_runs = scope.spawn(|| run_beside("whole runs of subjects", &mut tests(&whole_runs)));
+            (run("other tests and doc tests", &mut tests(&others)), whole_runs.join())
+        });
+        let Ok(whole_runs) = whole_runs else { return ExitCode::FAILURE };
+        parts.extend([others, whole_runs]);
+    }
     parts.extend(ready);
     parts.push(run("rustdoc", cargo(["doc", "--workspace", "--no-deps", "--quiet"]).env("RUSTDOCFLAGS", "--deny warnings")));
     conclude(&parts)
@@ -105,9 +126,9 @@ fn succeeds(command: &mut std::process::Command) -> bool {
 }
 
 /// Generated files (snapshots, the Examples tables) are held by tests: one that is not up to date must fail, and never be rewritten.
-fn tests() -> std::process::Command {
+fn tests(words: &[&str]) -> std::process::Command {
     let mut tests = cargo(["test", "--workspace", "--no-fail-fast"]);
-    tests.env("INSTA_UPDATE", "no").env_remove("REGRANT_UPDATE");
+    tests.args(words).env("INSTA_UPDATE", "no").env_remove("REGRANT_UPDATE");
     tests
 }
 
