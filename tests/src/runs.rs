@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Command, ExitCode},
     sync::atomic::{AtomicBool, Ordering},
+    time::SystemTime,
 };
 
 use serde_json::Value;
@@ -72,6 +73,60 @@ pub fn by_story(words: &[String]) -> Result<ByStory, String> {
 /// It left nothing: what it said instead.
 pub fn explored(words: &[String], out: &Path) -> Result<(i32, Value), String> {
     left("explore", words, out, "explored.json")
+}
+
+/// The same, unless an earlier search with these words and this program came to its end in this folder: then what that one saw.
+///
+/// # Errors
+/// As of [`explored`].
+pub fn explored_once(words: &[String], out: &Path) -> Result<(i32, Value), String> {
+    if let Some(seen) = earlier(words, out) {
+        return Ok(seen);
+    }
+    let mark = out.join(TOLD);
+    if mark.exists() {
+        std::fs::remove_file(&mark).map_err(|error| format!("{}: {error}", mark.display()))?;
+    }
+    let (status, seen) = explored(words, out)?;
+    let told = serde_json::json!({"words": words, "status": status});
+    std::fs::write(&mark, told.to_string()).map_err(|error| format!("{}: {error}", mark.display()))?;
+    Ok((status, seen))
+}
+
+/// Whether [`explored_once`] would not search again.
+#[must_use]
+pub fn is_explored(words: &[String], out: &Path) -> bool {
+    earlier(words, out).is_some()
+}
+
+/// Beside what a search left: with which words it was made, and how it ended.
+const TOLD: &str = "told.json";
+
+fn earlier(words: &[String], out: &Path) -> Option<(i32, Value)> {
+    seen_since(changed(&program().ok()?)?, words, out)
+}
+
+/// What was seen after a moment, with the subject as it is now: its folder is the first word, unless that is a flag.
+fn seen_since(since: SystemTime, words: &[String], out: &Path) -> Option<(i32, Value)> {
+    let mark = out.join(TOLD);
+    let searched = changed(&mark)?;
+    let subject = words.first().and_then(|word| changed(Path::new(word)));
+    if searched < since || subject.is_some_and(|subject| searched < subject) {
+        return None;
+    }
+    let read = |path: &Path| serde_json::from_str::<Value>(&std::fs::read_to_string(path).ok()?).ok();
+    let told = read(&mark)?;
+    let status = told["status"].as_i64().and_then(|status| i32::try_from(status).ok())?;
+    if told["words"] != Value::from(words) { None } else { Some((status, read(&out.join("explored.json"))?)) }
+}
+
+/// When a file last changed, or the newest file of a folder with source in it.
+fn changed(path: &Path) -> Option<SystemTime> {
+    if !path.is_dir() {
+        return path.metadata().and_then(|meta| meta.modified()).ok();
+    }
+    let entries = std::fs::read_dir(path).ok()?.flatten().map(|entry| entry.path());
+    entries.filter(|path| !path.ends_with("__pycache__")).filter_map(|path| changed(&path)).max()
 }
 
 fn document(words: &[String]) -> Result<Value, String> {
@@ -151,6 +206,25 @@ pub fn with_load<T>(loaded: bool, work: impl FnOnce() -> T) -> T {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_search_counts_again_only_with_the_same_words_and_while_nothing_that_it_looked_at_has_changed() {
+        let (subject, out) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+        let source = subject.path().join("app.py");
+        std::fs::write(&source, "1").expect("written");
+        let words = vec![subject.path().to_string_lossy().into_owned(), "--seed".to_owned()];
+        let told = out.path().join(TOLD);
+        std::fs::write(out.path().join("explored.json"), "{\"found\": []}").expect("written");
+        assert_eq!(seen_since(SystemTime::UNIX_EPOCH, &words, out.path()), None, "nothing says that it came to its end");
+        std::fs::write(&told, serde_json::json!({"words": words, "status": 1}).to_string()).expect("written");
+        let seen = Some((1, serde_json::json!({"found": []})));
+        assert_eq!(seen_since(SystemTime::UNIX_EPOCH, &words, out.path()), seen);
+        assert_eq!(seen_since(SystemTime::UNIX_EPOCH, &words[..1], out.path()), None, "other words");
+        let later = SystemTime::now() + std::time::Duration::from_secs(60);
+        assert_eq!(seen_since(later, &words, out.path()), None, "another program");
+        std::fs::File::options().write(true).open(&source).expect("there").set_modified(later).expect("set");
+        assert_eq!(seen_since(SystemTime::UNIX_EPOCH, &words, out.path()), None, "another subject");
+    }
 
     #[test]
     fn a_misspelled_flag_or_number_is_refused() {

@@ -31,8 +31,9 @@ const FOREIGN: [(&str, &str, &[&str]); 20] = [
     ("go", "tests/subjects/intercepted", &["go", "version"]),
 ];
 
-/// Parts of the names of the tests that judge a whole subject in another language by every story: all of them take as long as all others.
-const WHOLE_RUNS: [&str; 2] = ["no_honest_subject_is_accused", "_example_is_"];
+/// Parts of the names of the tests that go in the second lane: those that judge a whole subject in another language by every story, and those
+/// that tell every saved order again. They take as long as all others.
+const BESIDE: [&str; 3] = ["no_honest_subject_is_accused", "_example_is_", "every_race_that_was_found"];
 
 /// `cargo xtask test`.
 pub(crate) fn test() -> ExitCode {
@@ -54,20 +55,22 @@ pub(crate) fn test() -> ExitCode {
     };
     let compiled = run("compiling tests", &mut tests(&["--no-run"]));
     let is_compiled = compiled.outcome == Outcome::Done;
+    let rustdoc = || run("rustdoc", cargo(["doc", "--workspace", "--no-deps", "--quiet"]).env("RUSTDOCFLAGS", "--deny warnings"));
     parts.push(compiled);
     if is_compiled {
-        let others: Vec<&str> = std::iter::once("--").chain(WHOLE_RUNS.iter().flat_map(|name| ["--skip", name])).collect();
-        let whole_runs = [&["--tests", "--"], &WHOLE_RUNS[..]].concat();
+        let others: Vec<&str> = std::iter::once("--").chain(BESIDE.iter().flat_map(|name| ["--skip", name])).collect();
+        let beside = [&["--tests", "--"], &BESIDE[..]].concat();
         // Both wait for a good part of their time.
-        let (others, whole_runs) = thread::scope(|scope| {
-            let whole_runs = scope.spawn(|| run_beside("whole runs of subjects", &mut tests(&whole_runs)));
-            (run("other tests and doc tests", &mut tests(&others)), whole_runs.join())
+        let (others, rustdoc, beside) = thread::scope(|scope| {
+            let beside = scope.spawn(|| run_beside("whole runs and saved orders", &mut tests(&beside)));
+            (run("other tests and doc tests", &mut tests(&others)), rustdoc(), beside.join())
         });
-        let Ok(whole_runs) = whole_runs else { return ExitCode::FAILURE };
-        parts.extend([others, whole_runs]);
+        let Ok(beside) = beside else { return ExitCode::FAILURE };
+        parts.extend([others, beside, rustdoc]);
+    } else {
+        parts.push(rustdoc());
     }
     parts.extend(ready);
-    parts.push(run("rustdoc", cargo(["doc", "--workspace", "--no-deps", "--quiet"]).env("RUSTDOCFLAGS", "--deny warnings")));
     conclude(&parts)
 }
 

@@ -248,6 +248,11 @@ fn race_03(view: &View<'_>) -> Finding {
         return Finding::undecided("the held refresh was never let go");
     }
     let Some((access, _)) = x.pair() else { return Finding::undecided("the held refresh did not succeed") };
+    if waiters::disturbed(view, from, released) || waiters::is_over(view, from, released) {
+        let reason = "while the refresh was held the user came or went, the grant ended, or a process did: those who waited may have to go on \
+                      with something else";
+        return Finding::undecided(reason);
+    }
     if let Some(call) = view.triggers(from, released).find(|c| c.outcome() == Some(Outcome::NoAnswer) && c.status.is_none()) {
         return Finding::fail("a trigger that met a refresh in flight was never answered", vec![x.arrived.n, call.called.n]);
     }

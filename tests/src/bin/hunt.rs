@@ -1,5 +1,5 @@
 //! `cargo xtask hunt`: every planted race is searched for, found, made small and told again; honest designs are searched on a busy machine and
-//! must not be accused. Writes `docs/race-hunt.md`.
+//! must not be accused. What an earlier hunt has seen with the same program counts. Writes `docs/race-hunt.md`.
 
 use std::{
     fmt::Write,
@@ -15,7 +15,7 @@ use acceptance::{
 };
 use serde_json::Value;
 
-const USAGE: &str = "cargo xtask hunt [--seconds N] [--orders N] [--minutes N] [--only NAME] [--planted] [--honest] [--write]
+const USAGE: &str = "cargo xtask hunt [--seconds N] [--orders N] [--minutes N] [--only NAME] [--planted] [--honest] [--anew] [--write]
   searches for every planted race with `regrant explore`, and among the orders of the honest designs with all cores loaded
   --seconds N   how long it searches for each race (60)
   --orders N    so many orders of each honest design (200)
@@ -23,6 +23,7 @@ const USAGE: &str = "cargo xtask hunt [--seconds N] [--orders N] [--minutes N] [
   --only NAME   these alone, such as keeper/no-lock or reference or lease
   --planted     the planted races alone
   --honest      the honest designs alone
+  --anew        searches also where an earlier hunt with this program came to an end
   --write       writes docs/race-hunt.md and keeps what was found in tests/subjects/races/orders";
 
 /// However slow a subject is, a search for so many orders ends after this.
@@ -59,7 +60,7 @@ struct Searched {
 }
 
 fn run(words: &[String]) -> Result<bool, String> {
-    runs::known(words, &["--seconds", "--orders", "--minutes", "--only"], &["--planted", "--honest", "--write"])?;
+    runs::known(words, &["--seconds", "--orders", "--minutes", "--only"], &["--planted", "--honest", "--anew", "--write"])?;
     let has = |flag: &str| words.iter().any(|word| word == flag);
     let seconds = runs::number(words, "--seconds", 60)?;
     let orders = runs::number(words, "--orders", 200)?;
@@ -68,44 +69,86 @@ fn run(words: &[String]) -> Result<bool, String> {
     let only: Vec<&String> = words.iter().zip(words.iter().skip(1)).filter(|(flag, _)| *flag == "--only").map(|(_, name)| name).collect();
     let wanted = |name: &str| only.is_empty() || only.iter().any(|only| name.contains(only.as_str()));
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/hunt");
-    let (mut sought, mut searched, mut left) = (Vec::new(), Vec::new(), 0);
+    let (mut sought, mut searched, mut left) = (Vec::new(), Vec::new(), Vec::new());
+    let is_due = |search: &Search| {
+        if has("--anew") {
+            search.forget();
+        }
+        search.is_known() || Instant::now() < until
+    };
     for planted in planted()?.into_iter().filter(|planted| !has("--honest") && wanted(&planted.name)) {
-        if Instant::now() >= until {
-            left += 1;
+        let search = Search::of_planted(&planted, seconds, &folder);
+        if !is_due(&search) {
+            left.push(planted.name);
             continue;
         }
-        let one = seek(planted, seconds, &folder)?;
+        let one = seek(planted, &search)?;
         println!("{}", one.line());
         sought.push(one);
     }
     for (name, words) in honest().into_iter().filter(|(name, _)| !has("--planted") && wanted(name)) {
-        if Instant::now() >= until {
-            left += 1;
+        let search = Search::of_honest(&name, &words, orders, &folder);
+        if !is_due(&search) {
+            left.push(name);
             continue;
         }
-        let one = search(name, words, orders, &folder)?;
+        let one = searched_all(name, orders, &search)?;
         println!("{}", one.line());
         searched.push(one);
     }
     let missed = sought.iter().filter(|one| one.found.is_none()).count();
     let wrong = searched.iter().filter(|one| !one.wrong.is_empty()).count();
     println!(
-        "{} of {} races found, {wrong} of {} honest designs not clean, {left} left for want of time",
+        "{} of {} races found, {wrong} of {} honest designs not clean, {} left for want of time",
         sought.len() - missed,
         sought.len(),
-        searched.len()
+        searched.len(),
+        left.len()
     );
+    let done = missed == 0 && wrong == 0 && left.is_empty();
     if has("--write") {
         keep(&sought)?;
-        if !only.is_empty() || left > 0 || has("--planted") || has("--honest") {
-            println!("docs/race-hunt.md speaks of all of them, and is written once all are told");
-            return Ok(missed == 0 && wrong == 0 && left == 0);
+        if !only.is_empty() || has("--planted") || has("--honest") {
+            println!("docs/race-hunt.md speaks of all of them, and is written when all are asked for");
+            return Ok(done);
         }
         let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/race-hunt.md");
-        fs::write(&path, page(&sought, &searched, seconds)).map_err(|error| format!("{}: {error}", path.display()))?;
+        fs::write(&path, page(&sought, &searched, &left, seconds)).map_err(|error| format!("{}: {error}", path.display()))?;
         println!("docs/race-hunt.md is written");
     }
-    Ok(missed == 0 && wrong == 0 && left == 0)
+    Ok(done)
+}
+
+/// One search, and where it leaves what it saw.
+struct Search {
+    words: Vec<String>,
+    out: PathBuf,
+}
+
+impl Search {
+    /// Only what it must be convicted of is asked for: what else fails is no news, and would be made smaller, too.
+    fn of_planted(planted: &Planted, seconds: usize, folder: &Path) -> Self {
+        let asked = ["--budget".to_owned(), format!("{seconds}s"), "--seed".into(), "1".into(), "--only".into(), planted.breaks.join(",")];
+        Self { words: [&planted.words[..], &asked].concat(), out: folder.join(planted.name.replace('/', "--")) }
+    }
+
+    fn of_honest(name: &str, words: &[String], orders: usize, folder: &Path) -> Self {
+        let asked = ["--budget".to_owned(), HONEST_BUDGET.into(), "--seed".into(), "1".into(), "--orders".into(), orders.to_string()];
+        Self { words: [words, &asked].concat(), out: folder.join(name.replace([':', ' '], "-")) }
+    }
+
+    /// An earlier hunt came to its end with it.
+    fn is_known(&self) -> bool {
+        runs::is_explored(&self.words, &self.out)
+    }
+
+    fn forget(&self) {
+        drop(fs::remove_dir_all(&self.out));
+    }
+
+    fn told(&self) -> Result<(i32, Value), String> {
+        runs::explored_once(&self.words, &self.out)
+    }
 }
 
 fn honest() -> Vec<(String, Vec<String>)> {
@@ -113,11 +156,8 @@ fn honest() -> Vec<(String, Vec<String>)> {
     std::iter::once(reference).chain(DESIGNS.map(|name| (format!("keeper: {name}"), design(name)))).collect()
 }
 
-/// Only what it must be convicted of is asked for: what else fails is no news, and would be made smaller, too.
-fn seek(planted: Planted, seconds: usize, folder: &Path) -> Result<Sought, String> {
-    let out = folder.join(planted.name.replace('/', "--"));
-    let asked = ["--budget".to_owned(), format!("{seconds}s"), "--seed".into(), "1".into(), "--only".into(), planted.breaks.join(",")];
-    let (_, seen) = runs::explored(&[&planted.words[..], &asked].concat(), &out)?;
+fn seek(planted: Planted, search: &Search) -> Result<Sought, String> {
+    let (_, seen) = search.told()?;
     let first = list(&seen["found"]).iter().min_by(|one, other| number(one).total_cmp(&number(other)));
     let found = first.map(|first| Found {
         id: word(first, "id"),
@@ -130,10 +170,9 @@ fn seek(planted: Planted, seconds: usize, folder: &Path) -> Result<Sought, Strin
     Ok(Sought { planted, found, orders: came_about(&seen) })
 }
 
-fn search(name: String, words: Vec<String>, orders: usize, folder: &Path) -> Result<Searched, String> {
-    let out = folder.join(name.replace([':', ' '], "-"));
-    let asked = ["--budget".to_owned(), HONEST_BUDGET.into(), "--seed".into(), "1".into(), "--orders".into(), orders.to_string()];
-    let (status, seen) = runs::with_load(true, || runs::explored(&[words, asked.to_vec()].concat(), &out))?;
+/// With every core busy.
+fn searched_all(name: String, orders: usize, search: &Search) -> Result<Searched, String> {
+    let (status, seen) = runs::with_load(!search.is_known(), || search.told())?;
     let mut wrong: Vec<String> =
         list(&seen["found"]).iter().map(|one| format!("{} ({})", word(one, "id"), word(one, "scenario"))).collect();
     if status != 0 && wrong.is_empty() {
@@ -177,7 +216,7 @@ fn keep(sought: &[Sought]) -> Result<(), String> {
     Ok(())
 }
 
-fn page(sought: &[Sought], searched: &[Searched], seconds: usize) -> String {
+fn page(sought: &[Sought], searched: &[Searched], left: &[String], seconds: usize) -> String {
     let mut out = String::from(
         "# The hunt\n\n`cargo xtask hunt --write` has made this page. It searches with `regrant explore` for every planted race, one after the other, on the machine\n\
          that it runs on, and among the orders of the honest designs while every core is kept busy by something else.\n",
@@ -207,6 +246,9 @@ fn page(sought: &[Sought], searched: &[Searched], seconds: usize) -> String {
             let wrong = if one.wrong.is_empty() { "of nothing".to_owned() } else { one.wrong.join(", ") };
             let _ = writeln!(out, "| {} | {} | {:.0} | {wrong} |", one.name, one.orders, one.seconds);
         }
+    }
+    if !left.is_empty() {
+        let _ = write!(out, "\n## Not searched\n\nFor want of time: {}.\n", left.join(", "));
     }
     out
 }

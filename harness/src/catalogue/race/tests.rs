@@ -199,6 +199,21 @@ fn waiters_that_never_go_on_fail_and_those_who_go_on_at_their_next_turn_pass() {
 }
 
 #[test]
+fn whoever_comes_or_goes_while_a_refresh_is_held_changes_what_the_waiters_may_go_on_with() {
+    let befalls: [fn(Story) -> Story; 4] = [
+        |story| story.with(|s| s.pair = 2).connects(),
+        |story| story.disconnects().answered(Outcome::Accepted),
+        Story::revoked,
+        |story| story.event(What::SecretRotated { secret: "secret#2".into(), odd: false }),
+    ];
+    for befalls in befalls {
+        let (story, exchange) = waiting(4);
+        let idle = released(befalls(story), exchange).rest().asked_in_vain(2).rest();
+        idle.undecided("RACE-03", "while the refresh was held the user came or went");
+    }
+}
+
+#[test]
 fn who_refreshes_once_more_and_goes_on_with_that_has_gone_on() {
     let (story, exchange) = waiting(4);
     let again = released(story, exchange).refreshes().delivers().rest().works().works().rest().epilogue();

@@ -67,7 +67,7 @@ fn denied(x: &Exchange<'_>) -> Option<Mark> {
 }
 
 /// The user came or went, or a process was started or stopped: what was read need not count any more.
-fn disturbed(view: &View<'_>, from: Mark, until: Mark) -> bool {
+pub(super) fn disturbed(view: &View<'_>, from: Mark, until: Mark) -> bool {
     view.events().any(|(mark, what)| {
         let counts = matches!(
             what,
@@ -79,4 +79,10 @@ fn disturbed(view: &View<'_>, from: Mark, until: Mark) -> bool {
         );
         counts && mark > from && mark < until
     })
+}
+
+/// The provider ended the grant, or changed what the client is known by.
+pub(super) fn is_over(view: &View<'_>, from: Mark, until: Mark) -> bool {
+    let ends = |what: &What| matches!(what, What::Revoked { .. } | What::Expired { .. } | What::SecretRotated { .. });
+    view.events().any(|(mark, what)| ends(what) && mark > from && mark < until)
 }
