@@ -204,11 +204,12 @@ impl Searched {
     }
 }
 
-/// Each race's scenario file, with a first line that says how it was found, in place of the one that was there.
+/// The scenario file of each race that failed whenever it was told again, in place of the one that was there.
 fn keep(sought: &[Sought]) -> Result<(), String> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("subjects/races/orders");
     fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    for (one, found) in sought.iter().filter_map(|one| Some((one, one.found.as_ref()?))) {
+    let found = sought.iter().filter_map(|one| Some((one, one.found.as_ref()?)));
+    for (one, found) in found.filter(|(_, found)| found.repeated.0 == found.repeated.1) {
         let text = fs::read_to_string(&found.scenario).map_err(|error| format!("{}: {error}", found.scenario))?;
         let path = folder.join(format!("{}.toml", one.planted.name.replace('/', "--")));
         fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;
@@ -225,7 +226,7 @@ fn page(sought: &[Sought], searched: &[Searched], left: &[String], seconds: usiz
         let found = sought.iter().filter(|one| one.found.is_some()).count();
         let _ = write!(
             out,
-            "\n## Planted races\n\n{found} of {} are found within {seconds} s. The smallest order that shows each lies in `tests/subjects/races/orders/`.\n\n\
+            "\n## Planted races\n\n{found} of {} are found within {seconds} s. The smallest order of each that failed whenever it was told again lies in `tests/subjects/races/orders/`.\n\n\
              | planted | convicted of | in | first seen after | parts | told again |\n| --- | --- | --- | --- | --- | --- |\n",
             sought.len()
         );
