@@ -61,7 +61,10 @@ fn no_end(view: &View<'_>, proof: &Exchange<'_>, end: Mark) -> Option<Finding> {
     let on_rejection = view.events().any(|(_, what)| matches!(what, What::StoryBegan { refreshing: Refreshing::OnRejection, .. }));
     let rest = view.rest_after(proof.arrived).filter(|rest| rest.quiet)?;
     let dead: Vec<_> = view.api_calls(rest.mark, end).filter(|x| x.replied.is_some_and(|(_, status, _)| status == 401)).collect();
-    (on_rejection && dead.len() > WITHIN).then(|| {
+    // Whoever asked for tokens once more, or says that the access is gone, has ended it: a handful of calls may have set out together.
+    let tried = view.refreshes(proof.arrived, end).next().is_some();
+    let says = view.statuses().any(|(mark, state, _)| mark > rest.mark && mark < end && state == Some(Status::Disconnected));
+    (on_rejection && !tried && !says && dead.len() > WITHIN).then(|| {
         let reason =
             format!("the answer's tokens proved dead, and {} more calls were made with them: the connection never ended", dead.len());
         Finding::fail(reason, [vec![proof.arrived.n], dead.iter().take(4).map(|x| x.arrived.n).collect()].concat())
