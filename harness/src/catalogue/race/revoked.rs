@@ -59,12 +59,13 @@ fn in_flight<'v, 'h>(view: &'v View<'h>) -> Option<(&'v Exchange<'h>, Mark)> {
 /// Work was asked for at rest at least twice and each time met the dead token: a subject that refreshes on a 401 should have.
 fn no_end(view: &View<'_>, proof: &Exchange<'_>, end: Mark) -> Option<Finding> {
     let on_rejection = view.events().any(|(_, what)| matches!(what, What::StoryBegan { refreshing: Refreshing::OnRejection, .. }));
-    let rest = view.rest_after(proof.arrived).filter(|rest| rest.quiet)?;
-    let dead: Vec<_> = view.api_calls(rest.mark, end).filter(|x| x.replied.is_some_and(|(_, status, _)| status == 401)).collect();
-    // Whoever asked for tokens once more, or says that the access is gone, has ended it: a handful of calls may have set out together.
-    let tried = view.refreshes(proof.arrived, end).next().is_some();
-    let says = view.statuses().any(|(mark, state, _)| mark > rest.mark && mark < end && state == Some(Status::Disconnected));
-    (on_rejection && !tried && !says && dead.len() > WITHIN).then(|| {
+    // Calls that set out together before the refresh that ended it, or before it said so, are no more than one attempt.
+    let tried = view.refreshes(proof.arrived, end).map(|y| y.arrived).max().unwrap_or(proof.arrived);
+    let rest = view.rest_after(tried).filter(|rest| rest.quiet)?;
+    let said = view.statuses().find(|(mark, state, _)| *mark > rest.mark && *mark < end && *state == Some(Status::Disconnected));
+    let since = said.map_or(rest.mark, |(mark, ..)| mark);
+    let dead: Vec<_> = view.api_calls(since, end).filter(|x| x.replied.is_some_and(|(_, status, _)| status == 401)).collect();
+    (on_rejection && dead.len() > WITHIN).then(|| {
         let reason =
             format!("the answer's tokens proved dead, and {} more calls were made with them: the connection never ended", dead.len());
         Finding::fail(reason, [vec![proof.arrived.n], dead.iter().take(4).map(|x| x.arrived.n).collect()].concat())

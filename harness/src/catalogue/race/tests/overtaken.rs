@@ -232,8 +232,11 @@ fn dead_tokens_that_are_not_taken_for_dead_fail() {
     never().rest().fails("RACE-08", "the connection never ended");
     // They had set out together: it refreshes, with what it has, and ends; or it says that access is gone.
     let spent = never().token_request("refresh_token", Some("refresh#1"), BASIC, Answer::Refused("invalid_grant".into()));
-    spent.gives_up().rest().undecided("RACE-08", "no refresh was refused");
+    spent.clone().gives_up().rest().undecided("RACE-08", "no refresh was refused");
     never().gives_up().rest().undecided("RACE-08", "no refresh was refused");
+    // Nor is one attempt in vain an end.
+    let unimpressed = (0..3).fold(spent.rest(), |story, _| call(story));
+    unimpressed.rest().fails("RACE-08", "the connection never ended");
     let goes_on = dead_on_arrival().refused("invalid_grant").gives_up().rest();
     call(call(goes_on)).rest().epilogue().fails("RACE-08", "went on calling");
 }
