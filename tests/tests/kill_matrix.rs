@@ -89,15 +89,27 @@ fn row(name: Option<&str>) -> Row {
     }
     let told: BTreeSet<&str> = choice::told(defect).map(|story| story.name.as_str()).collect();
     let mut row = run_only(defect.name, &told);
-    let unconvicted: Vec<&str> = choice::broken(defect).into_iter().filter(|id| !row.failed.contains(*id)).collect();
-    let more: BTreeSet<&str> =
-        choice::may_convict(&unconvicted).map(|story| story.name.as_str()).filter(|name| !told.contains(name)).collect();
-    if !more.is_empty() {
-        let also = run_only(defect.name, &more);
-        row.failed.extend(also.failed);
-        row.reasons.extend(also.reasons);
-    }
+    let missed = |row: &Row| choice::broken(defect).into_iter().filter(|id| !row.failed.contains(*id)).collect::<Vec<_>>();
+    let also: BTreeSet<&str> =
+        choice::may_convict(&missed(&row)).map(|story| story.name.as_str()).filter(|name| !told.contains(name)).collect();
+    row.adds(run_only_if_any(defect.name, &also));
+    // A busy machine may have kept a story from coming about: it is told once more before the defect counts as missed.
+    let again: BTreeSet<&str> = choice::may_convict(&missed(&row)).map(|story| story.name.as_str()).collect();
+    row.adds(run_only_if_any(defect.name, &again));
     row
+}
+
+fn run_only_if_any(defect: &str, told: &BTreeSet<&str>) -> Option<Row> {
+    (!told.is_empty()).then(|| run_only(defect, told))
+}
+
+impl Row {
+    /// What further stories convict of.
+    fn adds(&mut self, other: Option<Row>) {
+        let Some(other) = other else { return };
+        self.failed.extend(other.failed);
+        self.reasons.extend(other.reasons);
+    }
 }
 
 /// The others are skipped, rather than these selected: so every requirement may convict in them, also one that is decided elsewhere.
