@@ -9,6 +9,7 @@ pub mod races;
 pub mod runs;
 
 use std::{
+    collections::BTreeSet,
     fs,
     os::unix::process::{CommandExt, ExitStatusExt},
     path::{Path, PathBuf},
@@ -102,6 +103,33 @@ impl Bench {
     #[must_use]
     pub fn verdicts(&self, out: &str) -> Value {
         serde_json::from_str(&self.text(&format!("{out}/verdicts.json"))).expect("verdicts.json")
+    }
+
+    /// What `check` said, as JSON.
+    #[must_use]
+    pub fn check(&self, words: &[&str], limit: Duration) -> (Ended, Value) {
+        let ended = self.run(&[&["check"][..], words, &["--format", "json"]].concat(), limit);
+        let verdicts = serde_json::from_str(&ended.stdout);
+        let verdicts = verdicts.unwrap_or_else(|_| panic!("no verdicts: {}{}", ended.stdout, ended.stderr));
+        (ended, verdicts)
+    }
+
+    /// A busy machine may have kept a story from coming about: these requirements are judged once more, and what is said then counts.
+    /// An accusation is not to be asked about again.
+    pub fn once_more(&self, words: &[&str], verdicts: &mut Value, ids: &BTreeSet<String>, limit: Duration) {
+        if ids.is_empty() {
+            return;
+        }
+        let ids = Vec::from_iter(ids.iter().map(String::as_str)).join(",");
+        println!("{ids} judged once more: {}", words.join(" "));
+        let (_, again) = self.check(&[words, &["--only", &ids]].concat(), limit);
+        let again = again["requirements"].as_array().expect("requirements");
+        for requirement in verdicts["requirements"].as_array_mut().expect("requirements") {
+            if let Some(again) = again.iter().find(|again| again["id"] == requirement["id"]) {
+                assert!(requirement["verdict"] != "fail", "an accusation stands: {requirement}");
+                *requirement = again.clone();
+            }
+        }
     }
 
     /// Whether something holds before the limit is over; looked at again and again.

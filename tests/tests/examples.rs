@@ -16,7 +16,7 @@ use acceptance::Bench;
 use serde_json::Value;
 
 /// A run takes half a minute on an idle machine with two cores.
-const LIMIT: Duration = Duration::from_secs(400);
+const LIMIT: Duration = Duration::from_secs(900);
 /// Stories wait more than they compute: more at once than the cores suggest.
 const JOBS: &str = "10";
 
@@ -44,24 +44,24 @@ fn the_naive_node_example_is_convicted_of_what_its_readme_lists() {
 
 /// Of everything but what cannot be decided about it, none of which is of severity error.
 fn is_acquitted(example: &str, undecided: &[&str]) {
-    let Some((code, verdicts)) = judged(example, "upright") else { return };
-    let undecided = undecided.iter().map(|id| (*id).to_owned()).collect();
+    let undecided: BTreeSet<_> = undecided.iter().map(|id| (*id).to_owned()).collect();
+    let others = |verdicts: &Value| &having(verdicts, "undecided") - &undecided;
+    let Some(verdicts) = judged(example, "upright", others) else { return };
     assert_eq!((having(&verdicts, "fail"), having(&verdicts, "undecided")), (BTreeSet::new(), undecided), "{}", reasons(&verdicts));
-    assert_eq!(code, 0);
     assert!(!having(&verdicts, "pass").is_empty());
 }
 
 fn is_convicted_as_its_readme_says(example: &str) {
-    let Some((code, verdicts)) = judged(example, "naive") else { return };
     let (always, sometimes) = listed(example);
     assert!(!always.is_empty(), "the README of {example} lists nothing");
+    let Some(verdicts) = judged(example, "naive", |verdicts| &always - &having(verdicts, "fail")) else { return };
     let failed: BTreeSet<_> = having(&verdicts, "fail").difference(&sometimes).cloned().collect();
     assert_eq!(failed, always, "{}", reasons(&verdicts));
-    assert_eq!(code, 1);
 }
 
-/// The run's exit code and its verdicts; none where the example is left out.
-fn judged(example: &str, kind: &str) -> Option<(i64, Value)> {
+/// The verdicts of a run whose exit code says what they say; those that `open` names once more, since a busy machine may have kept a story from
+/// coming about. None where the example is left out.
+fn judged(example: &str, kind: &str, open: impl Fn(&Value) -> BTreeSet<String>) -> Option<Value> {
     let left_out = std::env::var("REGRANT_LEFT_OUT").unwrap_or_default();
     if left_out.split(',').any(|name| name == example) {
         println!("left out: {example}, since what it needs could not be installed");
@@ -69,12 +69,26 @@ fn judged(example: &str, kind: &str) -> Option<(i64, Value)> {
     }
     let bench = Bench::new(env!("CARGO_BIN_EXE_regrant-under-test"));
     let folder = root().join("examples").join(example).join(kind);
-    let ended = bench.run(&["check", &folder.to_string_lossy(), "--jobs", JOBS, "--format", "json"], LIMIT);
-    let verdicts: Value = serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("no JSON: {}{}", ended.stdout, ended.stderr));
+    let words = [&folder.to_string_lossy(), "--jobs", JOBS];
+    let (ended, mut verdicts) = bench.check(&words, LIMIT);
     assert_eq!(verdicts, bench.verdicts("regrant-out"), "stdout and verdicts.json say the same");
-    let code = verdicts["exit"].as_i64().expect("a code");
-    ended.assert(i32::try_from(code).expect("a small number"), &[]);
-    Some((code, verdicts))
+    ended.assert(exit(&verdicts), &[]);
+    let open = open(&verdicts);
+    bench.once_more(&words, &mut verdicts, &open, LIMIT);
+    Some(verdicts)
+}
+
+/// What a run with these verdicts must exit with; the naive ones break requirements of severity error.
+fn exit(verdicts: &Value) -> i32 {
+    let requirements = verdicts["requirements"].as_array().expect("requirements");
+    let any = |verdict: &str| requirements.iter().any(|r| r["verdict"] == verdict && r["severity"] == "error");
+    if any("fail") {
+        1
+    } else if any("undecided") {
+        4
+    } else {
+        0
+    }
 }
 
 /// The IDs in the first column of the README's table under "What the naive one gets wrong": those of every run, and those of rows that

@@ -23,6 +23,36 @@ do = [{ need_refresh = "access" }, { add_work = 1 }, { trigger = { times = 2 } }
 await = { settled = true }
 "#;
 
+/// The work that is waited for begins late: the API lets its caller wait longer than the story does.
+const LATE: &str = r#"title = "The grant ends in slow work"
+about = "The first answer takes its time."
+tests = ["REFRESH-08"]
+
+[[rule]]
+on = { endpoint = "api", method = "GET", nth = 1 }
+at = "arrived"
+fate = { delay = "3s" }
+
+[[rule]]
+on = { endpoint = "api", method = "PUT", nth = 1 }
+at = "arrived"
+fate = { hold = "report" }
+
+[[step]]
+do = [{ add_work = 1 }, { trigger = { times = 1, detached = true } }]
+
+[[step]]
+await = { held = "report", within = "2s", else = "not-realised" }
+do = [{ revoke = "grant" }, { release = "report" }]
+
+[[step]]
+await = { settled = true }
+do = [{ trigger = { times = 2 } }]
+
+[[step]]
+await = { settled = true }
+"#;
+
 fn bench() -> Bench {
     Bench::new(env!("CARGO_BIN_EXE_regrant-under-test"))
 }
@@ -125,6 +155,15 @@ fn a_story_of_the_users_own_is_told_beside_the_built_in_ones() {
     let again = bench.run(&["judge", "regrant-out", "--format", "json"], QUICK);
     let again: Value = serde_json::from_str(&again.stdout).expect("JSON");
     assert_eq!(timeless(again), timeless(verdicts));
+}
+
+#[test]
+fn a_subject_that_is_still_at_work_on_what_it_was_asked_is_given_more_time() {
+    let bench = bench();
+    bench.write("late.toml", LATE);
+    let words = ["check", "--reference", "--seed", "3", "--scenario", "late.toml", "--only", "late"];
+    bench.run(&words, LIMIT).assert(0, &["1 story"]);
+    assert_eq!(bench.verdicts("regrant-out")["requirements"][0]["verdict"], "pass");
 }
 
 #[test]

@@ -16,6 +16,8 @@ use crate::evidence::{Presentation, TokenResult, What};
 const WITHIN: Duration = Duration::from_secs(10);
 /// How often a status is asked for; a subject does not tell when it changes.
 const ASK: Duration = Duration::from_millis(100);
+/// So many times as long where the subject is still at work on what it was asked to do: on a busy machine a program may need seconds to start.
+const STRETCH: u32 = 3;
 
 impl Cast {
     /// Waits; `since` is where the previous step began.
@@ -32,11 +34,7 @@ impl Cast {
         let within = wait.within.unwrap_or(WITHIN);
         let (what, came) = if let Some(gate) = &wait.held {
             let count = wait.count.unwrap_or(1);
-            let control = self.control().clone();
-            match control.until_held_within(gate, count, within).await {
-                Ok(()) => (format!("gate {gate} to hold {count}"), true),
-                Err(missing) => (format!("gate {gate} to hold {count} ({missing})"), false),
-            }
+            self.until_held(gate, count, within).await
         } else if let Some(endpoint) = wait.request {
             let what = if wait.fresh { "with a new token" } else { "" };
             let came = self.until(within, |cast| cast.requested(endpoint, wait.fresh, since)).await;
@@ -69,6 +67,21 @@ impl Cast {
                 Ok(())
             }
             (false, Otherwise::FailScenario) => Err(StageError::Harness(format!("waited in vain for {what}"))),
+        }
+    }
+
+    /// Whether it came, and what is to be said of it.
+    async fn until_held(&self, gate: &str, count: usize, within: Duration) -> (String, bool) {
+        let what = format!("gate {gate} to hold {count}");
+        let mut left = STRETCH;
+        loop {
+            left -= 1;
+            match self.control().until_held_within(gate, count, within).await {
+                Ok(()) => return (what, true),
+                // What waits for something that is held is no longer at work.
+                Err(_) if left > 0 && self.triggers_open() > 0 && self.control().held_anywhere() == 0 => {}
+                Err(missing) => return (format!("{what} ({missing})"), false),
+            }
         }
     }
 
