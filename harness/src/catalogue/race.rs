@@ -45,7 +45,7 @@ pub(super) const ALL: &[Requirement] = &[
         sources: &["Pleo, Centralised token refresh: only one refresh request at a time", "Pleo, Race condition prevention"],
         why: "The lock lives in one process; two pods that share the store refresh with the same token, and one of them replays it.",
         observed: "Refresh requests of any process that begin while the reply to another one has not been written yet; one refresh is held while every process is asked to work.",
-        undecided: "`features.processes` is absent; no refresh was held; fewer than three triggers were delivered meanwhile, or none to another process; or a process never called at an address of its own. With `features.processes = 1` it does not apply.",
+        undecided: "`features.processes` is absent; no refresh was held; fewer than three triggers were delivered meanwhile, or none to another process; another process took over only after four seconds, or while the first one stood still, as it may once a lease has come to its end; or a process never called at an address of its own. With `features.processes = 1` it does not apply.",
         remedy: "Put the lock where the tokens are: a row lock or a lease in the shared store, longer than a refresh can take.",
         declarable: true,
         scope: Scope::Connection,

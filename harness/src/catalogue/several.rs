@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Finding;
 use crate::{
-    evidence::{Instance, What},
+    evidence::{Instance, Micros, What},
     judge::{Exchange, Mark, View},
 };
 
@@ -15,6 +15,19 @@ pub(super) fn wanted(view: &View<'_>) -> Option<Finding> {
         Some(_) => None,
         None => Some(Finding::locked("it is not known whether several processes share the store", "features.processes = 2")),
     }
+}
+
+/// So long a lock lasts at the least, be it a lease: what is seen in a shorter time says nothing of one that comes to its end.
+pub(super) const LEASE: Micros = 4_000_000;
+
+/// A process was stopped where it is at this moment.
+pub(super) fn stands_still(view: &View<'_>, instance: Option<Instance>, moment: Mark) -> bool {
+    let before = view.events().take_while(|(mark, _)| *mark < moment);
+    before.fold(false, |still, (_, what)| match what {
+        What::Paused { instance: paused } => still || paused.is_none() || *paused == instance,
+        What::Continued => false,
+        _ => still,
+    })
 }
 
 /// The processes that were started side by side.

@@ -26,8 +26,8 @@ pub struct Draft {
 /// A step of it.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct DraftStep {
-    /// Whether the subject comes to rest first.
-    pub settled: bool,
+    /// What is waited for first.
+    pub awaits: Option<Value>,
     /// What is done then.
     pub acts: Vec<Value>,
 }
@@ -36,7 +36,7 @@ impl DraftStep {
     /// Once the subject has come to rest.
     #[must_use]
     pub fn at_rest(acts: Vec<Value>) -> Self {
-        Self { settled: true, acts }
+        Self { awaits: Some(one("settled", true)), acts }
     }
 }
 
@@ -71,8 +71,8 @@ impl Draft {
         }
         for step in &self.steps {
             out.push_str("\n[[step]]\n");
-            if step.settled {
-                out.push_str("await = { settled = true }\n");
+            if let Some(awaits) = &step.awaits {
+                let _ = writeln!(out, "await = {awaits}");
             }
             match &step.acts[..] {
                 [] => {}
@@ -126,7 +126,7 @@ mod tests {
             provider: std::iter::once(("rotation".to_owned(), "strict".into())).collect(),
             rules: vec![rule.into_iter().collect()],
             steps: vec![
-                DraftStep { settled: false, acts: vec![one("add_work", 1), one("need_refresh", "access")] },
+                DraftStep { awaits: None, acts: vec![one("add_work", 1), one("need_refresh", "access")] },
                 DraftStep::at_rest(vec![one("release", "refresh-1")]),
                 DraftStep::at_rest(Vec::new()),
             ],

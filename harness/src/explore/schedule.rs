@@ -63,12 +63,17 @@ impl Decision {
         }
     }
 
-    fn acts(&self, situation: &Situation) -> Vec<Value> {
-        match self {
-            Self::Release { gate } => vec![one("release", gate.as_str())],
-            Self::Drop { gate } => vec![one("drop", gate.as_str())],
-            Self::Play { card } => situation.card(*card).map(|card| card.acts.clone()).unwrap_or_default(),
-        }
+    /// It is made at rest; a card may wait for what follows from it.
+    fn steps(&self, situation: &Situation) -> Vec<DraftStep> {
+        let card = match self {
+            Self::Release { gate } => return vec![DraftStep::at_rest(vec![one("release", gate.as_str())])],
+            Self::Drop { gate } => return vec![DraftStep::at_rest(vec![one("drop", gate.as_str())])],
+            Self::Play { card } => situation.card(*card),
+        };
+        let acts = card.map(|card| card.acts.clone()).unwrap_or_default();
+        let then = card.and_then(|card| card.then.clone());
+        let then = then.map(|then| DraftStep { awaits: Some(Value::Table(then)), acts: Vec::new() });
+        std::iter::once(DraftStep::at_rest(acts)).chain(then).collect()
     }
 }
 
@@ -92,11 +97,11 @@ impl Schedule {
             let entries = [("on", Value::Table(on)), ("at", hold.at.as_str().into()), ("fate", one("hold", gate_name(hold, nth)))];
             entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect::<Table>()
         });
-        let mut steps = vec![DraftStep { settled: false, acts: situation.begin.clone() }];
-        steps.extend(self.decisions.iter().map(|decision| DraftStep::at_rest(decision.acts(situation))));
+        let mut steps = vec![DraftStep { awaits: None, acts: situation.begin.clone() }];
+        steps.extend(self.decisions.iter().flat_map(|decision| decision.steps(situation)));
         let decided: Vec<&str> = self.decisions.iter().filter_map(Decision::gate).collect();
         let left = situation.gates().map(|(hold, nth)| gate_name(hold, nth)).filter(|gate| !decided.contains(&gate.as_str()));
-        steps.push(DraftStep::at_rest(left.map(|gate| one("release", gate)).collect()));
+        steps.push(DraftStep::at_rest(left.map(|gate| one("release", gate)).chain(situation.end.iter().cloned()).collect()));
         steps.extend(ending(situation.connections > 1, situation.processes > 1, situation.restart));
         Draft {
             title: situation.title.clone(),

@@ -49,6 +49,21 @@ pub enum Transition {
     Crash,
     /// Ten minutes pass at the provider.
     Wait,
+    /// Something happens to the second of two companies.
+    Second(Second),
+}
+
+/// What happens to the second of two companies while the first one's connection stays as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Second {
+    /// New work, asked for so often for both at once.
+    WorkAtOnce(u8),
+    /// Its access token is no longer accepted.
+    NeedRefresh,
+    /// Its user revokes access.
+    Revoke,
+    /// Its user connects again.
+    Reconnect,
 }
 
 /// What befalls one of the first refreshes.
@@ -59,10 +74,11 @@ enum Blip {
     Slow,
 }
 
-/// What the model knows: whether a grant lives, and what befalls which refresh.
+/// What the model knows: whether each company's grant lives, and what befalls which refresh.
 #[derive(Debug, Clone)]
 struct World {
     connected: bool,
+    second: bool,
     blips: Vec<(u8, Blip)>,
 }
 
@@ -79,13 +95,20 @@ impl ReferenceStateMachine for Model {
             .prop_map(|mut blips| {
                 blips.sort_by_key(|(nth, _)| *nth);
                 blips.dedup_by_key(|(nth, _)| *nth);
-                World { connected: true, blips }
+                World { connected: true, second: true, blips }
             })
             .boxed()
     }
 
     fn transitions(world: &World) -> BoxedStrategy<Transition> {
+        let second = if world.second { Second::Revoke } else { Second::Reconnect };
+        let second = prop_oneof![
+            2 => (1_u8..4).prop_map(Second::WorkAtOnce),
+            2 => Just(Second::NeedRefresh),
+            1 => Just(second),
+        ];
         let at_any_time = prop_oneof![
+            6 => second.prop_map(Transition::Second),
             6 => (1_u8..4).prop_map(Transition::Work),
             4 => (2_u8..5).prop_map(Transition::WorkAtOnce),
             6 => Just(Transition::NeedRefresh),
@@ -105,6 +128,11 @@ impl ReferenceStateMachine for Model {
     }
 
     fn apply(world: World, transition: &Transition) -> World {
+        let second = match transition {
+            Transition::Second(Second::Revoke) | Transition::Revoke | Transition::Expire => false,
+            Transition::Second(Second::Reconnect) => true,
+            _ => world.second,
+        };
         let connected = match transition {
             Transition::Revoke | Transition::Expire | Transition::Disconnect => false,
             Transition::Reconnect => true,
@@ -115,13 +143,18 @@ impl ReferenceStateMachine for Model {
             | Transition::Deny
             | Transition::Restart
             | Transition::Crash
-            | Transition::Wait => world.connected,
+            | Transition::Wait
+            | Transition::Second(_) => world.connected,
         };
-        World { connected, ..world }
+        World { connected, second, ..world }
     }
 
     fn preconditions(world: &World, transition: &Transition) -> bool {
-        world.connected || !matches!(transition, Transition::Revoke | Transition::Expire | Transition::Disconnect)
+        match transition {
+            Transition::Revoke | Transition::Expire | Transition::Disconnect => world.connected,
+            Transition::Second(Second::Revoke) => world.second,
+            _ => true,
+        }
     }
 }
 
@@ -132,6 +165,8 @@ pub struct Wants {
     pub disconnect: bool,
     /// It has processes that can be killed and started.
     pub restart: bool,
+    /// It serves two companies.
+    pub second: bool,
 }
 
 type Drawn = (World, Vec<Transition>, Option<Arc<AtomicUsize>>);
@@ -182,10 +217,11 @@ fn drafted((world, transitions, seen): &Drawn, wants: Wants) -> Draft {
     if let Some(seen) = seen {
         seen.store(transitions.len(), Ordering::SeqCst);
     }
-    let mut steps = vec![DraftStep { settled: false, acts: vec![one("add_work", 1)] }];
+    let mut steps = vec![DraftStep { awaits: None, acts: vec![one("add_work", 1)] }];
     let allowed = transitions.iter().filter(|it| match it {
         Transition::Disconnect => wants.disconnect,
         Transition::Restart | Transition::Crash | Transition::RotateSecret => wants.restart,
+        Transition::Second(_) => wants.second,
         Transition::Work(_)
         | Transition::WorkAtOnce(_)
         | Transition::NeedRefresh
@@ -195,12 +231,14 @@ fn drafted((world, transitions, seen): &Drawn, wants: Wants) -> Draft {
         | Transition::Deny
         | Transition::Wait => true,
     });
-    steps.extend(allowed.map(|transition| DraftStep::at_rest(acts(*transition))));
-    steps.extend(ending(false, false, false));
+    let allowed: Vec<Transition> = allowed.copied().collect();
+    let two = allowed.iter().any(|it| matches!(it, Transition::Second(_)));
+    steps.extend(allowed.into_iter().map(|transition| DraftStep::at_rest(acts(transition))));
+    steps.extend(ending(two, false, false));
     Draft {
         title: "A sequence drawn at random".into(),
         about: "What the provider and the user do was drawn at random, and taken away again as far as the same still shows.".into(),
-        connections: 1,
+        connections: 1 + u32::from(two),
         processes: 1,
         provider: Table::new(),
         rules: world.blips.iter().map(|(nth, blip)| rule(*nth, *blip)).collect(),
@@ -229,6 +267,21 @@ fn acts(transition: Transition) -> Vec<Value> {
         Transition::Restart => vec![one("restart", 1), trigger(1, false)],
         Transition::Crash => vec![one("kill", 1), one("restart", 1), trigger(1, false)],
         Transition::Wait => vec![one("advance", "10m"), trigger(1, false)],
+        Transition::Second(second) => acts_for_the_second(second),
+    }
+}
+
+fn acts_for_the_second(second: Second) -> Vec<Value> {
+    let its = || table([("connection", 2.into())]);
+    let asked = one("trigger", table([("times", 1.into()), ("connection", 2.into())]));
+    match second {
+        Second::WorkAtOnce(times) => {
+            let how = [("times", i64::from(times).into()), ("together", true.into()), ("every_connection", true.into())];
+            vec![one("add_work", 1), one("trigger", table(how))]
+        }
+        Second::NeedRefresh => vec![one("need_refresh", its()), asked],
+        Second::Revoke => vec![one("revoke", its()), one("need_refresh", its()), asked],
+        Second::Reconnect => vec![one("reconnect", its()), one("add_work", 1), asked],
     }
 }
 
@@ -278,7 +331,7 @@ mod tests {
 
     use super::*;
 
-    const ALL: Wants = Wants { disconnect: true, restart: true };
+    const ALL: Wants = Wants { disconnect: true, restart: true, second: true };
 
     #[test]
     fn what_is_drawn_is_a_scenario_and_the_same_again_from_the_same_seed() {
@@ -296,9 +349,10 @@ mod tests {
 
     #[test]
     fn what_the_subject_cannot_do_is_left_out() {
-        let mut sequences = Sequences::new(3, Wants { disconnect: false, restart: false });
+        let mut sequences = Sequences::new(3, Wants { disconnect: false, restart: false, second: false });
         let all: String = (0..50).map(|_| sequences.draw().expect("one").draft().text(&[], &[])).collect();
-        assert!(!all.contains("disconnect") && !all.contains("kill") && !all.contains("restart") && all.contains("reconnect"));
+        let absent = ["disconnect", "kill", "restart", "connection = 2", "connections"];
+        assert!(absent.iter().all(|word| !all.contains(word)) && all.contains("reconnect"));
     }
 
     #[test]

@@ -42,6 +42,9 @@ pub struct Situation {
     pub holds: Vec<Hold>,
     /// What is done first.
     pub begin: Vec<Value>,
+    /// What is done at the end, with the release of all that is still held.
+    #[serde(default)]
+    pub end: Vec<Value>,
     /// What may happen once, at any time after that.
     #[serde(default, rename = "card")]
     pub cards: Vec<Card>,
@@ -75,6 +78,9 @@ pub struct Card {
     /// What is done.
     #[serde(rename = "do")]
     pub acts: Vec<Value>,
+    /// What is waited for then, as in a step's `await`, before the subject comes to rest.
+    #[serde(default, rename = "await")]
+    pub then: Option<Table>,
     /// Only after the card at this place, from 1.
     #[serde(default)]
     pub after: Option<usize>,
@@ -151,6 +157,7 @@ const SHIPPED: &[(&str, &str)] = shipped![
     "two_logins",
     "a_callback_comes_twice",
     "two_processes",
+    "a_pause_in_a_refresh",
     "two_connections",
 ];
 

@@ -230,8 +230,21 @@ pub(super) fn exchanges<'h>(events: &[(Mark, &'h Event)]) -> Vec<Exchange<'h>> {
     }
     let mut all: Vec<_> = all.into_values().collect();
     all.sort_by_key(|x| x.arrived);
+    unread(events, &mut all);
     undelivered(events, &mut all);
     all
+}
+
+/// Whether a process that stood still read what it had waited for by then is not known, whatever its socket took in: going on, it may find that it
+/// had waited too long.
+fn unread(events: &[(Mark, &Event)], all: &mut [Exchange<'_>]) {
+    for (paused, event) in events {
+        let What::Paused { instance } = &event.what else { continue };
+        let its = |x: &&mut Exchange<'_>| !x.by_agent && x.arrived < *paused && (instance.is_none() || x.instance == *instance);
+        for x in all.iter_mut().filter(its).filter(|x| x.replied.is_none_or(|(replied, ..)| replied > *paused)) {
+            (x.read, x.read_unknown) = (None, false);
+        }
+    }
 }
 
 /// What was answered to a process that had been killed by then was read by nobody, whatever its socket took in.

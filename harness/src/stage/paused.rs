@@ -84,6 +84,9 @@ impl Cast {
     /// Lets all that was stopped go on: by `stop.resume`, else by SIGCONT.
     pub(super) async fn resume(&mut self) -> Result<(), StageError> {
         let paused = std::mem::take(&mut self.paused);
+        if paused.is_empty() {
+            return Ok(());
+        }
         if let Some(verb) = self.setting.manifest.stop.resume.clone() {
             if paused.len() == self.instances.len() || self.meant_by(&verb).len() < 2 {
                 return self.side_verb("resume", &verb).await;

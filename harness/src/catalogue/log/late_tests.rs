@@ -39,6 +39,19 @@ fn a_refresh_that_nothing_or_nothing_new_tells_of_fails() {
 }
 
 #[test]
+fn whether_a_process_read_what_was_answered_while_it_stood_still_is_not_known() {
+    let silent = |goes_on: bool| {
+        let (story, exchange) = Story::first_is_paused();
+        let story = story.first_goes_on(exchange).without(|e| matches!(&e.what, What::Log { text, .. } if text == WELL));
+        let story = if goes_on { story.event(What::Continued) } else { story };
+        story.delivers().rest().works().rest()
+    };
+    for goes_on in [false, true] {
+        silent(goes_on).undecided("LOG-05", "had read the answer to a refresh");
+    }
+}
+
+#[test]
 fn a_subject_that_says_always_that_it_refreshed_is_not_believed() {
     let story = Story::new().began().started().connects().adds_work(1).trigger().delivers().log(WELL).answered(Outcome::Accepted).rest();
     let story = story.phase(crate::evidence::Phase::Story).rejected().trigger().api(401).refreshes().delivers().answered(Outcome::Accepted);

@@ -15,9 +15,6 @@ use crate::{
     },
 };
 
-/// So long another process must have been asked before the pause ended: a shorter wait says nothing of a lease.
-const LONG_ENOUGH: u64 = 4_000_000;
-
 /// A process that was stopped while the answer to its refresh was held.
 struct Pause<'v, 'h> {
     instance: Instance,
@@ -205,7 +202,7 @@ fn waited_for(view: &View<'_>, pause: &Pause<'_, '_>) -> Finding {
     };
     let span = pause.continued.at.saturating_sub(asked.at);
     let seconds = format!("{}.{} s", span / 1_000_000, span / 100_000 % 10);
-    if span < LONG_ENOUGH {
+    if span < several::LEASE {
         return Finding::undecided(format!(
             "the others were asked to work only {seconds} before process {first} went on: whether one would take over is not known"
         ));

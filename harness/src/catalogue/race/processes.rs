@@ -3,7 +3,7 @@
 use super::{Held, held, overlap};
 use crate::{
     catalogue::{Finding, several},
-    judge::View,
+    judge::{Exchange, View},
 };
 
 pub(super) fn race_02(view: &View<'_>) -> Finding {
@@ -14,7 +14,12 @@ pub(super) fn race_02(view: &View<'_>) -> Finding {
     if several::instances(view).len() < 2 {
         return Finding::undecided("one process was started in this story");
     }
-    if let Some((first, second)) = overlap(view, |_, _| true) {
+    // A lease may have come to its end while the answer was held, or while its holder could not renew it.
+    let may_take_over = |first: &Exchange<'_>, second: &Exchange<'_>| {
+        let waited = second.began.saturating_sub(first.arrived.at) >= several::LEASE;
+        several::are_two(first, second) && (waited || several::stands_still(view, first.instance, second.arrived))
+    };
+    if let Some((first, second)) = overlap(view, |first, second| !may_take_over(first, second)) {
         let reason = format!(
             "{} began a refresh while one of {} with {} was in flight",
             several::who(second),
@@ -22,6 +27,12 @@ pub(super) fn race_02(view: &View<'_>) -> Finding {
             first.token_name().unwrap_or("an unknown token")
         );
         return Finding::fail(reason, vec![first.arrived.n, second.arrived.n]);
+    }
+    if let Some((first, second)) = overlap(view, |_, _| true) {
+        let (first, second) = (several::who(first), several::who(second));
+        return Finding::undecided(format!(
+            "{second} began a refresh while one of {first} was in flight, but only after seconds, or while {first} stood still: a lease may have come to its end"
+        ));
     }
     let Held { x, from, until, stimuli } = match held(view) {
         Ok(held) => held,

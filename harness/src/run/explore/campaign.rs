@@ -68,6 +68,7 @@ impl<'e> Campaign<'e> {
         let wants = Wants {
             disconnect: matches!(explorer.manifest.disconnect, Disconnect::Verb(_)),
             restart: explorer.terms.restartable && !explorer.terms.one_shot,
+            second: explorer.manifest.features.connections.as_ref().is_some_and(|names| names.len() > 1),
         };
         let sequences = hunt.sequences.then(|| Sequences::new(seed, wants));
         if sequences.is_some() {
@@ -286,8 +287,11 @@ fn missing(explorer: &Explorer<'_>, situation: &Situation) -> Option<String> {
     if situation.disconnect && !matches!(explorer.manifest.disconnect, Disconnect::Verb(_)) {
         return Some("needs a way to disconnect: `[disconnect]`".into());
     }
-    let kills = situation.cards.iter().any(|card| card.acts.iter().any(|act| act.get("kill").is_some()));
-    if kills && !explorer.terms.restartable {
+    let needs = |word: &str| situation.cards.iter().any(|card| card.acts.iter().any(|act| act.get(word).is_some()));
+    if needs("pause") && explorer.manifest.stop.pause.is_none() && !explorer.terms.restartable {
+        return Some("needs a process that can be stopped where it is: `start.run` or `stop.pause`".into());
+    }
+    if needs("kill") && !explorer.terms.restartable {
         return Some("needs a process that can be killed and started: `start.run`".into());
     }
     None

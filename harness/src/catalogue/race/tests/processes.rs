@@ -41,6 +41,24 @@ fn a_refresh_of_another_process_meanwhile_fails_here_and_not_where_one_process_i
 }
 
 #[test]
+fn one_who_takes_over_when_a_lease_may_have_ended_is_not_accused() {
+    let taken_over = |before: fn(Story) -> Story| {
+        meanwhile(|story| {
+            let story = before(story.by(0)).by(1).trigger().api(401);
+            story
+                .token_request("refresh_token", Some("refresh#1"), BASIC, Answer::Refused("invalid_grant".into()))
+                .answered(Outcome::Accepted)
+        })
+    };
+    taken_over(|story| story.after(3_000)).fails("RACE-02", "process 1 began a refresh");
+    taken_over(|story| story.after(4_500)).undecided("RACE-02", "a lease may have come to its end");
+    taken_over(|story| story.event(What::Paused { instance: Some(0) })).undecided("RACE-02", "while process 0 stood still");
+    taken_over(|story| story.event(What::Paused { instance: None })).undecided("RACE-02", "while process 0 stood still");
+    // It had gone on by then.
+    taken_over(|story| story.events([What::Paused { instance: Some(0) }, What::Continued])).fails("RACE-02", "process 1 began a refresh");
+}
+
+#[test]
 fn two_refreshes_of_the_only_process_are_another_requirement_s() {
     let refused = || Answer::Refused("invalid_grant".into());
     let two = meanwhile(|story| {
