@@ -114,6 +114,10 @@ fn one(out: &mut String, found: &Found, file: &str, command: &str, paint: Paint)
     let (before, now) = found.size;
     let (again, failed) = found.repeated;
     let alike = if found.alike { "alike each time" } else { "not alike each time: the subject is not deterministic here" };
-    let _ = writeln!(out, "  Made smaller from {before} parts to {now}. Told again, it failed {failed} of {again} times; {alike}.");
+    let told = match again {
+        0 => "There was no time to tell it again.".to_owned(),
+        _ => format!("Told again, it failed {failed} of {again} times; {alike}."),
+    };
+    let _ = writeln!(out, "  Made smaller from {before} parts to {now}. {told}");
     let _ = writeln!(out, "  Again: regrant {command} --replay {file}\n");
 }
