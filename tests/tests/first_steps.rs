@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use acceptance::Bench;
 
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_secs(300);
 const QUICK: Duration = Duration::from_secs(20);
 const PROGRAM: &str = env!("CARGO_BIN_EXE_regrant-under-test");
 

@@ -13,7 +13,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 const QUICK: Duration = Duration::from_secs(20);
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_secs(300);
 /// The JVM and the Go compiler take their time on a busy machine.
 const PATIENCE: &str = "100";
 
