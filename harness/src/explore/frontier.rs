@@ -123,14 +123,19 @@ fn cost(situation: &Situation, schedule: &Schedule) -> usize {
             Decision::Release { gate } => {
                 let kind = situation.gate(gate).map(|(hold, _)| &hold.name);
                 let first = left.iter().find(|other| situation.gate(other).map(|(hold, _)| &hold.name) == kind);
-                cost += usize::from(first != Some(gate));
+                cost += usize::from(left.contains(gate) && first != Some(gate));
                 left.retain(|other| other != gate);
             }
             Decision::Drop { gate } => {
                 cost += 1;
                 left.retain(|other| other != gate);
             }
-            Decision::Play { card } => cost += usize::from(!situation.card(*card).is_some_and(|card| card.usual)),
+            Decision::Play { card } => {
+                let card = situation.card(*card);
+                cost += usize::from(!card.is_some_and(|card| card.usual));
+                // Whoever was stopped while it waited there is out of the line.
+                left.retain(|other| Some(other) != card.and_then(|card| card.held.as_ref()));
+            }
         }
     }
     cost
@@ -201,6 +206,18 @@ mod tests {
         let first = |word: &str| told.iter().position(|order| order.iter().any(|it| it == word)).expect("told");
         let departing = told.iter().position(|order| order.first().is_some_and(|it| it == "release r-2")).expect("told");
         assert!(first("card 1") < first("card 2") && first("card 1") < departing, "{told:?}");
+    }
+
+    #[test]
+    fn what_a_card_has_stopped_is_not_the_next_in_line_any_more() {
+        let card = "[[card]]\nwords = \"c\"\ndo = [{ pause = { held = \"r-1\" } }]\nheld = \"r-1\"\nusual = true\n";
+        let text = format!("title = \"\"\nabout = \"\"\nshows = []\nbegin = []\n{THREE}{card}");
+        let situation = Situation::parse("s", &text).expect("a situation");
+        let release = |gate: &str| Decision::Release { gate: gate.into() };
+        let cost = |decisions: &[Decision]| cost(&situation, &Schedule { situation: "s".into(), decisions: decisions.to_vec() });
+        assert_eq!(cost(&[release("r-2")]), 1);
+        assert_eq!(cost(&[Decision::Play { card: 1 }, release("r-2"), release("r-3"), release("r-1")]), 0);
+        assert_eq!(cost(&[Decision::Play { card: 1 }, release("r-3"), release("r-2")]), 1);
     }
 
     #[test]
