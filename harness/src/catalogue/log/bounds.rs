@@ -33,7 +33,10 @@ pub(super) fn log_06(view: &View<'_>) -> Finding {
         return Finding::undecided("the subject did not come to rest in the prologue: what is usual is not known");
     }
     let usual = usual(view, &before);
-    for window in after {
+    // Who stood still catches up: with what it had begun, and with all that was asked of it meanwhile.
+    let stirs = |what: &What| matches!(what, What::Paused { .. } | What::Continued);
+    let stirred = |window: &&Window<'_, '_>| view.events().any(|(mark, what)| mark > window.from && mark <= window.until && stirs(what));
+    for window in after.into_iter().filter(|window| !stirred(window)) {
         let (lines, bound) = (entries(window), allowed(view, window, &usual));
         if lines > bound {
             let last = window.lines.last().map_or(window.from, |line| line.mark);

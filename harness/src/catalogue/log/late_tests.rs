@@ -103,6 +103,18 @@ fn a_flood_fails_and_a_long_stack_trace_does_not() {
 }
 
 #[test]
+fn one_who_catches_up_after_it_stood_still_floods_nothing() {
+    let catches_up = |goes_on: &[What]| {
+        let story = Story::connected().dies().events([What::Paused { instance: None }]).trigger().rest();
+        (0..900).fold(story.events(goes_on.iter().cloned()), |story, _| story.log("WARN it took too long")).answered(Outcome::Accepted)
+    };
+    catches_up(&[What::Continued]).rest().epilogue().passes("LOG-06");
+    catches_up(&[]).rest().epilogue().fails("LOG-06", "entries were logged where");
+    let still_at_it = (0..900).fold(catches_up(&[What::Continued]).rest(), |story, _| story.log("WARN it took too long"));
+    still_at_it.rest().epilogue().fails("LOG-06", "entries were logged where");
+}
+
+#[test]
 fn a_subject_that_always_talks_much_may() {
     let story = Story::new().began().started().connects().adds_work(1).trigger();
     let story = (0..900).fold(story, |story, _| story.log("DEBUG looking")).delivers().answered(Outcome::Accepted).rest();
