@@ -75,12 +75,21 @@ pub fn explored(words: &[String], out: &Path) -> Result<(i32, Value), String> {
     left("explore", words, out, "explored.json")
 }
 
-/// The same, unless an earlier search with these words and this program came to its end in this folder: then what that one saw.
+/// Which program's searches count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Build {
+    /// The one that is there.
+    This,
+    /// Any that came before it, too.
+    Earlier,
+}
+
+/// The same, unless an earlier search with these words and such a program came to its end in this folder: then what that one saw.
 ///
 /// # Errors
 /// As of [`explored`].
-pub fn explored_once(words: &[String], out: &Path) -> Result<(i32, Value), String> {
-    if let Some(seen) = earlier(words, out) {
+pub fn explored_once(words: &[String], out: &Path, build: Build) -> Result<(i32, Value), String> {
+    if let Some(seen) = earlier(words, out, build) {
         return Ok(seen);
     }
     let mark = out.join(TOLD);
@@ -95,15 +104,19 @@ pub fn explored_once(words: &[String], out: &Path) -> Result<(i32, Value), Strin
 
 /// Whether [`explored_once`] would not search again.
 #[must_use]
-pub fn is_explored(words: &[String], out: &Path) -> bool {
-    earlier(words, out).is_some()
+pub fn is_explored(words: &[String], out: &Path, build: Build) -> bool {
+    earlier(words, out, build).is_some()
 }
 
 /// Beside what a search left: with which words it was made, and how it ended.
 const TOLD: &str = "told.json";
 
-fn earlier(words: &[String], out: &Path) -> Option<(i32, Value)> {
-    seen_since(changed(&program().ok()?)?, words, out)
+fn earlier(words: &[String], out: &Path, build: Build) -> Option<(i32, Value)> {
+    let since = match build {
+        Build::This => changed(&program().ok()?)?,
+        Build::Earlier => SystemTime::UNIX_EPOCH,
+    };
+    seen_since(since, words, out)
 }
 
 /// What was seen after a moment, with the subject as it is now: its folder is the first word, unless that is a flag.

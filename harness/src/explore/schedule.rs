@@ -71,8 +71,7 @@ impl Decision {
             Self::Play { card } => situation.card(*card),
         };
         let acts = card.map(|card| card.acts.clone()).unwrap_or_default();
-        let then = card.and_then(|card| card.then.clone());
-        let then = then.map(|then| DraftStep { awaits: Some(Value::Table(then)), acts: Vec::new() });
+        let then = card.and_then(|card| Some(DraftStep { awaits: Some(Value::Table(card.awaits.clone()?)), acts: card.then.clone() }));
         std::iter::once(DraftStep::at_rest(acts)).chain(then).collect()
     }
 }

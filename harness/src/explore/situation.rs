@@ -80,7 +80,10 @@ pub struct Card {
     pub acts: Vec<Value>,
     /// What is waited for then, as in a step's `await`, before the subject comes to rest.
     #[serde(default, rename = "await")]
-    pub then: Option<Table>,
+    pub awaits: Option<Table>,
+    /// What is done once that came.
+    #[serde(default)]
+    pub then: Vec<Value>,
     /// Only after the card at this place, from 1.
     #[serde(default)]
     pub after: Option<usize>,
@@ -153,6 +156,7 @@ const SHIPPED: &[(&str, &str)] = shipped![
     "a_refresh_and_a_crash",
     "answers_are_lost",
     "the_grant_ends_meanwhile",
+    "the_grant_ends_behind_an_answer",
     "the_user_comes_back_at_once",
     "two_logins",
     "a_callback_comes_twice",

@@ -37,9 +37,10 @@ impl Cast {
             self.until_held(gate, count, within).await
         } else if let Some(endpoint) = wait.request {
             let what = if wait.fresh { "with a new token" } else { "" };
-            let came = self.until(within, |cast| cast.requested(endpoint, wait.fresh, since)).await;
+            let under_way = if wait.read { self.under_way(endpoint, since) } else { Vec::new() };
+            let came = !under_way.is_empty() || self.until(within, |cast| cast.requested(endpoint, wait.fresh, since)).await;
             if came && wait.read {
-                let read = self.until(within, |cast| cast.was_read(endpoint, since)).await;
+                let read = self.until(within, |cast| cast.was_read(endpoint, since, &under_way)).await;
                 (format!("a request to {endpoint:?} {what} and the end of its answer"), read)
             } else {
                 (format!("a request to {endpoint:?} {what}"), came)
@@ -112,16 +113,36 @@ impl Cast {
         .is_ok()
     }
 
-    /// The answer to a request since a position was read, as far as that can be known, or nobody waits for it any more.
-    fn was_read(&self, endpoint: Endpoint, since: usize) -> bool {
-        let requests = self.recorder.all_since(since, |w| match w {
-            What::Requested { exchange, endpoint: e, by_agent: false, .. } if *e == endpoint => Some(*exchange),
-            _ => None,
-        });
+    /// The answer to one of these requests, or to one since a position, was read, as far as that can be known, or nobody waits for it any more.
+    fn was_read(&self, endpoint: Endpoint, since: usize, these: &[u64]) -> bool {
+        let requests = self.requests(endpoint, since);
         self.recorder.any_since(since, |w| match w {
-            What::Read { exchange } | What::ReadUnknown { exchange } | What::Aborted { exchange, .. } => requests.contains(exchange),
+            What::Read { exchange } | What::ReadUnknown { exchange } | What::Aborted { exchange, .. } => {
+                requests.contains(exchange) || these.contains(exchange)
+            }
             _ => false,
         })
+    }
+
+    fn requests(&self, endpoint: Endpoint, since: usize) -> Vec<u64> {
+        self.recorder.all_since(since, |w| match w {
+            What::Requested { exchange, endpoint: e, by_agent: false, .. } if *e == endpoint => Some(*exchange),
+            _ => None,
+        })
+    }
+
+    /// The requests that were not answered at a position.
+    fn under_way(&self, endpoint: Endpoint, at: usize) -> Vec<u64> {
+        let ended = |since| {
+            self.recorder.all_since(since, |w| match w {
+                What::Replied { exchange, .. } | What::Aborted { exchange, .. } => Some(*exchange),
+                _ => None,
+            })
+        };
+        let (all, later, requested) = (ended(0), ended(at), self.requests(endpoint, at));
+        let mut open = self.requests(endpoint, 0);
+        open.retain(|it| !requested.contains(it) && (later.contains(it) || !all.contains(it)));
+        open
     }
 
     fn requested(&self, endpoint: Endpoint, fresh: bool, since: usize) -> bool {

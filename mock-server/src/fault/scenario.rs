@@ -96,7 +96,7 @@ pub struct Await {
     /// With `request`: only one that presents a token issued since the previous step.
     #[serde(default)]
     pub fresh: bool,
-    /// With `request`: until the subject has read the answer to it, or has hung up.
+    /// With `request`: until the subject has read the answer to it, or has hung up. In a run a request counts, too, that was under way before.
     #[serde(default)]
     pub read: bool,
     /// The subject's status reads so.

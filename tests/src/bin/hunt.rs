@@ -11,11 +11,12 @@ use std::{
 
 use acceptance::{
     races::{DESIGNS, Planted, design, planted},
-    runs,
+    runs::{self, Build},
 };
 use serde_json::Value;
 
-const USAGE: &str = "cargo xtask hunt [--seconds N] [--orders N] [--minutes N] [--only NAME] [--planted] [--honest] [--anew] [--write]
+const USAGE: &str =
+    "cargo xtask hunt [--seconds N] [--orders N] [--minutes N] [--only NAME] [--planted] [--honest] [--anew] [--earlier] [--write]
   searches for every planted race with `regrant explore`, and among the orders of the honest designs with all cores loaded
   --seconds N   how long it searches for each race (60)
   --orders N    so many orders of each honest design (200)
@@ -24,6 +25,7 @@ const USAGE: &str = "cargo xtask hunt [--seconds N] [--orders N] [--minutes N] [
   --planted     the planted races alone
   --honest      the honest designs alone
   --anew        searches also where an earlier hunt with this program came to an end
+  --earlier     counts what a hunt with an earlier build has seen, too; the page says of which that is true
   --write       writes docs/race-hunt.md and keeps what was found in tests/subjects/races/orders";
 
 /// However slow a subject is, a search for so many orders ends after this.
@@ -39,6 +41,8 @@ struct Sought {
     /// None: it was not found.
     found: Option<Found>,
     orders: u64,
+    /// By an earlier build.
+    old: bool,
 }
 
 struct Found {
@@ -57,10 +61,12 @@ struct Searched {
     seconds: f64,
     /// What it was accused of, or what else kept it from being seen to be clean.
     wrong: Vec<String>,
+    /// By an earlier build.
+    old: bool,
 }
 
 fn run(words: &[String]) -> Result<bool, String> {
-    runs::known(words, &["--seconds", "--orders", "--minutes", "--only"], &["--planted", "--honest", "--anew", "--write"])?;
+    runs::known(words, &["--seconds", "--orders", "--minutes", "--only"], &["--planted", "--honest", "--anew", "--earlier", "--write"])?;
     let has = |flag: &str| words.iter().any(|word| word == flag);
     let seconds = runs::number(words, "--seconds", 60)?;
     let orders = runs::number(words, "--orders", 200)?;
@@ -69,6 +75,7 @@ fn run(words: &[String]) -> Result<bool, String> {
     let only: Vec<&String> = words.iter().zip(words.iter().skip(1)).filter(|(flag, _)| *flag == "--only").map(|(_, name)| name).collect();
     let wanted = |name: &str| only.is_empty() || only.iter().any(|only| name.contains(only.as_str()));
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/hunt");
+    let build = if has("--earlier") { Build::Earlier } else { Build::This };
     let (mut sought, mut searched, mut left) = (Vec::new(), Vec::new(), Vec::new());
     let is_due = |search: &Search| {
         if has("--anew") {
@@ -77,7 +84,7 @@ fn run(words: &[String]) -> Result<bool, String> {
         search.is_known() || Instant::now() < until
     };
     for planted in planted()?.into_iter().filter(|planted| !has("--honest") && wanted(&planted.name)) {
-        let search = Search::of_planted(&planted, seconds, &folder);
+        let search = Search::of_planted(&planted, seconds, &folder, build);
         if !is_due(&search) {
             left.push(planted.name);
             continue;
@@ -87,7 +94,7 @@ fn run(words: &[String]) -> Result<bool, String> {
         sought.push(one);
     }
     for (name, words) in honest().into_iter().filter(|(name, _)| !has("--planted") && wanted(name)) {
-        let search = Search::of_honest(&name, &words, orders, &folder);
+        let search = Search::of_honest(&name, &words, orders, &folder, build);
         if !is_due(&search) {
             left.push(name);
             continue;
@@ -123,23 +130,30 @@ fn run(words: &[String]) -> Result<bool, String> {
 struct Search {
     words: Vec<String>,
     out: PathBuf,
+    /// Whose hunt counts.
+    build: Build,
 }
 
 impl Search {
     /// Only what it must be convicted of is asked for: what else fails is no news, and would be made smaller, too.
-    fn of_planted(planted: &Planted, seconds: usize, folder: &Path) -> Self {
+    fn of_planted(planted: &Planted, seconds: usize, folder: &Path, build: Build) -> Self {
         let asked = ["--budget".to_owned(), format!("{seconds}s"), "--seed".into(), "1".into(), "--only".into(), planted.breaks.join(",")];
-        Self { words: [&planted.words[..], &asked].concat(), out: folder.join(planted.name.replace('/', "--")) }
+        Self { words: [&planted.words[..], &asked].concat(), out: folder.join(planted.name.replace('/', "--")), build }
     }
 
-    fn of_honest(name: &str, words: &[String], orders: usize, folder: &Path) -> Self {
+    fn of_honest(name: &str, words: &[String], orders: usize, folder: &Path, build: Build) -> Self {
         let asked = ["--budget".to_owned(), HONEST_BUDGET.into(), "--seed".into(), "1".into(), "--orders".into(), orders.to_string()];
-        Self { words: [words, &asked].concat(), out: folder.join(name.replace([':', ' '], "-")) }
+        Self { words: [words, &asked].concat(), out: folder.join(name.replace([':', ' '], "-")), build }
     }
 
     /// An earlier hunt came to its end with it.
     fn is_known(&self) -> bool {
-        runs::is_explored(&self.words, &self.out)
+        runs::is_explored(&self.words, &self.out, self.build)
+    }
+
+    /// Only a hunt with an earlier build has.
+    fn is_old(&self) -> bool {
+        !runs::is_explored(&self.words, &self.out, Build::This)
     }
 
     fn forget(&self) {
@@ -147,7 +161,7 @@ impl Search {
     }
 
     fn told(&self) -> Result<(i32, Value), String> {
-        runs::explored_once(&self.words, &self.out)
+        runs::explored_once(&self.words, &self.out, self.build)
     }
 }
 
@@ -167,7 +181,7 @@ fn seek(planted: Planted, search: &Search) -> Result<Sought, String> {
         repeated: (count(first, "failed_again"), count(first, "told_again")),
         scenario: word(first, "scenario"),
     });
-    Ok(Sought { planted, found, orders: came_about(&seen) })
+    Ok(Sought { planted, found, orders: came_about(&seen), old: search.is_old() })
 }
 
 /// With every core busy.
@@ -182,7 +196,7 @@ fn searched_all(name: String, orders: usize, search: &Search) -> Result<Searched
     if usize::try_from(came).unwrap_or(usize::MAX) < orders {
         wrong.push(format!("only {came} of {orders} orders came about"));
     }
-    Ok(Searched { name, orders: came, seconds: seen["seconds"].as_f64().unwrap_or_default(), wrong })
+    Ok(Searched { name, orders: came, seconds: seen["seconds"].as_f64().unwrap_or_default(), wrong, old: search.is_old() })
 }
 
 impl Sought {
@@ -222,6 +236,10 @@ fn page(sought: &[Sought], searched: &[Searched], left: &[String], seconds: usiz
         "# The hunt\n\n`cargo xtask hunt --write` has made this page. It searches with `regrant explore` for every planted race, one after the other, on the machine\n\
          that it runs on, and among the orders of the honest designs while every core is kept busy by something else.\n",
     );
+    if sought.iter().any(|one| one.old) || searched.iter().any(|one| one.old) {
+        out.push_str("What bears a star was told with an earlier build.\n");
+    }
+    let star = |old: bool| if old { " *" } else { "" };
     if !sought.is_empty() {
         let found = sought.iter().filter(|one| one.found.is_some()).count();
         let _ = write!(
@@ -234,10 +252,18 @@ fn page(sought: &[Sought], searched: &[Searched], left: &[String], seconds: usiz
             let _ = match &one.found {
                 Some(it) => writeln!(
                     out,
-                    "| `{}` | {} | {} | {:.1} s | {} → {} | {} of {} |",
-                    one.planted.name, it.id, it.place, it.after, it.size.0, it.size.1, it.repeated.0, it.repeated.1
+                    "| `{}`{} | {} | {} | {:.1} s | {} → {} | {} of {} |",
+                    one.planted.name,
+                    star(one.old),
+                    it.id,
+                    it.place,
+                    it.after,
+                    it.size.0,
+                    it.size.1,
+                    it.repeated.0,
+                    it.repeated.1
                 ),
-                None => writeln!(out, "| `{}` | **not found** | {} orders | | | |", one.planted.name, one.orders),
+                None => writeln!(out, "| `{}`{} | **not found** | {} orders | | | |", one.planted.name, star(one.old), one.orders),
             };
         }
     }
@@ -245,7 +271,7 @@ fn page(sought: &[Sought], searched: &[Searched], left: &[String], seconds: usiz
         out.push_str("\n## Honest designs\n\n| design | orders that came about | seconds | accused |\n| --- | --- | --- | --- |\n");
         for one in searched {
             let wrong = if one.wrong.is_empty() { "of nothing".to_owned() } else { one.wrong.join(", ") };
-            let _ = writeln!(out, "| {} | {} | {:.0} | {wrong} |", one.name, one.orders, one.seconds);
+            let _ = writeln!(out, "| {}{} | {} | {:.0} | {wrong} |", one.name, star(one.old), one.orders, one.seconds);
         }
     }
     if !left.is_empty() {
