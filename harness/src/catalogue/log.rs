@@ -86,7 +86,7 @@ pub(super) const ALL: &[Requirement] = &[
         sources: &["Pleo, How to refresh tokens: log each refresh attempt with a timestamp, and whether it succeeded or failed"],
         why: "Tokens had been rotated by somebody; nobody could tell by which process, or when, since only failures were logged.",
         observed: "Log lines around each refresh, other than those that are written while work is done without one: whether they tell how it ended, and when.",
-        undecided: "No work was done without a refresh, to compare with; the lines were not understood; or the output carries no time and may get one from whoever collects it.",
+        undecided: "No work was done without a refresh, to compare with; the user came or went while a refresh was on its way; the lines were not understood; or the output carries no time and may get one from whoever collects it.",
         remedy: "Log one line when a refresh has ended: that it succeeded or why it failed, which connection, how long the new token lives.",
         declarable: true,
         scope: Scope::Lines,

@@ -248,7 +248,7 @@ fn race_03(view: &View<'_>) -> Finding {
         return Finding::undecided("the held refresh was never let go");
     }
     let Some((access, _)) = x.pair() else { return Finding::undecided("the held refresh did not succeed") };
-    if waiters::disturbed(view, from, released) || waiters::is_over(view, from, released) {
+    if disturbed(view, from, released) || waiters::is_over(view, from, released) {
         let reason = "while the refresh was held the user came or went, the grant ended, or a process did: those who waited may have to go on \
                       with something else";
         return Finding::undecided(reason);

@@ -106,3 +106,18 @@ pub(super) fn outcome_after(view: &View<'_>, from: Mark) -> Mark {
     let final_answer = view.exchanges.iter().filter(ends).map(|x| x.arrived).find(|mark| *mark > from);
     decided.min(final_answer.unwrap_or(Mark::END))
 }
+
+/// The user came or went, or a process was started or stopped: what was read need not count any more.
+pub(super) fn disturbed(view: &View<'_>, from: Mark, until: Mark) -> bool {
+    view.events().any(|(mark, what)| {
+        let counts = matches!(
+            what,
+            What::VerbCalled { verb: Verb::Connect | Verb::Disconnect, .. }
+                | What::CallbackDelivered { .. }
+                | What::ProcessStarted { .. }
+                | What::ProcessStopping { .. }
+                | What::ProcessExited { .. }
+        );
+        counts && mark > from && mark < until
+    })
+}

@@ -44,7 +44,7 @@ pub(super) fn log_05(view: &View<'_>) -> Finding {
         return unrealised(view, "no work was done without a refresh, so that nothing is known of what it logs anyway");
     };
     let refreshing: Vec<_> = windows.iter().filter(|window| !window.refreshes.is_empty()).collect();
-    let findings = refreshing.iter().flat_map(|window| judge(window, &all, &everyday, refreshing.len())).collect();
+    let findings = refreshing.iter().flat_map(|window| judge(view, window, &all, &everyday, refreshing.len())).collect();
     let finding = worst(findings).unwrap_or_else(|| unrealised(view, "no refresh was answered in this story"));
     if finding.verdict == Verdict::Fail && !began_calmly(&windows) {
         return Finding::undecided("the story began with a refresh, so that it is not sure what the subject logs anyway");
@@ -57,11 +57,16 @@ fn outcome(x: &Exchange<'_>) -> Option<bool> {
     x.replied.filter(|_| x.read.is_some() || x.read_unknown).map(|_| x.pair().is_some())
 }
 
-fn judge(window: &Window<'_, '_>, all: &[Said<'_>], everyday: &HashSet<String>, count: usize) -> Vec<Finding> {
+fn judge(view: &View<'_>, window: &Window<'_, '_>, all: &[Said<'_>], everyday: &HashSet<String>, count: usize) -> Vec<Finding> {
     let outcomes: Vec<_> = window.refreshes.iter().map(|x| outcome(x)).collect();
     let mut findings = Vec::new();
     if !window.ended || outcomes.contains(&None) {
         findings.push(Finding::undecided("it is not known that the subject had read the answer to a refresh, and come to rest"));
+        return findings;
+    }
+    // What came of it is then told in words of its own: the answer was dropped, the connection has changed.
+    if window.refreshes.iter().any(|x| x.replied.is_some_and(|(replied, ..)| disturbed(view, x.arrived, replied))) {
+        findings.push(Finding::undecided("while a refresh was on its way the user came or went: its answer need not count any more"));
         return findings;
     }
     let good = outcomes.contains(&Some(true));

@@ -52,6 +52,18 @@ fn whether_a_process_read_what_was_answered_while_it_stood_still_is_not_known() 
 }
 
 #[test]
+fn what_became_of_an_answer_that_the_user_overtook_is_told_in_other_words() {
+    let overtaken = |by: fn(Story) -> Story| {
+        let (story, exchange) = Story::two_processes().first_refreshes();
+        let story = by(story.answered(Outcome::Accepted)).first_goes_on(exchange);
+        let story = story.without(|e| matches!(&e.what, What::Log { text, .. } if text == WELL));
+        story.log("2026-01-01T10:00:00Z INFO the connection was changed: the answer is dropped").rest().works().rest()
+    };
+    overtaken(|story| story.connects()).undecided("LOG-05", "the user came or went");
+    overtaken(|story| story).fails("LOG-05", "nothing was logged of the refresh that succeeded");
+}
+
+#[test]
 fn a_subject_that_says_always_that_it_refreshed_is_not_believed() {
     let story = Story::new().began().started().connects().adds_work(1).trigger().delivers().log(WELL).answered(Outcome::Accepted).rest();
     let story = story.phase(crate::evidence::Phase::Story).rejected().trigger().api(401).refreshes().delivers().answered(Outcome::Accepted);

@@ -1,8 +1,11 @@
 //! Whoever waited for a refresh has its turn, and refreshes: with what it knew before, or with what it has just been given.
 
 use crate::{
-    catalogue::{Finding, several, shared::ON_ITS_WAY},
-    evidence::{Micros, Verb, What},
+    catalogue::{
+        Finding, several,
+        shared::{ON_ITS_WAY, disturbed},
+    },
+    evidence::{Micros, What},
     judge::{Exchange, Mark, View},
 };
 
@@ -64,21 +67,6 @@ pub(super) fn refreshed_twice(view: &View<'_>) -> Option<Finding> {
 /// The API took the token for none, or forbade something.
 fn denied(x: &Exchange<'_>) -> Option<Mark> {
     x.replied.filter(|(_, status, _)| x.is_api() && matches!(status, 401 | 403)).map(|(mark, ..)| mark)
-}
-
-/// The user came or went, or a process was started or stopped: what was read need not count any more.
-pub(super) fn disturbed(view: &View<'_>, from: Mark, until: Mark) -> bool {
-    view.events().any(|(mark, what)| {
-        let counts = matches!(
-            what,
-            What::VerbCalled { verb: Verb::Connect | Verb::Disconnect, .. }
-                | What::CallbackDelivered { .. }
-                | What::ProcessStarted { .. }
-                | What::ProcessStopping { .. }
-                | What::ProcessExited { .. }
-        );
-        counts && mark > from && mark < until
-    })
 }
 
 /// The provider ended the grant, or changed what the client is known by.
