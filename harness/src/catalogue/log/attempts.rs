@@ -65,7 +65,7 @@ fn judge(view: &View<'_>, window: &Window<'_, '_>, all: &[Said<'_>], everyday: &
         return findings;
     }
     // What came of it is then told in words of its own: the answer was dropped, the connection has changed.
-    if window.refreshes.iter().any(|x| x.replied.is_some_and(|(replied, ..)| disturbed(view, x.arrived, replied))) {
+    if window.refreshes.iter().any(|x| is_overtaken(view, x)) {
         findings.push(Finding::undecided("while a refresh was on its way the user came or went: its answer need not count any more"));
         return findings;
     }
@@ -80,6 +80,13 @@ fn judge(view: &View<'_>, window: &Window<'_, '_>, all: &[Said<'_>], everyday: &
         findings.push(if spared { Finding::undecided("of several attempts at once only the last one was logged") } else { failed });
     }
     findings
+}
+
+/// The user came or went while it was on its way, or a login came to its end.
+fn is_overtaken(view: &View<'_>, x: &Exchange<'_>) -> bool {
+    let Some((replied, ..)) = x.replied else { return false };
+    let login = |y: &Exchange<'_>| y.is_code_exchange() && y.arrived < replied && y.replied.is_none_or(|(mark, ..)| mark > x.arrived);
+    disturbed(view, x.arrived, replied) || view.exchanges.iter().any(login)
 }
 
 fn logged(window: &Window<'_, '_>, all: &[Said<'_>], everyday: &HashSet<String>, count: usize, good: bool) -> Finding {

@@ -1,6 +1,6 @@
 //! LOG-04 to LOG-07 on hand-written histories.
 
-use regrant_mock_server::authority::TokenState;
+use regrant_mock_server::{authority::TokenState, journal::AuthStyle};
 
 use crate::{
     evidence::{LogStream, Outcome, What},
@@ -60,6 +60,12 @@ fn what_became_of_an_answer_that_the_user_overtook_is_told_in_other_words() {
         story.log("2026-01-01T10:00:00Z INFO the connection was changed: the answer is dropped").rest().works().rest()
     };
     overtaken(|story| story.connects()).undecided("LOG-05", "the user came or went");
+    // An earlier login comes to its end while the refresh is on its way.
+    let ends = |story: Story| {
+        let pair = Answer::Tokens("access#9".into(), Some("refresh#9".into()));
+        story.token_request("authorization_code", Some("code#9"), AuthStyle::Basic, pair)
+    };
+    overtaken(ends).undecided("LOG-05", "the user came or went");
     overtaken(|story| story).fails("LOG-05", "nothing was logged of the refresh that succeeded");
 }
 

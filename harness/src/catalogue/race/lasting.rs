@@ -4,8 +4,8 @@ use regrant_mock_server::fault::scenario::Status;
 
 use crate::{
     catalogue::Finding,
-    evidence::{Grant, Verb, What},
-    judge::{Mark, View},
+    evidence::{Grant, Outcome, Verb, What},
+    judge::{Call, Mark, View},
 };
 
 /// What a late answer, or a second login, must not undo: after `since` the subject works with this grant, also after a restart.
@@ -20,6 +20,13 @@ pub(super) fn lives_on(view: &View<'_>, since: Mark, grant: Grant) -> Result<Vec
     let another = view.exchanges.iter().filter(|x| x.is_code_exchange() && x.pair().is_some() && x.issued_in() != Some(grant));
     if another.filter(|x| x.arrived < end).any(|x| x.replied.is_some_and(|(replied, ..)| replied > since)) {
         return Err(Finding::undecided("the user was on the way back once more: whose tokens it should go on with is not known"));
+    }
+    let given = view.exchanges.iter().find(|x| x.is_code_exchange() && x.issued_in() == Some(grant)).map(|x| x.arrived);
+    let under_way = |call: &&Call<'_>| call.answered.is_none_or(|(done, outcome)| outcome == Outcome::NoAnswer || Some(done) > given);
+    if view.calls.iter().filter(|call| call.verb == Verb::Disconnect && call.called < since).any(|call| under_way(&call)) {
+        return Err(Finding::undecided(
+            "the user had asked to be disconnected as well, and that was not over when the new tokens were given",
+        ));
     }
     if let Some(death) = view.deaths.iter().find(|death| death.asked > since && death.asked < end && death.grant == Some(grant)) {
         return Err(Finding::undecided(format!("the provider refused a token of the connection's own, with {}", death.error)));

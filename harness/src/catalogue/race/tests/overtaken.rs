@@ -164,6 +164,22 @@ fn a_late_success_that_brings_the_connection_back_fails() {
     story.fails("RACE-06", "say connected again");
 }
 
+#[test]
+fn a_disconnection_that_is_carried_out_after_the_user_is_back_is_no_late_answer_s_doing() {
+    let undone = |is_slow: bool| {
+        let (story, exchange) = answer_held(&pair(2));
+        let story = story.disconnects();
+        let call = story.call();
+        let done = What::VerbAnswered { call, outcome: Outcome::Accepted, status: None, detail: String::new() };
+        let story = if is_slow { story } else { story.event(done.clone()) };
+        let story = comes_late(story.with(|s| s.pair = 3).connects().settled(), exchange, &pair(2));
+        let story = if is_slow { story.event(done) } else { story };
+        story.with(|s| s.subject.says = Some(Status::Disconnected)).rest().declines(2).rest()
+    };
+    undone(true).undecided("RACE-06", "the user had asked to be disconnected as well");
+    undone(false).fails("RACE-06", "the status says that it does not work");
+}
+
 /// The user wants to disconnect while a success is held, and is not answered before that has come.
 fn disconnection_waits(outcome: Option<Outcome>, says: Status) -> Story {
     let (story, exchange) = answer_held(&pair(2));
