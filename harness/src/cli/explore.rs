@@ -85,6 +85,9 @@ fn keep_scenarios(meant: &Meant, seen: &Explored) -> Result<Vec<String>, CliErro
         out::replace(&path, found.scenario.as_bytes())?;
         files.push(path.to_string_lossy().into_owned());
     }
+    for (story, once) in &seen.once {
+        out::replace(&meant.out.join("explored").join(format!("{story}.toml")), once.scenario.as_bytes())?;
+    }
     Ok(files)
 }
 

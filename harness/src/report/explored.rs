@@ -43,6 +43,12 @@ pub fn explored_document(seen: &Explored, files: &[String]) -> Value {
         "orders_not_told": seen.left,
         "broken": seen.broken,
         "found": found.collect::<Vec<Value>>(),
+        "seen_once": seen.once.iter().map(|(story, one)| json!({
+            "id": one.id,
+            "story": story,
+            "fails": one.fails,
+            "told_again": one.repeated.0,
+        })).collect::<Vec<Value>>(),
     })
 }
 
@@ -52,6 +58,10 @@ pub fn explored(seen: &Explored, files: &[String], command: &str, paint: Paint) 
     let mut out = String::new();
     for (place, found) in seen.found.iter().enumerate() {
         one(&mut out, found, files.get(place).map_or("", String::as_str), command, paint);
+    }
+    for (story, one) in &seen.once {
+        let again = one.repeated.0;
+        let _ = writeln!(out, "{} failed once, and in none of {again} more tries: nobody is accused of it. See {story}.toml.\n", one.id);
     }
     let told: usize = seen.tallies.iter().map(|tally| tally.told).sum();
     let _ = writeln!(out, "{}", paint.strong("Orders told"));
@@ -79,7 +89,7 @@ pub fn explored(seen: &Explored, files: &[String], command: &str, paint: Paint) 
     }
     if !seen.came_about() {
         let _ = writeln!(out, "No order came about, so nothing was looked at. `regrant doctor` says what is missing.");
-    } else if seen.found.is_empty() {
+    } else if seen.found.is_empty() && seen.once.is_empty() {
         let _ = writeln!(
             out,
             "{}",

@@ -59,7 +59,7 @@ fn what_became_of_an_answer_that_the_user_overtook_is_told_in_other_words() {
         let story = story.without(|e| matches!(&e.what, What::Log { text, .. } if text == WELL));
         story.log("2026-01-01T10:00:00Z INFO the connection was changed: the answer is dropped").rest().works().rest()
     };
-    overtaken(|story| story.connects()).undecided("LOG-05", "the user came or went");
+    overtaken(Story::connects).undecided("LOG-05", "the user came or went");
     // An earlier login comes to its end while the refresh is on its way.
     let ends = |story: Story| {
         let pair = Answer::Tokens("access#9".into(), Some("refresh#9".into()));

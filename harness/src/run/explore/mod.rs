@@ -92,6 +92,8 @@ pub struct Explored {
     pub run: Run,
     /// What fails, the severest first.
     pub found: Vec<Found>,
+    /// What failed in one order only, and never again, with the name of its story: nobody is accused of that.
+    pub once: Vec<(String, Found)>,
     /// By situation.
     pub tallies: Vec<Tally>,
     /// How long orders were searched for, without what made them small.
@@ -102,6 +104,13 @@ pub struct Explored {
     pub broken: usize,
     /// What broke them the first time.
     pub trouble: Option<Trouble>,
+}
+
+impl Found {
+    /// It did not fail in any other order, nor when it was told again: a machine that stood still looks like that, too.
+    fn was_seen_once(&self) -> bool {
+        matches!(self.repeated, (1.., 0)) && self.failing.0 < 2
+    }
 }
 
 impl Explored {
@@ -129,18 +138,22 @@ pub async fn explore(
     let mut campaign = Campaign::new(&explorer, &chosen, &hunt, options.seed);
     campaign.search(began).await?;
     let searching = began.elapsed();
-    let (mut found, mut histories) = (Vec::new(), Vec::new());
+    let (mut found, mut histories, mut once) = (Vec::new(), Vec::new(), Vec::new());
     let failing = campaign.take_failing();
     let count = failing.len();
     for (place, (id, first)) in failing.into_iter().enumerate() {
         let left = hunt.budget.saturating_sub(began.elapsed()) / u32::try_from(count - place).unwrap_or(1);
         let (one, history) = mend::mended(&explorer, id, first, left, &campaign).await;
-        found.push(one);
-        histories.push(history);
+        if one.was_seen_once() {
+            once.push((history.story, one));
+        } else {
+            found.push(one);
+            histories.push(history);
+        }
     }
     let run = judged(&explorer, &options, &subject, &found, histories, began);
     let (broken, trouble) = campaign.trouble();
-    Ok(Explored { run, found, left: campaign.left(), tallies: campaign.into_tallies(), searching, broken, trouble })
+    Ok(Explored { run, found, once, left: campaign.left(), tallies: campaign.into_tallies(), searching, broken, trouble })
 }
 
 fn chosen(hunt: &Hunt) -> Result<Vec<&'static Situation>, RunError> {
@@ -196,6 +209,32 @@ type FirstFailing = (&'static str, Failing);
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_failed_once_and_never_again_accuses_nobody() {
+        let seen_once = |repeated, failing| {
+            let found = Found {
+                id: "LOG-06",
+                severity: Severity::Warning,
+                situation: None,
+                fails: Vec::new(),
+                holds: None,
+                decisions: Vec::new(),
+                scenario: String::new(),
+                size: (9, 9),
+                repeated,
+                alike: true,
+                failing,
+                after: Duration::ZERO,
+                order: Vec::new(),
+            };
+            found.was_seen_once()
+        };
+        assert!(seen_once((3, 0), (1, 20)) && seen_once((3, 0), (0, 0)));
+        assert!(!seen_once((3, 1), (1, 20)), "it failed again");
+        assert!(!seen_once((3, 0), (2, 20)), "it failed in another order, too");
+        assert!(!seen_once((0, 0), (1, 20)), "it could not be told again");
+    }
 
     #[test]
     fn every_situation_shows_requirements_that_there_are() {
