@@ -92,8 +92,10 @@ fn every_race_that_was_found_fails_when_it_is_told_again_and_nothing_does_withou
                 while let Some((name, file, words, fails)) = next() {
                     let told = || {
                         let bench = Bench::new(env!("CARGO_BIN_EXE_regrant-under-test"));
-                        let all: Vec<&str> =
-                            std::iter::once("explore").chain(words.iter().map(String::as_str)).chain(["--replay", &file]).collect();
+                        let all: Vec<&str> = std::iter::once("explore")
+                            .chain(words.iter().map(String::as_str))
+                            .chain(["--strict", "--replay", &file])
+                            .collect();
                         bench.run(&all, LIMIT)
                     };
                     let ended =
