@@ -240,7 +240,8 @@ pub(super) fn exchanges<'h>(events: &[(Mark, &'h Event)]) -> Vec<Exchange<'h>> {
 fn unread(events: &[(Mark, &Event)], all: &mut [Exchange<'_>]) {
     for (paused, event) in events {
         let What::Paused { instance } = &event.what else { continue };
-        let its = |x: &&mut Exchange<'_>| !x.by_agent && x.arrived < *paused && (instance.is_none() || x.instance == *instance);
+        let may_be_its = |x: &Exchange<'_>| instance.is_none() || x.instance.is_none() || x.instance == *instance;
+        let its = |x: &&mut Exchange<'_>| !x.by_agent && x.arrived < *paused && may_be_its(x);
         for x in all.iter_mut().filter(its).filter(|x| x.replied.is_none_or(|(replied, ..)| replied > *paused)) {
             (x.read, x.read_unknown) = (None, false);
         }

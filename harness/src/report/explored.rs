@@ -61,7 +61,11 @@ pub fn explored(seen: &Explored, files: &[String], command: &str, paint: Paint) 
     }
     for (story, one) in &seen.once {
         let again = one.repeated.0;
-        let _ = writeln!(out, "{} failed once, and in none of {again} more tries: nobody is accused of it. See {story}.toml.\n", one.id);
+        let _ = writeln!(
+            out,
+            "{} failed once, and in none of {again} more tries: nobody is accused of it. See explored/{story}.toml.\n",
+            one.id
+        );
     }
     let told: usize = seen.tallies.iter().map(|tally| tally.told).sum();
     let _ = writeln!(out, "{}", paint.strong("Orders told"));

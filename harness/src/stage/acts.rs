@@ -78,10 +78,7 @@ impl Cast {
             Act::Kill(Whom::One(_)) if self.instances.len() < 2 => self.kill().await?,
             Act::Kill(Whom::One(one)) => self.kill_one(&one.held).await?,
             Act::Pause(how) => self.pause(how).await?,
-            Act::Continue(_) => {
-                self.recorder.record(What::Continued);
-                self.resume().await?;
-            }
+            Act::Continue(_) => self.resume().await?,
             Act::Stop(_) => self.stop().await?,
             Act::Outlive(AccessWord::Access) => self.outlive().await?,
             Act::Restart(_) => self.restart().await?,

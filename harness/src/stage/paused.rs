@@ -87,6 +87,7 @@ impl Cast {
         if paused.is_empty() {
             return Ok(());
         }
+        self.recorder.record(What::Continued);
         self.last_stimulus = self.recorder.now();
         if let Some(verb) = self.setting.manifest.stop.resume.clone() {
             if paused.len() == self.instances.len() || self.meant_by(&verb).len() < 2 {

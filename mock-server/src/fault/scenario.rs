@@ -108,7 +108,7 @@ pub struct Await {
     pub log: Option<String>,
     /// The subject has settled; every probe is read then.
     pub settled: Option<bool>,
-    /// How long at most; 10 s unless told otherwise.
+    /// How long at most; 10 s unless told otherwise. In a run three times as long for `held`, while the subject is at work on what it was asked.
     #[serde(default, deserialize_with = "maybe_duration")]
     #[schemars(with = "Option<String>")]
     pub within: Option<Duration>,

@@ -49,6 +49,15 @@ fn whether_a_process_read_what_was_answered_while_it_stood_still_is_not_known() 
     for goes_on in [false, true] {
         silent(goes_on).undecided("LOG-05", "had read the answer to a refresh");
     }
+    // Whose request it is cannot be told: it may be that one's.
+    let unknown = silent(true).with(|s| {
+        for event in &mut s.history.events {
+            if let What::Requested { instance, .. } = &mut event.what {
+                *instance = None;
+            }
+        }
+    });
+    unknown.undecided("LOG-05", "had read the answer to a refresh");
 }
 
 #[test]
