@@ -69,7 +69,7 @@ pub(super) fn ledger<'h>(view: &View<'h>) -> Ledger<'h> {
         match call.outcome() {
             Some(Outcome::Accepted) => unit.accepted = Some(call.called),
             Some(Outcome::Refused) => {}
-            Some(Outcome::NoAnswer) | None => unit.unknown = true,
+            Some(Outcome::NoAnswer | Outcome::HungUp) | None => unit.unknown = true,
         }
     }
     for x in view.exchanges.iter().filter(|x| x.is_api() && x.answered(2)) {

@@ -73,6 +73,7 @@ fn act(act: &Act) -> String {
         Act::Drop(gate) => format!("{gate} drops what it holds"),
         Act::Trigger(trigger) if trigger.together => often("Make the integration work, all at once", trigger.times),
         Act::Trigger(trigger) => often("Make the integration work", trigger.times),
+        Act::HangUp(_) => "Break off what you asked the integration and wait for".into(),
         Act::Kill(_) => "Kill the integration (kill -9)".into(),
         Act::Pause(_) => "Stop the integration's process (SIGSTOP)".into(),
         Act::Continue(_) => "Let the integration's process go on (SIGCONT)".into(),

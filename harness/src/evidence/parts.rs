@@ -70,6 +70,8 @@ pub enum Outcome {
     Refused,
     /// No answer: transport error, time-out, crash. Says nothing about the work.
     NoAnswer,
+    /// The caller hung up before an answer came. Says nothing about the work, nor about the subject.
+    HungUp,
 }
 
 /// How `connect` was to go.

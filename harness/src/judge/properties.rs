@@ -227,7 +227,7 @@ fn any_what([kind, a, b, c, d, e, f, g, h, i]: [u8; 10]) -> What {
         },
         10 | 11 => What::VerbAnswered {
             call,
-            outcome: [Outcome::Accepted, Outcome::Refused, Outcome::NoAnswer][usize::from(b % 3)],
+            outcome: [Outcome::Accepted, Outcome::Refused, Outcome::NoAnswer, Outcome::HungUp][usize::from(b % 4)],
             status: (c % 2 == 0).then_some(i32::from(d)),
             detail: String::new(),
         },

@@ -70,7 +70,7 @@ impl Call<'_> {
     /// Answered at all (accepted or refused).
     #[must_use]
     pub fn was_answered(&self) -> bool {
-        self.outcome().is_some_and(|o| o != Outcome::NoAnswer)
+        self.outcome().is_some_and(|o| !matches!(o, Outcome::NoAnswer | Outcome::HungUp))
     }
 
     /// What was asked came by webhooks, which are counted by themselves.

@@ -187,6 +187,10 @@ async fn accept(app: &App, source: &str) -> Response {
         Ok(id) if app.flaws.has(Flaw::NoReplay) && !work::came_of_it(app, id).await => {
             (StatusCode::BAD_GATEWAY, Json(json!({ "error": "Pleo's API did not accept the access token" }))).into_response()
         }
+        Ok(id) if app.flaws.has(Flaw::EndsWithItsCaller) => {
+            work::in_the_request(app).await;
+            Json(json!({ "work": id })).into_response()
+        }
         Ok(id) => (StatusCode::ACCEPTED, Json(json!({ "work": id }))).into_response(),
         Err(error) => failed(&error),
     }

@@ -109,8 +109,17 @@ pub(crate) async fn came_of_it(app: &App, id: i64) -> bool {
     known.ok().and_then(Result::ok).and_then(|heard| heard.get(&id).copied()).unwrap_or(true)
 }
 
+/// Planted: works off what is asked for, as long as its caller waits.
+pub(crate) async fn in_the_request(app: &App) {
+    let stimulus = *app.tokens.stimuli().borrow();
+    while round(app, stimulus).await {}
+}
+
 /// Starts the workers; they begin with what an earlier run left.
 pub(crate) fn start(app: &Arc<App>) {
+    if app.flaws.has(Flaw::EndsWithItsCaller) {
+        return;
+    }
     for _ in 0..WORKERS {
         let stimuli = app.tokens.stimuli();
         tokio::spawn(work(Arc::clone(app), stimuli));

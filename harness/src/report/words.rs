@@ -50,6 +50,7 @@ pub(super) fn outcome(outcome: Outcome) -> &'static str {
         Outcome::Accepted => "accepted",
         Outcome::Refused => "refused",
         Outcome::NoAnswer => "not answered",
+        Outcome::HungUp => "left by its caller, who hung up",
     }
 }
 

@@ -4,7 +4,7 @@ use super::{RunError, Selection, Shard, Story, shards, stories};
 use crate::{catalogue, subject::Manifest};
 
 /// More at once than this times the cores slows every subject down.
-const PER_CORE: usize = 3;
+const PER_CORE: usize = 4;
 /// At least so many at once: stories mostly wait.
 const LEAST: usize = 4;
 

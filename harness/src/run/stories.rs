@@ -119,6 +119,7 @@ const SHIPPED: &[(&str, &str)] = shipped![
     "two_processes_need_one_refresh",
     "revoked_under_two_processes",
     "paused_while_it_refreshes",
+    "the_caller_hangs_up",
     "a_second_refresh_loses",
     "a_call_meets_401_after_a_sibling_refreshed",
     "refusal_after_a_reconnection",

@@ -73,6 +73,7 @@ impl Cast {
                 self.control().drop_held(gate);
             }
             Act::Trigger(how) => self.trigger(how).await,
+            Act::HangUp(_) => self.hang_up(),
             Act::Kill(Whom::All(_)) => self.kill().await?,
             // There is no other that could go on.
             Act::Kill(Whom::One(_)) if self.instances.len() < 2 => self.kill().await?,

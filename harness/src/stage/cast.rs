@@ -92,6 +92,8 @@ pub(super) struct Cast {
     /// When something was last asked of the subject.
     pub(super) last_stimulus: Duration,
     pub(super) open_triggers: Arc<AtomicUsize>,
+    /// How often whoever waited hung up.
+    pub(super) hang_ups: watch::Sender<u32>,
     /// Accepted work that is not known to be done.
     pub(super) jobs: Jobs,
     /// Something was not answered since the last start.
@@ -196,6 +198,7 @@ impl Cast {
             calibrating: true,
             last_stimulus: Duration::ZERO,
             open_triggers: Arc::default(),
+            hang_ups: watch::Sender::new(0),
             jobs: Jobs::default(),
             hung: Arc::default(),
             detached: Vec::new(),

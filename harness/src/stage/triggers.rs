@@ -10,6 +10,7 @@ use std::{
 
 use futures::future::join_all;
 use regrant_mock_server::{Control, fault::scenario};
+use tokio::sync::watch;
 
 use super::{
     cast::Cast,
@@ -24,7 +25,10 @@ use crate::{
     canary::CanarySet,
     collect::brief,
     evidence::{Connection, Instance, Outcome, Verb, What},
-    subject::{self, Answered, Bindings, Driver, manifest::Trigger},
+    subject::{
+        self, Answered, Bindings, Driver,
+        manifest::{self, Trigger},
+    },
 };
 
 /// One trigger, ready to be pulled; owns what it needs, so that it can go on unattended.
@@ -42,6 +46,8 @@ struct Pull {
     hung: Arc<AtomicBool>,
     limit: Duration,
     call: u32,
+    /// Changes when the caller hangs up.
+    left: watch::Receiver<u32>,
     /// Who signs for Pleo, and the company that it is about.
     pleo: (Control, usize),
 }
@@ -146,6 +152,12 @@ impl Cast {
         }
     }
 
+    /// Whoever waits for the answer to a trigger hangs up.
+    pub(super) fn hang_up(&mut self) {
+        self.hang_ups.send_modify(|times| *times += 1);
+        self.last_stimulus = self.recorder.now();
+    }
+
     fn links_of(&self, how: &scenario::Trigger) -> Vec<usize> {
         if how.every_connection { self.all_links().collect() } else { vec![self.link(how.connection)] }
     }
@@ -174,6 +186,7 @@ impl Cast {
             hung: Arc::clone(&self.hung),
             limit: self.limit(),
             call: self.recorder.next_call(),
+            left: self.hang_ups.subscribe(),
             pleo: (self.control().clone(), self.company(link)),
         }
         .known_to(self)
@@ -240,8 +253,19 @@ impl Pull {
         }
     }
 
+    /// The same, unless the caller hangs up first. Nobody waits at the other end of a command or a queue.
+    async fn ask_patiently(&self) -> (Outcome, Option<i32>, String) {
+        let is_http = matches!(self.trigger.verb, manifest::Verb::Http(_)) && !subscription::is(&self.trigger);
+        let mut left = self.left.clone();
+        tokio::select! {
+            biased;
+            came = self.ask() => came,
+            Ok(()) = left.changed(), if is_http => (Outcome::HungUp, None, "the caller hung up".into()),
+        }
+    }
+
     async fn answer(self) -> Outcome {
-        let (outcome, status, detail) = self.ask().await;
+        let (outcome, status, detail) = self.ask_patiently().await;
         if outcome == Outcome::NoAnswer {
             self.hung.store(true, Ordering::Release);
         }

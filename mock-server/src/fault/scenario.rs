@@ -186,6 +186,8 @@ pub enum Act {
     Drop(String),
     /// The subject is asked to work.
     Trigger(Trigger),
+    /// Whoever asked the subject for work over HTTP, and waits for the answer, hangs up.
+    HangUp(Times),
     /// kill -9 to all of the subject, or to one of its processes.
     Kill(Whom),
     /// SIGSTOP to all of the subject, or to one of its processes.
@@ -228,6 +230,7 @@ impl Act {
             | Self::Kill(_)
             | Self::Pause(_)
             | Self::Continue(_)
+            | Self::HangUp(_)
             | Self::Stop(_)
             | Self::Outlive(_)
             | Self::Restart(_)

@@ -246,7 +246,7 @@ async fn perform(tiny: &Arc<Tiny>, act: &Act, at_work: &mut JoinSet<()>, new_sec
                 *tiny.secret.lock().await = Some(secret);
             }
         }
-        Act::Pause(_) | Act::Continue(_) | Act::Restart(_) | Act::Stop(_) | Act::Outlive(_) => {}
+        Act::Pause(_) | Act::HangUp(_) | Act::Continue(_) | Act::Restart(_) | Act::Stop(_) | Act::Outlive(_) => {}
         _ => panic!("{act:?} is the provider's"),
     }
 }

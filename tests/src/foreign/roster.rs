@@ -18,6 +18,8 @@ pub(super) const ALL: &[Planted] = &[
     ("refused-is-not-ready", "DETECT-01", &["RETRY-02 LOG-06", NOT_ENDED]),
     ("scheduler-goes-on", "STOP-01", &["STOP-03 STOP-04 PURGE-01 ROTATE-01 ROTATE-07 DETECT-07 RACE-08 LOG-06 DETECT-05"]),
     ("undefined-bearer", "STOP-01", &["STOP-03 STOP-04 ROTATE-01 ROTATE-07 LOG-06 REFRESH-08 PURGE-09 DETECT-05"]),
+    ("ends-with-its-caller", "RACE-12", &[]),
+    ("saves-for-its-caller", "RACE-12", &[]),
     ("drops-the-settings", "RECOVER-04", &["PURGE-07 REAUTH-11"]),
     (
         "promise-per-caller",

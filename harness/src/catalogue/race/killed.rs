@@ -12,7 +12,7 @@ use crate::{
 const ATTEMPTS: usize = 3;
 
 /// A lock that its dead holder left may still run out: whoever keeps still waits for that, perhaps. None lasts longer than this.
-const LEASE: Micros = 60_000_000;
+pub(super) const LEASE: Micros = 60_000_000;
 
 pub(super) fn race_07(view: &View<'_>) -> Finding {
     let Some(killed) = view.marks(|w| matches!(w, What::ProcessStopping { kill: true, .. })).first().copied() else {

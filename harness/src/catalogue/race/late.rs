@@ -182,7 +182,7 @@ fn disconnected(view: &View<'_>, call: &Call<'_>, end: Mark) -> Option<Mark> {
     match call.answered {
         Some((done, Outcome::Accepted)) => Some(done),
         Some((_, Outcome::Refused)) => None,
-        Some((_, Outcome::NoAnswer)) | None => {
+        Some((_, Outcome::NoAnswer | Outcome::HungUp)) | None => {
             let rest = view.rest_after(end).filter(|rest| rest.quiet)?;
             let until = user_after(view, rest.mark);
             let (_, state, _) = view.statuses().find(|(mark, ..)| *mark > rest.mark && *mark < until)?;

@@ -217,7 +217,7 @@ fn tried_again(view: &View<'_>, call: &Call<'_>, word: &str) -> Finding {
             let reason = format!("a login was {word}, and the next one did not come to an exchange of its code that succeeded");
             Finding::fail(reason, vec![call.called.n, again.called.n])
         }
-        Some(Outcome::Accepted | Outcome::Refused | Outcome::NoAnswer) | None => {
+        Some(Outcome::Accepted | Outcome::Refused | Outcome::NoAnswer | Outcome::HungUp) | None => {
             Finding::undecided(format!("the next login after one was {word} was not answered, or met a fault"))
         }
     }

@@ -57,6 +57,7 @@ pub(crate) fn honest() -> Vec<Story> {
         job_in_progress(),
         answered_meanwhile(),
         goes_on(denied_late().delivers().rest()),
+        super::caller::hangs_up(),
     ]
     .into_iter()
     .chain(super::answers::honest())

@@ -11,6 +11,7 @@ use regrant_mock_server::{
 };
 
 pub(crate) mod answers;
+pub(crate) mod caller;
 pub(crate) mod gallery;
 pub(crate) mod late;
 pub(crate) mod several;
@@ -281,7 +282,7 @@ impl Story {
         let status = match outcome {
             Outcome::Accepted => Some(202),
             Outcome::Refused => Some(409),
-            Outcome::NoAnswer => None,
+            Outcome::NoAnswer | Outcome::HungUp => None,
         };
         let call = self.call;
         self.event(What::VerbAnswered { call, outcome, status, detail: String::new() })

@@ -21,9 +21,16 @@ export class Passing extends Error {
 
 const encode = (text) => encodeURIComponent(text).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
 
+let caller;
+/** Planted: whose request a refresh is made for. */
+export const madeFor = (signal) => {
+  caller = signal;
+};
+
 async function send(url, options, limit = LIMIT) {
   try {
-    const signal = limit ? AbortSignal.timeout(limit) : undefined;
+    const signals = [limit ? AbortSignal.timeout(limit) : undefined, planted("ends-with-its-caller") ? caller : undefined].filter(Boolean);
+    const signal = signals.length ? AbortSignal.any(signals) : undefined;
     const response = await fetch(url, { redirect: "manual", signal, ...options });
     return { status: response.status, headers: response.headers, text: await response.text() };
   } catch (error) {
@@ -59,6 +66,7 @@ export async function token(form) {
     const wait = Number(reply.headers.get("retry-after") ?? NaN);
     throw new Passing(reply.status === 200 ? "unusable token answer" : `HTTP ${reply.status}`, Number.isFinite(wait) ? wait * 1000 : undefined);
   }
+  if (planted("saves-for-its-caller") && caller?.aborted) throw new Passing("nobody waits any more");
   const lasts = Number(answer.expires_in ?? NaN) * 1000;
   const known = Number.isFinite(lasts) && lasts > 0;
   return {

@@ -5,7 +5,7 @@ import http from "node:http";
 import { atRest, connect, disconnect, state, tell } from "./access.js";
 import { planted } from "./faults.js";
 import { log } from "./log.js";
-import { farewell, token } from "./pleo.js";
+import { farewell, madeFor, token } from "./pleo.js";
 import * as store from "./store.js";
 import { asked, start } from "./sync.js";
 
@@ -79,7 +79,15 @@ async function leave() {
   return json({ pleo: state() });
 }
 
-async function answer(request) {
+/** Planted: the list is made in the request that asks for it. */
+async function listed(gone) {
+  madeFor(gone);
+  await asked();
+  madeFor(undefined);
+  return json({ people: list().length }, 202);
+}
+
+async function answer(request, gone) {
   const url = new URL(request.url, "http://localhost");
   const place = `${request.method} ${url.pathname}`;
   switch (place) {
@@ -101,6 +109,7 @@ async function answer(request) {
         if (planted("tells-everybody-always")) tell();
         return json({ problem: "Pleo is not connected" }, 409);
       }
+      if (planted("ends-with-its-caller") || planted("saves-for-its-caller")) return listed(gone);
       asked();
       return json({ accepted: true }, 202);
     case "POST /leave":
@@ -112,7 +121,9 @@ async function answer(request) {
 
 const server = http.createServer(async (request, response) => {
   request.resume();
-  const [status, type, body, headers] = await answer(request).catch((error) => {
+  const gone = new AbortController();
+  response.once("close", () => response.writableFinished || gone.abort());
+  const [status, type, body, headers] = await answer(request, gone.signal).catch((error) => {
     log("error", `unexpected ${error.name}`);
     return words(500, "Something went wrong here.");
   });

@@ -18,7 +18,7 @@ export function start() {
 export function asked() {
   justAsked();
   again = true;
-  void tick();
+  return tick();
 }
 
 async function tick() {
