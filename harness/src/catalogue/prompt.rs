@@ -1,9 +1,12 @@
 //! PROMPT: what the user is shown. A prompt is what differs from the page of a connected subject.
 
+mod cleared;
 pub(super) mod messages;
 mod notices;
 
 use super::{Finding, Level::*, Requirement, Scope, Severity::*, shared::*};
+use regrant_mock_server::fault::scenario::Status;
+
 use crate::{
     evidence::{PageSeen, Says, What, says},
     judge::{ConnectBy, Death, Ended, Mark, View},
@@ -19,7 +22,7 @@ pub(super) const ALL: &[Requirement] = &[
         sources: &["Pleo, How to handle token expiry or revocation, steps 2 and 3"],
         why: "Some integrations offer no way back at all: the connection must be deleted and made anew, settings and history with it.",
         observed: "The page of `prompt` while connected and after the refusal, or the messages that come to `{notify_url}` or `{smtp_url}`; every link, form and redirect that looks like a way to connect is walked up to the consent page.",
-        undecided: "No `[prompt]`, or the page does not differ from that of a connected subject: a permanent link proves nothing. (Without a way to the authorise endpoint it fails if it says in English that it is connected.)",
+        undecided: "No `[prompt]`, or the page does not differ from that of a connected subject: a permanent link proves nothing. (Without a way to the authorise endpoint it fails if it says in English that it is connected, or if the status says that access is lost and no message told anybody.)",
         remedy: "When the connection is marked, show a notice with a link to the route that starts the authorisation flow.",
         declarable: false,
         scope: Scope::Connection,
@@ -72,6 +75,23 @@ pub(super) const ALL: &[Requirement] = &[
         declarable: true,
         scope: Scope::Connection,
         check: notices::prompt_04,
+    },
+    Requirement {
+        id: "PROMPT-05",
+        level: Must,
+        severity: Error,
+        sentence: "stops asking once access is restored",
+        sources: &[
+            "Pleo, Tokens overview: no prompt while a refresh would work",
+            "Pleo, How to handle token expiry or revocation, step 4: a clear recovery path",
+        ],
+        why: "The banner hangs on a flag that only a deployment resets: users reconnect again and again, each login ending the one before, until nobody believes the banner.",
+        observed: "The page of `prompt` after a reconnection that succeeded, once an API call has succeeded too and the subject rests, against the same page when the grant was dead, and while it was connected before.",
+        undecided: "No `[prompt]`; no prompt was seen when one was due; no reconnection and call that succeeded; the page was not read afterwards; or a sentence of the prompt is still there, but no button came with it: it may be a record of what happened. It does not apply where messages alone tell the user.",
+        remedy: "Show the prompt by the connection's stored state, and by nothing else; a login that succeeds changes that state.",
+        declarable: true,
+        scope: Scope::Connection,
+        check: cleared::prompt_05,
     },
 ];
 
@@ -137,8 +157,18 @@ const NOT_SO: [&str; 26] = [
 
 /// The page goes on to say in plain English that the connection with Pleo stands, and the user was not told elsewhere.
 fn insists(view: &View<'_>, death: &Death, page: &PageSeen) -> bool {
+    !is_told_elsewhere(view, death) && says_connected(&page.text)
+}
+
+/// The subject knows that access is lost, and told nobody elsewhere.
+fn keeps_quiet(view: &View<'_>, death: &Death) -> bool {
+    let marked = view.statuses().any(|(mark, state, _)| mark > death.knew && mark < death.until && state == Some(Status::Disconnected));
+    marked && !is_told_elsewhere(view, death)
+}
+
+fn is_told_elsewhere(view: &View<'_>, death: &Death) -> bool {
     let came = |(mark, what): (Mark, &What)| matches!(what, What::Notified { .. }) && mark > death.asked && mark < death.until;
-    view.terms.prompt_log.is_none() && !view.events().any(came) && says_connected(&page.text)
+    view.terms.prompt_log.is_some() || view.terms.prompt_notices || view.events().any(came)
 }
 
 /// A sentence that names Pleo says "connected", and nowhere does a word shortly before it take that back.
@@ -180,6 +210,10 @@ fn prompt_01(view: &View<'_>) -> Finding {
         match (after.leads_to_authorize, differs(before, after)) {
             (false, false) if insists(view, death, after) && view.terms.connect == ConnectBy::Link => Finding::fail(
                 "after the refusal the page still says that it is connected, and nothing on it leads to the authorise endpoint",
+                cited,
+            ),
+            (false, false) if view.terms.connect == ConnectBy::Link && keeps_quiet(view, death) => Finding::fail(
+                "the status says that access is lost, but the page of `prompt` is the same as while connected, leads nowhere, and no message came",
                 cited,
             ),
             (_, false) => {

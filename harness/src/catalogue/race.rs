@@ -189,7 +189,10 @@ pub(super) const ALL: &[Requirement] = &[
         level: Should,
         severity: Error,
         sentence: "brings a refresh to its end though the caller that set it off hangs up",
-        sources: &["Pleo, How to refresh tokens: store both new tokens", "Pleo, Centralised token refresh: one place refreshes, for everybody"],
+        sources: &[
+            "Pleo, How to refresh tokens: store both new tokens",
+            "Pleo, Centralised token refresh: one place refreshes, for everybody",
+        ],
         why: "A user closes the tab, or a health probe runs into its time limit: the request's context is cancelled and with it the refresh. The provider has spent the token by then, and nobody reads the new pair; or the lock is never given back.",
         observed: "Work is asked for over HTTP, the refresh that it sets off is held when the provider has decided it, and the caller hangs up; then the answer is let go. Whether the refresh's own connection is closed with the caller's, whether the pair that came is used and presented later, also after a restart, and whether anything goes on at all.",
         undecided: "No refresh was held when the caller hung up; it was broken off later than a second after that, and may have come to a limit of its own; the pair was lost, but none is seen to be kept while the caller waits; or it kept still for less than a minute. It does not apply where nobody waits for the answer: work that is accepted before the refresh begins, a queue, a command.",

@@ -60,7 +60,8 @@ pub(super) fn ledger<'h>(view: &View<'h>) -> Ledger<'h> {
     }
     let waits = words_of_waiting(view);
     for call in view.triggers(START, Mark::END) {
-        let Some(item) = call.item else { continue };
+        // Elsewhere it names the job that was asked for, which no API ever sees.
+        let Some(item) = call.item.filter(|_| view.terms.work == Some(WorkKind::Push)) else { continue };
         let unit = units.entry(item.to_owned()).or_default();
         unit.born = Some(call.called);
         unit.said_done = call.progress.filter(|progress| progress.done).map(|progress| progress.mark);

@@ -86,6 +86,8 @@ flaws! {
         breaks ["MARK-03"] may ["MARK-01" "REAUTH-06" "RACE-05" "RACE-10" "REFRESH-13" "RETRY-04"]
     NoReconnectLink "no-reconnect-link" "says that access is lost but offers no way to restore it"
         breaks ["PROMPT-01"] may ["REAUTH-12" "REAUTH-09" "PROMPT-02"]
+    KeepsPrompting "keeps-prompting" "asks to restore access for ever, once it was lost"
+        breaks ["PROMPT-05"] may []
     SilentPage "silent-page" "offers a bare link without a word of why"
         breaks ["PROMPT-02"] may []
     PromptsOnBlip "prompts-on-blip" "asks the user to reconnect when the token endpoint is briefly unavailable"

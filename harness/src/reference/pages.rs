@@ -204,10 +204,24 @@ fn page(app: &App, place: &str, content: &str) -> Response {
     };
     let link: String = form_urlencoded::byte_serialize(place.as_bytes()).collect();
     let link = format!("/connect?return_to={link}&amp;connection={}", app.name);
-    let notice =
-        if app.tokens.memory.blip() { lost(app, &link, EXPIRED) } else { notice(app, shown(app, &now), now.cause.as_deref(), &link) };
+    let notice = if app.tokens.memory.blip() || keeps_prompting(app, &now) {
+        lost(app, &link, EXPIRED)
+    } else {
+        notice(app, shown(app, &now), now.cause.as_deref(), &link)
+    };
     let token = if app.flaws.has(Flaw::ShowsToken) { now.access.unwrap_or_default() } else { String::new() };
     Html(plain(&format!("{content}</p>\n{notice}\n<p>{token}"))).into_response()
+}
+
+/// Planted: what was shown once is shown for ever.
+fn keeps_prompting(app: &App, now: &Snapshot) -> bool {
+    if !app.flaws.has(Flaw::KeepsPrompting) {
+        return false;
+    }
+    if now.state == State::NeedsReauth {
+        drop(app.store.set_note("prompted", "yes"));
+    }
+    app.store.note("prompted").is_ok_and(|note| note.is_some())
 }
 
 fn notice(app: &App, state: State, cause: Option<&str>, link: &str) -> String {

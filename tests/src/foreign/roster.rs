@@ -20,6 +20,7 @@ pub(super) const ALL: &[Planted] = &[
     ("undefined-bearer", "STOP-01", &["STOP-03 STOP-04 ROTATE-01 ROTATE-07 LOG-06 REFRESH-08 PURGE-09 DETECT-05"]),
     ("ends-with-its-caller", "RACE-12", &[]),
     ("saves-for-its-caller", "RACE-12", &[]),
+    ("keeps-prompting", "PROMPT-05", &["PROMPT-03"]),
     ("drops-the-settings", "RECOVER-04", &["PURGE-07 REAUTH-11"]),
     (
         "promise-per-caller",

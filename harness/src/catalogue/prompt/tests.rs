@@ -41,9 +41,11 @@ fn a_page_without_a_way_back_fails() {
 }
 
 #[test]
-fn a_page_that_never_differs_is_no_prompt_and_no_offence() {
+fn a_page_that_never_differs_is_no_prompt() {
     for leads in [true, false] {
         let story = always("All is well", Says::No, leads, shows("All is well", Says::No, leads));
+        // No offence either, unless the status knows better and nothing leads back.
+        let story = if leads { story } else { story.without(|e| matches!(e.what, What::StatusRead { .. })) };
         story.undecided("PROMPT-01", "same as while connected");
         story.undecided("PROMPT-02", "same as while connected");
         story.terms(|t| t.prompt_says = true).undecided("PROMPT-02", "same as while connected");
@@ -87,7 +89,8 @@ fn a_page_that_goes_on_to_say_connected_fails_where_no_way_back_is_shown() {
         "Disconnected",
     ];
     for text in vague {
-        stale(text, false).undecided("PROMPT-01", "same as while connected");
+        let unread = stale(text, false).without(|e| matches!(e.what, What::StatusRead { .. }));
+        unread.undecided("PROMPT-01", "same as while connected");
         stale(text, false).undecided("PROMPT-02", "same as while connected");
     }
 }
@@ -207,4 +210,51 @@ fn each_missing_control_of_prompt_03_is_named() {
         }
     });
     dumb.undecided("PROMPT-03", "showed no prompt when one was due");
+}
+
+/// Asked to restore access, the user does, and the page shows this from then on.
+fn restored_and_shows(text: &str, says: Says, leads: bool) -> Story {
+    let story = Story::connected().revoked().rejected().trigger().api(401).refused("invalid_grant").gives_up();
+    let prompt = "Access has ended. Please reconnect";
+    let story = story.with(|s| s.subject.page = (prompt.into(), Says::Yes, true)).answered(Outcome::Accepted).rest();
+    let story = story.asked_in_vain(2).rest();
+    story.undecided("PROMPT-05", "the reconnection did not succeed");
+    let story = story.connects();
+    story.clone().rest().looks().undecided("PROMPT-05", "no API call succeeded after the reconnection");
+    story.with(|s| s.subject.page = (text.into(), says, leads)).works().rest().looks()
+}
+
+#[test]
+fn a_prompt_that_goes_with_the_reconnection_passes() {
+    Story::honest().passes("PROMPT-05");
+    restored_and_shows("All is well", Says::No, false).passes("PROMPT-05");
+    // Thanks are no prompt.
+    restored_and_shows("Pleo was reconnected. All is well", Says::Yes, false).passes("PROMPT-05");
+}
+
+#[test]
+fn a_prompt_that_stays_fails() {
+    restored_and_shows("Access has ended. Please reconnect", Says::Yes, true).fails("PROMPT-05", "the page is still the one that asks");
+    restored_and_shows("3 employees. Please reconnect", Says::Yes, true).fails("PROMPT-05", "the page still says: Please reconnect");
+}
+
+#[test]
+fn what_may_be_a_record_or_another_button_is_not_accused() {
+    restored_and_shows("All is well. Access has ended. Connected again", Says::Yes, false).undecided("PROMPT-05", "cannot be told");
+    restored_and_shows("All is well. Change account", Says::No, true).undecided("PROMPT-05", "leads to the authorise endpoint");
+    shows("Something went wrong", Says::No, false).undecided("PROMPT-05", "no prompt was seen");
+}
+
+#[test]
+fn a_page_that_never_changes_fails_if_the_status_knows_better_and_nobody_is_told() {
+    let quiet = shows("All is well", Says::No, false).with(|s| {
+        for event in &mut s.history.events {
+            if let What::PromptRead(page) = &mut event.what {
+                (page.text, page.says, page.leads_to_authorize) = ("All is well".into(), Says::No, false);
+            }
+        }
+    });
+    quiet.fails("PROMPT-01", "the status says that access is lost");
+    quiet.clone().terms(|t| t.prompt_notices = true).is_not_accused(&["PROMPT-01"]);
+    quiet.clone().terms(|t| t.connect = ConnectBy::Command).is_not_accused(&["PROMPT-01"]);
 }

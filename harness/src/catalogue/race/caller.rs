@@ -28,7 +28,9 @@ fn nobody_waits(view: &View<'_>) -> Finding {
     let held = |x: &&Exchange<'_>| x.is_refresh() && x.held.is_some();
     let Some(x) = view.exchanges.iter().find(held) else { return unrealised(view, "no refresh was held in this story") };
     let (held, end) = (x.held.unwrap_or(x.arrived), x.released.unwrap_or(Mark::END));
-    let Some(asked) = view.triggers(START, held).last() else { return unrealised(view, "nobody had asked for work when the refresh was held") };
+    let Some(asked) = view.triggers(START, held).last() else {
+        return unrealised(view, "nobody had asked for work when the refresh was held");
+    };
     match asked.answered {
         Some((mark, _)) if mark < held => {
             Finding::not_applicable("it answers whoever asks for work before it refreshes: nobody waits who could hang up")
@@ -42,7 +44,10 @@ fn nobody_waits(view: &View<'_>) -> Finding {
 fn left_alone(view: &View<'_>, call: &Call<'_>, hung: Mark) -> Finding {
     let under_way = |x: &&Exchange<'_>| {
         let over = |mark: Option<Mark>| mark.is_some_and(|mark| mark < hung);
-        x.is_refresh() && x.held.is_some_and(|held| held < hung) && !over(x.replied.map(|(mark, ..)| mark)) && !over(x.aborted.map(|(mark, _)| mark))
+        x.is_refresh()
+            && x.held.is_some_and(|held| held < hung)
+            && !over(x.replied.map(|(mark, ..)| mark))
+            && !over(x.aborted.map(|(mark, _)| mark))
     };
     let Some(x) = view.exchanges.iter().rfind(under_way) else {
         return unrealised(view, "no refresh was held when the caller hung up");
@@ -67,14 +72,16 @@ fn left_alone(view: &View<'_>, call: &Call<'_>, hung: Mark) -> Finding {
     if let Some(again) = view.refreshes(replied, end).find(|y| y.token_name() == x.token_name() && is_asked_anew(view, y, replied)) {
         return if keeps_what_it_gets(view, x, again) {
             let spent = x.token_name().unwrap_or_default();
-            let reason = format!("its caller hung up, and the pair that came then was not kept: it presented {spent} again, which was spent for it");
+            let reason =
+                format!("its caller hung up, and the pair that came then was not kept: it presented {spent} again, which was spent for it");
             Finding::fail(reason, cited(&[replied.n, again.arrived.n]))
         } else {
             Finding::undecided("the pair was not kept, but nor is it seen to keep one while its caller waits")
         };
     }
     let kept = view.refreshes(replied, end).find(|y| y.token_name() == Some(refresh));
-    let newer = |y: &&Exchange<'_>| y.token_name().is_some_and(|name| name == access || view.given(name).is_some_and(|given| given > replied));
+    let newer =
+        |y: &&Exchange<'_>| y.token_name().is_some_and(|name| name == access || view.given(name).is_some_and(|given| given > replied));
     let works = view.api_calls(replied, end).find(|y| y.answered(2) && newer(y));
     match (kept, works) {
         (Some(kept), Some(works)) => Finding::pass(
@@ -85,7 +92,9 @@ fn left_alone(view: &View<'_>, call: &Call<'_>, hung: Mark) -> Finding {
             || Finding::undecided("after its caller had hung up it was not seen to work, nor asked often and long enough"),
             |(reason, more)| Finding::fail(reason, cited(&more)),
         ),
-        (None, Some(_)) => Finding::undecided("after its caller had hung up it works, but it did not refresh again: what it kept is not known"),
+        (None, Some(_)) => {
+            Finding::undecided("after its caller had hung up it works, but it did not refresh again: what it kept is not known")
+        }
     }
 }
 

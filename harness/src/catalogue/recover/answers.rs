@@ -85,8 +85,7 @@ fn verbs(view: &View<'_>, from: Mark, until: Mark) -> Vec<Asked> {
     let calls = view.calls.iter().filter(|call| call.called > from && call.called < until && is_undisturbed(view, call));
     let asked = calls.filter_map(|call| {
         let verb = name(call.verb)?;
-        let took =
-            call.answered.filter(|_| call.was_answered()).map(|(mark, _)| mark.at.saturating_sub(call.called.at));
+        let took = call.answered.filter(|_| call.was_answered()).map(|(mark, _)| mark.at.saturating_sub(call.called.at));
         let waited = call.answered.map_or(last, |(mark, _)| mark).at.saturating_sub(call.called.at);
         let synchronous = if call.verb == Verb::Trigger { works_before_it_answers(view) } else { Some(false) };
         Some(Asked { called: call.called, verb, took, waited, bound: bound(view, verb), synchronous })

@@ -7,7 +7,7 @@ use crate::evidence::*;
 
 /// A refresh whose caller waits, and which is kept over a restart.
 pub(crate) fn kept_over_a_restart() -> Story {
-    refreshed(Story::connected()).restarted()
+    refreshed(Story::connected()).restarted().works().rest()
 }
 
 /// Asked, it refreshes and works.
@@ -32,11 +32,10 @@ pub(crate) fn hung_up_and_let_go(story: Story) -> Story {
     let mut story = story.answered(Outcome::HungUp).rest();
     story.pair += 1;
     let reply = Reply::Tokens { access, refresh: Some(refresh), expires_in: Some(900) };
-    story.stores_pair().events([
-        What::Released { exchange, dropped: false },
-        What::Replied { exchange, status: 200, reply },
-        What::Read { exchange },
-    ])
+    story
+        .stores_pair()
+        .events([What::Released { exchange, dropped: false }, What::Replied { exchange, status: 200, reply }, What::Read { exchange }])
+        .log("2026-01-01T10:00:00Z INFO the access token was refreshed")
 }
 
 fn next(story: &Story) -> (String, String) {

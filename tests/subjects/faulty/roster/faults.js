@@ -22,6 +22,7 @@ const DEFECTS = {
     "tells-everybody-always": "F65: posts that access has ended again whenever a list is asked for without it",
     "ends-with-its-caller": "F121: a signal of the request that asks for a list reaches down to the refresh, and breaks it off when the caller hangs up",
     "saves-for-its-caller": "F121: gives up between the answer to a refresh and its saving when the caller has hung up",
+    "keeps-prompting": "F65: asks to restore access until it is started anew, once it was lost",
     "hammers": "F108: repeats a failed refresh twenty times without a pause",
 };
 

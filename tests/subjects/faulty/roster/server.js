@@ -12,6 +12,7 @@ import { asked, start } from "./sync.js";
 const env = process.env;
 const logins = new Map();
 const LOGIN_LIFE = 600_000;
+let prompted = false;
 
 function shown() {
   const now = state();
@@ -25,12 +26,13 @@ const cookie = (request) => /(?:^|;\s*)roster=([\w-]+)/.exec(request.headers.coo
 
 function page(request, content) {
   const link = `<a href="/login?next=${encodeURIComponent(request.url)}">Sign in to Pleo</a>`;
+  if (shown() === "ended") prompted = true;
   const notice = {
     new: `Not connected yet. ${link}`,
     connected: "The list is kept up to date.",
     misconfigured: `Pleo refuses this program; its operator has to look at it. If that does not help: ${link}`,
     ended: `Access to Pleo has ended: it expired or was revoked. The list below is kept, but no longer up to date. ${link}`,
-  }[shown()];
+  }[planted("keeps-prompting") && prompted ? "ended" : shown()];
   return [200, "text/html; charset=utf-8", `<!doctype html><title>Roster</title><p>${notice}</p>${content}`];
 }
 
