@@ -49,3 +49,15 @@ Feature: Prompting the user
       Examples:
         | story             | what happens                             |
         | access_lost_twice | Access is lost, restored, and lost again |
+
+  @PROMPT-05 @must @error
+  Rule: Nobody is asked once access is restored
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then the prompt is gone after the reconnection (PROMPT-05)
+
+      Examples:
+        | story               | what happens                             |
+        | access_lost_twice   | Access is lost, restored, and lost again |
+        | user_revokes_access | The user revokes access                  |

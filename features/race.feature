@@ -10,8 +10,9 @@ Feature: Races
       Then the subject refreshes once at a time (RACE-01)
 
       Examples:
-        | story                           | what happens                        |
-        | parallel_work_needs_one_refresh | Much work at once needs one refresh |
+        | story                                    | what happens                                 |
+        | parallel_work_needs_one_refresh          | Much work at once needs one refresh          |
+        | work_from_every_source_needs_one_refresh | Work of every kind at once needs one refresh |
 
   @RACE-02 @must @error
   Rule: Processes that share a store refresh one at a time
@@ -124,3 +125,14 @@ Feature: Races
       Examples:
         | story                                      | what happens                                     |
         | a_call_meets_401_after_a_sibling_refreshed | A call meets 401 after another one has refreshed |
+
+  @RACE-12 @should @error
+  Rule: A refresh does not hang on the caller that set it off
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then the refresh comes to its end, and what it brings is kept (RACE-12)
+
+      Examples:
+        | story               | what happens                                                   |
+        | the_caller_hangs_up | Whoever asked for work hangs up while the refresh is under way |

@@ -10,6 +10,7 @@ Feature: Recovering
 
       Examples:
         | story                      | what happens                                            |
+        | access_lost_twice          | Access is lost, restored, and lost again                |
         | reconnected_then_restarted | The user reconnects, and the subject is restarted later |
         | user_revokes_access        | The user revokes access                                 |
 

@@ -100,6 +100,7 @@ Feature: Refreshing
 
       Examples:
         | story                       | what happens                                         |
+        | a_report_meets_401          | A report meets 401, and the refresh succeeds         |
         | api_403_and_refresh_refused | The API answers 403, and the refresh is refused      |
         | revoked_in_mid_work         | The user revokes access while a report is on its way |
         | user_revokes_access         | The user revokes access                              |

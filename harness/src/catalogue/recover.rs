@@ -183,12 +183,20 @@ fn trouble(view: &View<'_>) -> Option<Mark> {
     [death, fault].into_iter().flatten().min()
 }
 
+/// A report that met a token which was no longer accepted.
+fn refused_report(view: &View<'_>) -> Option<Mark> {
+    let refused =
+        |x: &&Exchange<'_>| x.is_api() && !matches!(x.method, "GET" | "HEAD") && x.replied.is_some_and(|(_, status, _)| status == 401);
+    view.exchanges.iter().find(refused).map(|x| x.arrived)
+}
+
 /// At least three units accepted, and one of them delivered before the outage.
 fn enough(view: &View<'_>, units: &Ledger<'_>) -> Result<Mark, Finding> {
     if view.terms.work.is_none() {
         return Err(Finding::locked("it is not known what a unit of work is", "work.kind = \"export\", \"read\" or \"push\""));
     }
-    let trouble = trouble(view).ok_or_else(|| unrealised(view, "nothing interrupted the work in this story"))?;
+    let trouble =
+        trouble(view).or_else(|| refused_report(view)).ok_or_else(|| unrealised(view, "nothing interrupted the work in this story"))?;
     let accepted = units.values().filter(|u| u.accepted.is_some()).count();
     if accepted < 3 {
         return Err(Finding::undecided(format!("{accepted} units of work were accepted, three are needed")));
@@ -291,21 +299,15 @@ fn recover_04(view: &View<'_>) -> Finding {
         return Finding::locked("it is not known where the user's settings are seen", "[settings]");
     }
     let Some(back) = back(view) else { return unrealised(view, "no reconnection succeeded after a refusal in this story") };
-    let readings: Vec<(Mark, Option<&str>)> = view
-        .events()
-        .filter_map(|(mark, what)| match what {
-            What::SettingsRead { digest } => Some((mark, digest.as_deref())),
-            _ => None,
-        })
-        .collect();
+    let readings = settings(view);
     let trouble = trouble(view).unwrap_or(back);
-    let mut before = readings.iter().filter(|(mark, digest)| *mark < trouble && digest.is_some());
+    let mut before = readings.iter().filter_map(|(mark, read)| Some((mark, (*read)?))).filter(|(mark, _)| **mark < trouble);
     let after: Vec<_> = readings.iter().filter(|(mark, _)| *mark > back).collect();
     let Some((b, old)) = before.next() else { return Finding::undecided("the settings were not readable before the outage") };
-    if before.any(|(_, digest)| digest != old) {
+    if before.any(|(_, read)| !read.keep(old) || !old.keep(read)) {
         return Finding::undecided("the settings differed from reading to reading before the outage, too");
     }
-    if let Some((a, _)) = after.iter().find(|(_, digest)| digest == old) {
+    if let Some((a, _)) = after.iter().find(|(_, read)| read.is_some_and(|read| read.keep(old))) {
         return Finding::pass("the settings are as they were", vec![b.n, a.n]);
     }
     match after.last() {
@@ -341,6 +343,9 @@ fn recover_05(view: &View<'_>) -> Finding {
     }
 }
 
+/// What is said of a process that was killed with signal 9: nobody does that to itself.
+const KILLED: i32 = -9;
+
 fn recover_08(view: &View<'_>) -> Finding {
     let Some(trouble) = trouble(view).or_else(|| failed_login(view)) else {
         return unrealised(view, "no refusal, fault or failed exchange came about in this story");
@@ -352,7 +357,9 @@ fn recover_08(view: &View<'_>) -> Finding {
     if let Some((mark, code, exited)) = died {
         // A process that never became ready did not die of it: its surroundings may be to blame.
         let ready = view.events().any(|(_, what)| matches!(what, What::ProcessReady { incarnation } if *incarnation == exited));
-        return if ready {
+        return if code == KILLED {
+            Finding::undecided("the subject was killed with signal 9, which the harness had not sent: the system's memory may have run out")
+        } else if ready {
             Finding::fail(format!("the subject ended with {} after the refusal or fault", exit(code)), vec![trouble.n, mark.n])
         } else {
             Finding::undecided(format!("the subject ended with {} before it was ready", exit(code)))

@@ -33,6 +33,29 @@ pub(super) fn unrealised(view: &View<'_>, missing: &str) -> Finding {
 /// What the provider says of a public client whose secret is to be rotated.
 const NO_SECRET: &str = "is public: it has no secret to rotate";
 
+/// The user's settings, as they were read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Settings<'h> {
+    digest: &'h str,
+    parts: &'h [String],
+}
+
+impl Settings<'_> {
+    /// Not a word of `old` is missing. What came to be there besides, a notice perhaps, is no loss.
+    pub(super) fn keep(self, old: Settings<'_>) -> bool {
+        self.digest == old.digest || (!old.parts.is_empty() && old.parts.iter().all(|part| self.parts.contains(part)))
+    }
+}
+
+/// All readings of the settings; none: they could not be read.
+pub(super) fn settings<'h>(view: &View<'h>) -> Vec<(Mark, Option<Settings<'h>>)> {
+    let read = |(mark, what): (Mark, &'h What)| match what {
+        What::SettingsRead { digest, parts } => Some((mark, digest.as_deref().map(|digest| Settings { digest, parts }))),
+        _ => None,
+    };
+    view.events().filter_map(read).collect()
+}
+
 /// The finding that decides among several.
 pub(super) fn worst(findings: Vec<Finding>) -> Option<Finding> {
     findings.into_iter().min_by_key(|f| f.verdict.rank())

@@ -223,6 +223,9 @@ pub enum What {
     SettingsRead {
         /// Digest of the normalised answer; none: not answered with success.
         digest: Option<String>,
+        /// Digests of its parts, each value of a JSON text with its place, or each line of a page; none: too many.
+        #[serde(skip_serializing_if = "Vec::is_empty", default)]
+        parts: Vec<String>,
     },
     /// `data` was read.
     DataRead {

@@ -234,7 +234,9 @@ fn any_what([kind, a, b, c, d, e, f, g, h, i]: [u8; 10]) -> What {
         12 => What::CallbackDelivered { call, forged: b % 2 == 0, status: (c % 2 == 0).then_some(200), code: token(d, "code") },
         13 => What::StatusRead { connection: None, count: None, state: statuses[usize::from(a % 4)], raw: text(b) },
         14 => What::PromptRead(page(a)),
-        15 => What::SettingsRead { digest: (a % 3 != 0).then(|| format!("{}", b % 2)) },
+        15 => {
+            What::SettingsRead { digest: (a % 3 != 0).then(|| format!("{}", b % 2)), parts: (0..c % 3).map(|n| format!("{n}")).collect() }
+        }
         16 => What::StorageScanned {
             open_to_others: Vec::new(),
             files: Vec::new(),

@@ -285,6 +285,8 @@ flaws! {
         breaks ["STOP-05"] may []
     LeaseWithoutFencing "lease-without-fencing" "locks among its processes by a lease that runs out while its holder sleeps, who then stores what it has"
         breaks ["RACE-09"] may ["RACE-02"]
+    ReportIsNotRepeated "report-is-not-repeated" "refreshes when a report meets 401, and takes it for made without repeating it"
+        breaks ["RECOVER-02"] may []
     EndsWithItsCaller "ends-with-its-caller" "works, and refreshes, in the request that asks for it, and drops that when the caller hangs up"
         breaks ["RACE-12"] may []
 }

@@ -240,7 +240,7 @@ fn probe(what: &What) -> String {
             format!("status{of} reads {}{}", words::status(*state), tail(&shortened(raw, 120)))
         }
         What::PromptRead(page) => words::page(page),
-        What::SettingsRead { digest } => match digest {
+        What::SettingsRead { digest, parts: _ } => match digest {
             Some(digest) => format!("settings are read (digest {})", shortened(digest, 12)),
             None => "settings could not be read".into(),
         },

@@ -179,7 +179,7 @@ fn probes(manifest: &Manifest, seen: &[&What]) -> Vec<(&'static str, Control)> {
             "settings",
             read(
                 manifest.settings.is_some(),
-                last(|what| if let What::SettingsRead { digest } = what { Some(digest.is_some()) } else { None }),
+                last(|what| if let What::SettingsRead { digest, .. } = what { Some(digest.is_some()) } else { None }),
                 "they are read",
             ),
         ),

@@ -148,8 +148,9 @@ impl Cast {
         let Some(verb) = self.setting.manifest.settings.clone() else { return };
         let answered = self.driver.perform("settings", &verb, &self.bindings, Follow::Pages, self.limit()).await;
         self.look_for_canaries("settings", answered.as_ref().map_or("", Answered::text));
-        let digest = good(answered.as_ref()).map(|text| digest(self.without_changes(text).as_bytes()));
-        self.recorder.record(What::SettingsRead { digest });
+        let text = good(answered.as_ref()).map(|text| self.without_changes(text));
+        let parts = text.as_deref().map(parts).unwrap_or_default();
+        self.recorder.record(What::SettingsRead { digest: text.map(|text| digest(text.as_bytes())), parts });
     }
 
     /// The visible text of a page of settings: hidden fields and tokens against forgery change with each reading.
@@ -182,6 +183,32 @@ pub(super) fn look_for_canaries(recorder: &Recorder, canaries: &CanarySet, what:
         let draft = recorder.record_at(at, What::Awaited { what: format!("the answer of `{what}`"), came: true });
         recorder.found_in(at, found, draft);
     }
+}
+
+/// So many parts of the settings are told apart, no more.
+const PARTS: usize = 400;
+
+/// Digests of what the settings consist of: the values of a JSON text, or the lines of a page. None if they are too many.
+fn parts(text: &str) -> Vec<String> {
+    let parts = match serde_json::from_str(text) {
+        Ok(json) => leaves(&json),
+        Err(_) => text.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect(),
+    };
+    if parts.len() > PARTS { Vec::new() } else { parts.iter().map(|part| digest(part.as_bytes())).collect() }
+}
+
+/// Each value with the names that lead to it.
+fn leaves(json: &serde_json::Value) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut open = vec![(String::new(), json)];
+    while let Some((place, value)) = open.pop() {
+        match value {
+            serde_json::Value::Object(members) => open.extend(members.iter().map(|(name, value)| (format!("{place}/{name}"), value))),
+            serde_json::Value::Array(items) => open.extend(items.iter().map(|value| (format!("{place}/-"), value))),
+            value => found.push(format!("{place}={value}")),
+        }
+    }
+    found
 }
 
 /// The text of an answer with success.

@@ -98,6 +98,7 @@ pub(super) const ALL: &[Planted] = &[
     ("gives-up-waiting", "RACE-03", &["RECOVER-01 RECOVER-02 RECOVER-05 RACE-11 RECOVER-06 DETECT-04"]),
     ("no-second-try", "RACE-11", &["DETECT-04 RACE-03"]),
     // keeping and recovering
+    ("report-is-not-repeated", "RECOVER-02", &[]),
     ("saves-nothing", "REFRESH-03", &["REFRESH-13 PURGE-02 PURGE-08 RACE-07 PROMPT-03 RECOVER-02 STOP-02 SECRET-04 MARK-01"]),
     ("keeps-the-first-refresh-token", "REFRESH-02", &[NOT_REFRESHED]),
     ("forgets-the-missing-refresh-token", "REFRESH-07", &["PROMPT-03 MARK-01 REFRESH-01"]),

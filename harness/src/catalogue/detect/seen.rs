@@ -59,7 +59,7 @@ fn settings_changed(view: &View<'_>, denial: &Denial<'_, '_>) -> Option<(Mark, M
     let readings: Vec<(Mark, &str)> = view
         .events()
         .filter_map(|(mark, what)| match what {
-            What::SettingsRead { digest } => Some((mark, digest.as_deref()?)),
+            What::SettingsRead { digest, .. } => Some((mark, digest.as_deref()?)),
             _ => None,
         })
         .collect();

@@ -179,17 +179,12 @@ fn still_dead(view: &View<'_>, call: &Call<'_>, rest: Mark, end: Mark, word: &st
 
 /// What the user set is what it was. Where it differs from reading to reading, or was read once only, nothing is said.
 fn settings_kept(view: &View<'_>, call: &Call<'_>, word: &str) -> Finding {
-    let readings: Vec<(Mark, &str)> = view
-        .events()
-        .filter_map(|(mark, what)| match what {
-            What::SettingsRead { digest: Some(digest) } => Some((mark, digest.as_str())),
-            _ => None,
-        })
-        .collect();
+    let readings: Vec<_> = settings(view).into_iter().filter_map(|(mark, read)| Some((mark, read?))).collect();
     let (before, after): (Vec<_>, Vec<_>) = readings.into_iter().partition(|(mark, _)| *mark < call.called);
-    let steady = before.first().filter(|(_, first)| before.len() >= 2 && before.iter().all(|(_, digest)| digest == first));
+    let steady =
+        before.first().filter(|(_, first)| before.len() >= 2 && before.iter().all(|(_, read)| read.keep(*first) && first.keep(*read)));
     match steady {
-        Some((b, old)) if after.len() >= 2 && after.iter().all(|(_, digest)| digest != old) => {
+        Some((b, old)) if after.len() >= 2 && after.iter().all(|(_, read)| !read.keep(*old)) => {
             let cited = vec![b.n, call.called.n, after[0].0.n];
             Finding::fail(format!("the settings are not what they were before a login was {word}"), cited)
         }

@@ -201,6 +201,26 @@ fn a_repetition_that_could_not_know_better_is_excused() {
     reads.not_applicable("RECOVER-03");
 }
 
+/// A unit was delivered before; then the report of two more meets 401, the refresh succeeds, and there is more work later.
+fn report_refused() -> (Story, Vec<String>) {
+    let mut story = Story::connected().adds_work(1).works().rest().adds_work(2).trigger();
+    let units = std::mem::take(&mut story.waiting);
+    let story = story.rejected().reports_in_vain(&units).refreshes();
+    (story, units)
+}
+
+#[test]
+fn a_report_that_met_401_is_made_again() {
+    let later = |story: Story| story.answered(Outcome::Accepted).rest().adds_work(1).works().works().rest();
+    let (story, units) = report_refused();
+    later(story.reports(&units)).passes("RECOVER-02");
+    let (story, _) = report_refused();
+    later(story).fails("RECOVER-02", "2 of 4 accepted units were never delivered");
+    let (story, _) = report_refused();
+    story.answered(Outcome::Accepted).rest().undecided("RECOVER-02", "not asked for it twice");
+    Story::connected().adds_work(3).works().rest().works().rest().undecided("RECOVER-02", "nothing interrupted the work");
+}
+
 #[test]
 fn settings_that_change_or_vanish_fail_and_settings_that_never_stood_still_do_not() {
     let changed = busy().with(|s| s.subject.settings = "other".into()).comes_back();
@@ -208,12 +228,27 @@ fn settings_that_change_or_vanish_fail_and_settings_that_never_stood_still_do_no
     let gone = busy().comes_back().with(|s| {
         let back = s.history.events.iter().rposition(|e| matches!(e.what, What::CallbackDelivered { .. })).expect("back");
         for event in &mut s.history.events[back..] {
-            if let What::SettingsRead { digest } = &mut event.what {
+            if let What::SettingsRead { digest, .. } = &mut event.what {
                 *digest = None;
             }
         }
     });
     gone.fails("RECOVER-04", "can no longer be read");
+    let parts = |of: &[&str]| -> Vec<String> { of.iter().map(|part| (*part).to_owned()).collect() };
+    let consisting = |after: &[&str]| {
+        busy().comes_back().with(|s| {
+            let back = s.history.events.iter().rposition(|e| matches!(e.what, What::CallbackDelivered { .. })).expect("back");
+            for (place, event) in s.history.events.iter_mut().enumerate() {
+                if let What::SettingsRead { digest, parts: all } = &mut event.what {
+                    *all = if place > back { parts(after) } else { parts(&["vat", "currency"]) };
+                    *digest = Some(all.concat());
+                }
+            }
+        })
+    };
+    // A notice beside them is no loss.
+    consisting(&["reconnected", "vat", "currency"]).passes("RECOVER-04");
+    consisting(&["vat"]).fails("RECOVER-04", "not what they were before the outage");
     let restless = Story::connected().with(|s| s.subject.settings = "other".into()).rest().dies().asked_in_vain(2).rest().epilogue();
     restless.undecided("RECOVER-04", "differed from reading to reading before");
     let finding = busy().comes_back().terms(|t| t.settings = false).undecided("RECOVER-04", "settings are seen");

@@ -232,7 +232,7 @@ impl Story {
             .answered(Outcome::Accepted)
             .event(What::StatusRead { connection, count: None, state, raw: "the status".into() })
             .event(What::PromptRead(page))
-            .event(What::SettingsRead { digest })
+            .event(What::SettingsRead { digest, parts: Vec::new() })
             .event(What::DataRead { count: Some(3) })
     }
 

@@ -77,6 +77,14 @@ impl Story {
         )
     }
 
+    /// The same, with a token that is no longer accepted.
+    pub(crate) fn reports_in_vain(mut self, units: &[String]) -> Self {
+        self.exchange += 1;
+        let (access, _) = self.newest();
+        let story = self.names(Endpoint::Api, "PUT", "/v3/export-jobs/1/items", false, units.to_vec());
+        story.api_end(Some(&access), TokenState::Rejected, 401, Vec::new())
+    }
+
     /// The progress of an export job is reported.
     pub(crate) fn tells_of(mut self, job: &str, report: &str, accepted: bool) -> Self {
         self.exchange += 1;

@@ -71,7 +71,7 @@ fn of_verbs_and_probes() -> Vec<What> {
         What::CallbackDelivered { call: 1, forged: true, status: Some(400), code: Some("code#2".into()) },
         What::StatusRead { connection: None, count: None, state: None, raw: "{\"state\":\n\"?\"}".into() },
         What::PromptRead(page),
-        What::SettingsRead { digest: Some("0123456789abcdef".into()) },
+        What::SettingsRead { digest: Some("0123456789abcdef".into()), parts: Vec::new() },
         What::DataRead { count: Some(3) },
         What::StorageScanned {
             open_to_others: Vec::new(),

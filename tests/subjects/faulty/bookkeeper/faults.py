@@ -76,6 +76,7 @@ DEFECTS = {
     "gives-up-waiting": "F29: drops the work of whoever would have to wait for a refresh",
     "no-second-try": "F39: tells whoever asks what came of it, and does not repeat a call that met 401 while another refreshed: an error",
     # keeping and recovering
+    "report-is-not-repeated": "F39: refreshes when a report meets 401, and takes it for made",
     "saves-nothing": "F103: keeps refreshed tokens in memory only",
     "keeps-the-first-refresh-token": "F104: ignores the new refresh token of an answer",
     "forgets-the-missing-refresh-token": "F105: stores no refresh token where an answer carries none",

@@ -122,6 +122,9 @@ class Leg:
                 break
             log.info("connection=%s access token rejected by the API (HTTP 401), path %s", self.name, path)
             refused = version
+            if method == "PUT" and planted("report-is-not-repeated"):
+                self.keeper.access(refused)
+                return {}
         if status == 401 and planted("empty-is-empty"):
             return {"data": []}
         if status in (401, 403):
