@@ -94,7 +94,20 @@ fn only_and_skip_leave_what_they_say_and_nothing_else() {
     let verdicts = bench.verdicts("regrant-out");
     assert_eq!(
         names(&verdicts, "requirements", "id"),
-        set(&["DETECT-02", "RACE-01", "RACE-02", "RACE-04", "RACE-05", "RACE-06", "RACE-07", "RACE-08", "RACE-09", "RACE-10", "RACE-11"])
+        set(&[
+            "DETECT-02",
+            "RACE-01",
+            "RACE-02",
+            "RACE-04",
+            "RACE-05",
+            "RACE-06",
+            "RACE-07",
+            "RACE-08",
+            "RACE-09",
+            "RACE-10",
+            "RACE-11",
+            "RACE-12"
+        ])
     );
     let stories = names(&verdicts, "stories", "name");
     assert!(!stories.contains("refused_as_invalid_token_400"), "{stories:?}");

@@ -145,7 +145,7 @@ pub(super) struct Telling {
     /// Seed of the provider's secrets and ids; printed, so that a run can be repeated with it
     #[arg(long, value_name = "N")]
     pub(super) seed: Option<u64>,
-    /// How many stories are told at once
+    /// How many stories are told at once [default: 4 for each core]
     #[arg(long, value_name = "N")]
     pub(super) jobs: Option<NonZeroUsize>,
 }

@@ -2,7 +2,7 @@
 
 use regrant_mock_server::fault::scenario::Status;
 
-use super::super::{Finding, shared::*, work};
+use super::super::{Finding, Verdict, shared::*, work};
 use crate::{
     evidence::{Grant, PageSeen, Verb, What},
     judge::{Call, Death, Ended, Exchange, Mark, View, WorkKind, control},
@@ -68,19 +68,18 @@ fn other_companies<'v, 'h>(view: &'v View<'h>) -> impl Iterator<Item = (Mark, u3
 }
 
 pub(super) fn reauth_10(view: &View<'_>) -> Finding {
-    // A program for one company only cannot know better.
-    match view.terms.connections {
-        None | Some(0 | 1) => {
-            return Finding::locked(
-                "it is not known that the subject keeps several companies apart",
-                "features.connections = [\"acme\", \"globex\"]",
-            );
-        }
-        Some(_) => {}
-    }
     let calls = other_companies(view).filter_map(|(_, id)| view.calls.iter().find(|call| call.id == id));
-    let findings = calls.map(|call| not_grafted(view, call)).collect();
-    worst(findings).unwrap_or_else(|| unrealised(view, "no login for another company came about in this story"))
+    let found = worst(calls.map(|call| not_grafted(view, call)).collect());
+    // A program for one company only may do without knowing better; one that does know is not asked how many it keeps.
+    let is_for_one = matches!(view.terms.connections, None | Some(0 | 1));
+    match found {
+        Some(found) if found.verdict == Verdict::Pass || !is_for_one => found,
+        _ if is_for_one => Finding::locked(
+            "it is not known that the subject keeps several companies apart",
+            "features.connections = [\"acme\", \"globex\"]",
+        ),
+        _ => unrealised(view, "no login for another company came about in this story"),
+    }
 }
 
 fn not_grafted(view: &View<'_>, call: &Call<'_>) -> Finding {

@@ -77,12 +77,13 @@ impl Story {
         )
     }
 
-    /// The same, with a token that is no longer accepted.
-    pub(crate) fn reports_in_vain(mut self, units: &[String]) -> Self {
+    /// A report of all that waits, with a token that is no longer accepted, and the refresh after it; the units are given.
+    pub(crate) fn reports_in_vain(mut self) -> (Self, Vec<String>) {
         self.exchange += 1;
         let (access, _) = self.newest();
-        let story = self.names(Endpoint::Api, "PUT", "/v3/export-jobs/1/items", false, units.to_vec());
-        story.api_end(Some(&access), TokenState::Rejected, 401, Vec::new())
+        let units = std::mem::take(&mut self.waiting);
+        let story = self.names(Endpoint::Api, "PUT", "/v3/export-jobs/1/items", false, units.clone());
+        (story.api_end(Some(&access), TokenState::Rejected, 401, Vec::new()).refreshes(), units)
     }
 
     /// The progress of an export job is reported.
