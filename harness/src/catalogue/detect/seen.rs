@@ -21,6 +21,9 @@ use crate::{
 
 pub(super) fn detect_06(view: &View<'_>) -> Finding {
     let Some(denial) = denial(view, &[403]) else { return unrealised(view, "the API answered no good token with 403 in this story") };
+    // What is purged once a refresh was refused is not purged for a 403.
+    let until = denial.until.min(outcome_after(view, denial.first));
+    let denial = Denial { calls: denial.calls.into_iter().filter(|x| x.arrived < until).collect(), until, ..denial };
     if let Some((token, before, after)) = stored::gone(view, denial.first, denial.until) {
         return Finding::fail(format!("{token} was purged for a 403"), vec![before.n, denial.first.n, after.n]);
     }

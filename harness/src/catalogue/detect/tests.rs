@@ -393,6 +393,18 @@ fn what_a_403_costs_is_seen_in_storage_and_settings() {
     end(reset.works()).fails("DETECT-06", "the settings are not what they were");
 }
 
+#[test]
+fn what_a_refusal_costs_after_a_403_is_another_matter() {
+    let story = || forbidden_twice(|story| story.log("ERROR 403: a right is missing")).adds_work(1).works().rest();
+    // The pair of a later refresh was not saved before the restart; the one before it is refused.
+    let unsaved = story().rejected().trigger().api(401).refreshes().delivers().answered(Outcome::Accepted).rest();
+    let (_, spent) = story().newest();
+    let restarted = unsaved.restarted().trigger().refuses(&spent, "invalid_grant").gives_up().answered(Outcome::Accepted).rest();
+    restarted.comes_back().passes("DETECT-06");
+    let emptied = story().with(|s| s.subject.keeps.clear()).rest().restarted().trigger().answered(Outcome::Accepted).rest();
+    emptied.refuses(&spent, "invalid_grant").gives_up().rest().comes_back().fails("DETECT-06", "refresh#2 was purged for a 403");
+}
+
 /// The token endpoint answers 200 without tokens; then it is itself again.
 fn no_tokens(then: impl Fn(Story) -> Story) -> Story {
     let story = then(rejected().faulted(Answer::Unusable)).answered(Outcome::Accepted).rest();
