@@ -382,6 +382,20 @@ fn a_403_that_nobody_can_see_fails_unless_the_log_was_not_seen() {
 }
 
 #[test]
+fn a_warning_that_names_the_403_tells_of_it_though_its_kind_was_there_before() {
+    let line = |level, status| format!(r#"{{"level":"{level}","event":"api_unauthorized","status":{status},"path":"/v3/export-jobs"}}"#);
+    let habit = |level: &'static str| {
+        let story = Story::connected().rejected().trigger().api(401).log(&line(level, 401)).refreshes().denied(403).log(&line(level, 403));
+        let story = story.answered(Outcome::Accepted).rest().trigger().denied(403).log(&line(level, 403)).answered(Outcome::Accepted);
+        end(story.rest().works())
+    };
+    habit("warn").passes("DETECT-06");
+    habit("info").fails("DETECT-06", "neither status, page, log nor the trigger's answer");
+    let silent = habit("warn").without(|e| matches!(&e.what, What::Log { text, .. } if text.contains("403")));
+    silent.fails("DETECT-06", "neither status, page, log nor the trigger's answer");
+}
+
+#[test]
 fn what_a_403_costs_is_seen_in_storage_and_settings() {
     let purged = forbidden_twice(Story::gives_up);
     end(purged).fails("DETECT-06", "refresh#2 was purged for a 403");
