@@ -1,6 +1,7 @@
 //! DETECT: what the subject must take as the end of its grant, and what not yet.
 
 mod denied;
+mod forbidden;
 mod refusals;
 mod seen;
 mod stored;

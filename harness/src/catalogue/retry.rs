@@ -53,7 +53,7 @@ pub(super) const ALL: &[Requirement] = &[
         sources: &["Pleo, Centralised token refresh", "Pleo, Authentication overview: handle transient connection trouble gracefully"],
         why: "The client gives up after the third failure and stays given up until somebody restarts it.",
         observed: "API calls that succeed after the last fault and before a restart, although work was accepted at least twice.",
-        undecided: "No fault was met, or work was accepted fewer than twice afterwards.",
+        undecided: "No fault was met, work was accepted fewer than twice afterwards, or a back-off that doubles with each failure may not have been over (a minute is its longest).",
         remedy: "Do not latch a transient failure: the next piece of work tries again.",
         declarable: true,
         scope: Scope::Connection,
@@ -169,6 +169,12 @@ fn retry_04(view: &View<'_>) -> Finding {
         .collect();
     if accepted.len() < 2 {
         return Finding::undecided("no API call succeeded after the fault, and work was accepted fewer than twice after it");
+    }
+    if let Some(wait) = bursts::still_waits(view, &outage.faults, end) {
+        return Finding::undecided(format!(
+            "no API call succeeded after the fault, but after {} failures a pause may last {wait} s, and it was not given so long",
+            outage.faults.len()
+        ));
     }
     Finding::fail("the provider was back and work was accepted, but no API call succeeded", [vec![outage.last.n], accepted].concat())
 }

@@ -6,7 +6,7 @@ use regrant_mock_server::fault::scenario::Status;
 
 use super::{
     denied::{Denial, again, denial},
-    stored,
+    forbidden, stored,
 };
 use crate::{
     catalogue::{
@@ -21,6 +21,9 @@ use crate::{
 
 pub(super) fn detect_06(view: &View<'_>) -> Finding {
     let Some(denial) = denial(view, &[403]) else { return unrealised(view, "the API answered no good token with 403 in this story") };
+    // What is purged once a refresh was refused is not purged for a 403.
+    let until = denial.until.min(outcome_after(view, denial.first));
+    let denial = Denial { calls: denial.calls.into_iter().filter(|x| x.arrived < until).collect(), until, ..denial };
     if let Some((token, before, after)) = stored::gone(view, denial.first, denial.until) {
         return Finding::fail(format!("{token} was purged for a 403"), vec![before.n, denial.first.n, after.n]);
     }
@@ -116,13 +119,16 @@ fn over(view: &View<'_>, denial: &Denial<'_, '_>) -> Mark {
     view.triggers(rest, denial.until).map(|call| call.called).min().unwrap_or(denial.until)
 }
 
-/// A line of a kind that was not there before.
+/// A line of a kind that was not there before, or a warning that names the 403 for the first time.
 fn logged(view: &View<'_>, denial: &Denial<'_, '_>, over: Mark) -> Option<Mark> {
     let lines = view.events().filter_map(|(mark, what)| match what {
-        What::Log { text, .. } => Some((mark, shape(text))),
+        What::Log { text, .. } => Some((mark, shape(text), forbidden::tells_of(text, &denial.calls))),
         _ => None,
     });
     let lines: Vec<_> = lines.collect();
-    let habits: HashSet<&String> = lines.iter().filter(|(mark, _)| *mark < denial.first).map(|(_, shape)| shape).collect();
-    lines.iter().find(|(mark, shape)| *mark > denial.first && *mark < over && !habits.contains(shape)).map(|(mark, _)| *mark)
+    let before = || lines.iter().filter(|(mark, ..)| *mark < denial.first);
+    let habits: HashSet<&String> = before().map(|(_, shape, _)| shape).collect();
+    let always = before().any(|(.., tells)| *tells);
+    let within = lines.iter().filter(|(mark, ..)| *mark > denial.first && *mark < over);
+    within.into_iter().find(|(_, shape, tells)| !habits.contains(shape) || (*tells && !always)).map(|(mark, ..)| *mark)
 }

@@ -382,6 +382,20 @@ fn a_403_that_nobody_can_see_fails_unless_the_log_was_not_seen() {
 }
 
 #[test]
+fn a_warning_that_names_the_403_tells_of_it_though_its_kind_was_there_before() {
+    let line = |level, status| format!(r#"{{"level":"{level}","event":"api_unauthorized","status":{status},"path":"/v3/export-jobs"}}"#);
+    let habit = |level: &'static str| {
+        let story = Story::connected().rejected().trigger().api(401).log(&line(level, 401)).refreshes().denied(403).log(&line(level, 403));
+        let story = story.answered(Outcome::Accepted).rest().trigger().denied(403).log(&line(level, 403)).answered(Outcome::Accepted);
+        end(story.rest().works())
+    };
+    habit("warn").passes("DETECT-06");
+    habit("info").fails("DETECT-06", "neither status, page, log nor the trigger's answer");
+    let silent = habit("warn").without(|e| matches!(&e.what, What::Log { text, .. } if text.contains("403")));
+    silent.fails("DETECT-06", "neither status, page, log nor the trigger's answer");
+}
+
+#[test]
 fn what_a_403_costs_is_seen_in_storage_and_settings() {
     let purged = forbidden_twice(Story::gives_up);
     end(purged).fails("DETECT-06", "refresh#2 was purged for a 403");
@@ -391,6 +405,18 @@ fn what_a_403_costs_is_seen_in_storage_and_settings() {
     end(late.works()).is_not_accused(&["DETECT-06"]);
     let reset = forbidden_twice(|story| story.log("ERROR 403").with(|s| s.subject.settings = "the defaults".into()));
     end(reset.works()).fails("DETECT-06", "the settings are not what they were");
+}
+
+#[test]
+fn what_a_refusal_costs_after_a_403_is_another_matter() {
+    let story = || forbidden_twice(|story| story.log("ERROR 403: a right is missing")).adds_work(1).works().rest();
+    // The pair of a later refresh was not saved before the restart; the one before it is refused.
+    let unsaved = story().rejected().trigger().api(401).refreshes().delivers().answered(Outcome::Accepted).rest();
+    let (_, spent) = story().newest();
+    let restarted = unsaved.restarted().trigger().refuses(&spent, "invalid_grant").gives_up().answered(Outcome::Accepted).rest();
+    restarted.comes_back().passes("DETECT-06");
+    let emptied = story().with(|s| s.subject.keeps.clear()).rest().restarted().trigger().answered(Outcome::Accepted).rest();
+    emptied.refuses(&spent, "invalid_grant").gives_up().rest().comes_back().fails("DETECT-06", "refresh#2 was purged for a 403");
 }
 
 /// The token endpoint answers 200 without tokens; then it is itself again.

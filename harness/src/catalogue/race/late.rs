@@ -206,16 +206,28 @@ fn after_disconnection(view: &View<'_>, late: &Late<'_, '_>, call: &Call<'_>) ->
     let Some(rest) = view.rest_after(since) else { return Finding::undecided("the subject did not come to rest afterwards") };
     let end = user_after(view, since);
     let cited = vec![call.called.n, late.end.n];
-    let sent = control::convicting(view, rest.mark, rest.quiet, view.api_calls(rest.mark, end).chain(view.refreshes(rest.mark, end)));
+    // Who is started again may have forgotten that the user had disconnected, whatever came late.
+    let restarted = started_after(view, call.called);
+    let of_late = |x: &Exchange<'_>| x.token_name().and_then(|name| view.given(name)).is_some_and(|given| given > late.x.arrived);
+    let (sent, others): (Vec<_>, Vec<_>) =
+        view.api_calls(rest.mark, end).chain(view.refreshes(rest.mark, end)).partition(|x| x.arrived < restarted || of_late(x));
+    let sent = control::convicting(view, rest.mark, rest.quiet, sent.into_iter());
     if !sent.is_empty() {
         let reason = "the user had disconnected, and a late refresh brought the connection back: requests went on";
         return Finding::fail(reason, [cited, sent.iter().take(4).map(|x| x.arrived.n).collect()].concat());
     }
     let connected = |state| state == Some(Status::Connected);
-    if let Some((mark, ..)) = view.statuses().find(|(mark, state, _)| rest.quiet && *mark > rest.mark && *mark < end && connected(*state)) {
+    let said = view.statuses().find(|(mark, state, _)| rest.quiet && *mark > rest.mark && *mark < end && connected(*state));
+    let stored = stored(view, late, rest.mark, end);
+    if let Some((mark, ..)) = said.filter(|(mark, ..)| *mark < restarted || stored.is_some()) {
         return Finding::fail(
             "the user had disconnected, and a late refresh made the status say connected again",
-            [cited, vec![mark.n]].concat(),
+            [cited, stored.map(|scan| scan.n).into_iter().collect(), vec![mark.n]].concat(),
+        );
+    }
+    if said.is_some() || !control::convicting(view, rest.mark, rest.quiet, others.into_iter()).is_empty() {
+        return Finding::undecided(
+            "after a restart the connection was there again, but what had come late was neither stored nor used: the restart alone may have undone the disconnection",
         );
     }
     if !control::caused_work(view, control::MAIN, START, late.x.arrived) {
@@ -231,6 +243,20 @@ fn after_disconnection(view: &View<'_>, late: &Late<'_, '_>, call: &Call<'_>) ->
     }
     let passed = if met.is_some() { "the late success of the refresh brought nothing back" } else { "no success came late" };
     Finding::pass(passed, [cited, asked].concat())
+}
+
+/// The next start of any of the subject's processes.
+fn started_after(view: &View<'_>, from: Mark) -> Mark {
+    let starts = |what: &What| matches!(what, What::ProcessStarted { process, instance, .. } if process == "subject" || instance.is_some());
+    view.events().find(|(mark, what)| *mark > from && starts(what)).map_or(Mark::END, |(mark, _)| mark)
+}
+
+/// The search that found what the late refresh brought where the subject keeps its tokens.
+fn stored(view: &View<'_>, late: &Late<'_, '_>, from: Mark, until: Mark) -> Option<Mark> {
+    let (access, refresh) = late.x.pair()?;
+    let new = [Some(access), refresh.filter(|refresh| Some(*refresh) != late.x.token_name())];
+    let holds = |scan: &storage::Scan<'_>| new.iter().flatten().any(|token| scan.found.iter().any(|found| storage::is_copy(found, token)));
+    storage::scans(view).into_iter().find(|scan| scan.mark > from && scan.mark < until && holds(scan)).map(|scan| scan.mark)
 }
 
 /// A finding with what it followed from.

@@ -46,6 +46,14 @@ fn renewed(view: &View<'_>, death: &Death, counts: &[Count]) -> Finding {
     let Some(least) = after.iter().min_by_key(|it| it.1) else {
         return Finding::undecided("the status was not read as connected after the reconnection");
     };
+    // What came into being while the connection was dead is not the reconnection's doing.
+    let dead = counts.iter().rfind(|it| it.0 > death.knew && it.0 < death.until).unwrap_or(during);
+    if least.1 > before.1 && least.1 <= dead.1 {
+        return Finding::undecided(format!(
+            "there were {} connections before the refusal and {} already before the user reconnected: the reconnection is not known to have made another",
+            before.1, dead.1
+        ));
+    }
     let cited = vec![before.0.n, during.0.n, back.n, least.0.n];
     match least.1.cmp(&before.1) {
         std::cmp::Ordering::Greater => Finding::fail(

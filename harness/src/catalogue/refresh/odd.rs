@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use regrant_mock_server::{authority::TokenState, fault::scenario::Status, journal::Carried};
 
 use crate::{
-    catalogue::{Finding, retry::bursts, shared::*, work},
+    catalogue::{Finding, retry::bursts, shared::*, storage, work},
     evidence::{Reply, What},
     judge::{Exchange, Mark, View, control},
 };
@@ -149,6 +149,8 @@ fn lives_with_it(view: &View<'_>, first: &Odd<'_, '_>, until: Mark) -> Finding {
     if let Some(looping) = refresh_loop(view, first.x.arrived, until) {
         return Finding::fail("the lifetime sends it round in circles: it refreshes over and over", looping);
     }
+    // What a restart may have lost is no matter of its lifetime.
+    let until = lossy_restart(view, first.given, until).unwrap_or(until);
     if let Some(mark) = asks_the_user(view, first.given, until) {
         return Finding::fail("after an answer with an unusual lifetime it sends the user to consent", vec![first.given.n, mark.n]);
     }
@@ -166,6 +168,22 @@ fn lives_with_it(view: &View<'_>, first: &Odd<'_, '_>, until: Mark) -> Finding {
         }
         (Err(reason), None) => Finding::undecided(reason),
     }
+}
+
+/// The first restart after which nothing shows that the subject still had the newest pair: it was neither found in its storage before, nor used
+/// afterwards.
+fn lossy_restart(view: &View<'_>, from: Mark, until: Mark) -> Option<Mark> {
+    let starts = view.starts().into_iter().filter(|start| *start > from && *start < until);
+    starts.into_iter().find(|start| {
+        let Some(held) = view.held_before(start.at, None) else { return true };
+        let has = |token: Option<&str>| token.is_some() && (token == Some(held.access) || token == held.refresh);
+        let after: Vec<_> = view.api_calls(*start, until).chain(view.refreshes(*start, until)).map(Exchange::token_name).collect();
+        let scan = storage::scans(view).into_iter().rfind(|scan| scan.mark < *start);
+        let stored =
+            scan.is_some_and(|scan| held.refresh.is_some_and(|token| scan.found.iter().any(|found| storage::is_copy(found, token))));
+        let kept = after.iter().any(|token| has(*token)) || (stored && after.is_empty());
+        !kept
+    })
 }
 
 fn refresh_loop(view: &View<'_>, from: Mark, until: Mark) -> Option<Vec<u32>> {

@@ -5,6 +5,8 @@ use crate::judge::{Exchange, Mark, View};
 
 /// A shorter pause is none.
 const PAUSE: u64 = 50_000;
+/// No pause need be longer than this, whatever has failed.
+const LONGEST: u64 = 60_000_000;
 /// Attempts that keep at least this distance may come from a timer.
 const TICK: u64 = 500_000;
 
@@ -51,6 +53,20 @@ fn stimuli(view: &View<'_>, burst: &[&Exchange<'_>]) -> usize {
         Some(_) | None => 0,
     };
     before.saturating_add(meanwhile).saturating_add(told).saturating_add(ticks)
+}
+
+/// The seconds that the pause after these failures may last, if it has not lasted so long by `end`. A back-off doubles with each failure, also
+/// where its first attempts do not keep to it; and it may be three times as long as the longest pause that was seen.
+pub(super) fn still_waits(view: &View<'_>, faults: &[&Exchange<'_>], end: Mark) -> Option<u64> {
+    let done = |x: &Exchange<'_>| x.replied.map(|(mark, ..)| mark).or(x.aborted.map(|(mark, _)| mark)).unwrap_or(x.arrived).at;
+    let pauses: Vec<u64> = faults.windows(2).map(|pair| pair[1].began.saturating_sub(done(pair[0]))).collect();
+    let (shortest, longest) = (*pauses.iter().min()?, *pauses.iter().max()?);
+    let failures = u32::try_from(pauses.len()).unwrap_or(u32::MAX);
+    let doubled = shortest.max(PAUSE).saturating_mul(2_u64.saturating_pow(failures));
+    let pause = doubled.max(longest.saturating_mul(3)).min(LONGEST);
+    let seen = view.events().next_back().map_or(0, |(mark, _)| mark.at).min(end.at);
+    let waited = seen.saturating_sub(done(faults.last()?));
+    (waited < pause).then_some(pause.div_ceil(1_000_000))
 }
 
 fn gaps(burst: &[&Exchange<'_>]) -> Vec<u64> {

@@ -166,27 +166,41 @@ fn a_webhook_is_a_reason_of_its_own_to_try() {
 
 #[test]
 fn a_subject_that_stays_given_up_fails() {
+    let over = || out(3, &Answer::Unavailable).after(2_000);
     let latched = |outcome: fn(Story, u32) -> Story| {
-        outcome(out(3, &Answer::Unavailable), 3).rest().revoked().rejected().trigger().answered(Outcome::Accepted).rest().epilogue()
+        outcome(over(), 3).rest().revoked().rejected().trigger().answered(Outcome::Accepted).rest().epilogue()
     };
     latched(Story::asked_in_vain).fails("RETRY-04", "work was accepted, but no API call succeeded");
     // Refused work may be refused for a pause that is still running.
     latched(Story::declines).undecided("RETRY-04", "work was accepted fewer than twice");
-    let restarted = out(3, &Answer::Unavailable)
-        .asked_in_vain(2)
-        .rest()
-        .restarted()
-        .trigger()
-        .refreshes()
-        .delivers()
-        .answered(Outcome::Accepted)
-        .rest();
+    let restarted = over().asked_in_vain(2).rest().restarted().trigger().refreshes().delivers().answered(Outcome::Accepted).rest();
     restarted.fails("RETRY-04", "no API call succeeded");
     out(3, &Answer::Unavailable).rest().undecided("RETRY-04", "fewer than twice");
     // What it took on while the outage went on does not count.
-    let still_out = || out(3, &Answer::Unavailable).asked_in_vain(2).rest().event(What::RuleEnded { rule: 1 });
+    let still_out = || over().asked_in_vain(2).rest().event(What::RuleEnded { rule: 1 });
     still_out().asked_in_vain(1).rest().undecided("RETRY-04", "fewer than twice");
     still_out().asked_in_vain(2).rest().fails("RETRY-04", "no API call succeeded");
+}
+
+/// So many attempts without a stimulus, this far apart from each other; then work is taken on for so long, and nothing comes of it.
+fn gives_up_after(pauses: &[u64], waited: u64) -> Story {
+    let asked = Story::connected().adds_work(1).rejected().trigger().faulted(Answer::Unavailable);
+    let story = pauses.iter().fold(asked, |story, pause| story.after(*pause).faulted(Answer::Unavailable));
+    let story = story.answered(Outcome::Accepted).rest().event(What::RuleEnded { rule: 1 }).asked_in_vain(1).after(waited).rest();
+    story.asked_in_vain(2).rest().revoked()
+}
+
+#[test]
+fn a_pause_that_may_still_last_is_no_giving_up() {
+    let storm = [60; 24];
+    gives_up_after(&storm, 11_000).undecided("RETRY-04", "after 25 failures a pause may last 60 s");
+    gives_up_after(&storm, 61_000).fails("RETRY-04", "no API call succeeded");
+    gives_up_after(&[1_000, 2_000, 4_000, 8_000], 11_000).undecided("RETRY-04", "after 5 failures a pause may last");
+    gives_up_after(&[1_000, 2_000, 4_000, 8_000], 30_000).fails("RETRY-04", "no API call succeeded");
+    // Who gave up after the first few had its time.
+    for pauses in [&[][..], &[200], &[200, 400]] {
+        gives_up_after(pauses, 11_000).fails("RETRY-04", "no API call succeeded");
+    }
 }
 
 #[test]

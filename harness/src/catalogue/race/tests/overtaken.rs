@@ -164,6 +164,24 @@ fn a_late_success_that_brings_the_connection_back_fails() {
     story.fails("RACE-06", "say connected again");
 }
 
+/// The late success was dropped; the user's word is forgotten at the next start.
+fn forgotten() -> Story {
+    let story = disconnected_first().with(|s| s.subject.keeps.clear()).rest().declines(2).rest();
+    story.restarted().with(|s| s.subject.says = Some(Status::Connected))
+}
+
+#[test]
+fn a_disconnection_that_only_a_restart_undoes_is_no_late_answer_s_doing() {
+    let words = "the restart alone may have undone the disconnection";
+    forgotten().asked_in_vain(2).rest().comes_back().undecided("RACE-06", words);
+    let stale = forgotten().trigger().calls_api(Some("access#1"), TokenState::Rejected, 401).answered(Outcome::Accepted);
+    stale.asked_in_vain(1).rest().comes_back().undecided("RACE-06", words);
+    let used = forgotten().trigger().mark("offence").calls_api(Some("access#2"), TokenState::Active, 200).answered(Outcome::Accepted);
+    used.asked_in_vain(1).rest().comes_back().fails("RACE-06", "brought the connection back");
+    let stored = forgotten().with(|s| s.subject.keeps = vec!["access#2".into(), "refresh#2".into()]).asked_in_vain(2).rest();
+    stored.comes_back().fails("RACE-06", "say connected again");
+}
+
 #[test]
 fn a_disconnection_that_is_carried_out_after_the_user_is_back_is_no_late_answer_s_doing() {
     let undone = |is_slow: bool| {

@@ -38,6 +38,24 @@ fn a_reconnection_that_adds_no_connection_passes_and_one_that_does_fails() {
     counted(mute, 1, 2).undecided("REAUTH-11", "was not seen to say connected");
 }
 
+#[test]
+fn a_connection_that_was_there_before_the_user_came_back_is_not_the_reconnection_s() {
+    let grown = |dead: u64, after: u64| {
+        counted(Story::honest(), 1, after).with(|s| {
+            for event in &mut s.history.events {
+                if let What::StatusRead { count, state: Some(Status::Disconnected), .. } = &mut event.what {
+                    *count = Some(dead);
+                }
+            }
+        })
+    };
+    grown(2, 2).undecided("REAUTH-11", "2 already before the user reconnected");
+    grown(2, 3).fails("REAUTH-11", "there were 1 connections before the refusal, and there are 3");
+    // Who counts only what is connected.
+    grown(0, 1).passes("REAUTH-11");
+    grown(0, 2).fails("REAUTH-11", "there are 2 after");
+}
+
 /// The user comes back for another company; the subject reads what it is given.
 fn for_another_company() -> Story {
     let story = Story::connected().dies().asked_in_vain(2).rest().sets_out();

@@ -1,6 +1,6 @@
 //! Odd answers on hand-written histories.
 
-use regrant_mock_server::fault::scenario::Status;
+use regrant_mock_server::{authority::TokenState, fault::scenario::Status};
 
 use crate::{
     catalogue::{Finding, Severity},
@@ -52,6 +52,21 @@ fn a_needless_refresh_for_each_stimulus_fails_only_if_usual_tokens_needed_none()
     story.terms(|t| t.period = Some(Some(1_000_000))).is_not_accused(&["REFRESH-05"]);
     let always = Story::new().began().started().connects().adds_work(1).trigger().refreshes().delivers().answered(Outcome::Accepted).rest();
     turn(turn(turn(always.phase(crate::evidence::Phase::Story)))).epilogue().is_not_accused(&["REFRESH-05"]);
+}
+
+#[test]
+fn a_pair_that_a_restart_has_lost_is_no_matter_of_its_lifetime() {
+    let story = || needs_refresh().reshapes("expires_in=3", true).delivers().answered(Outcome::Accepted).rest().works().rest();
+    let asks = |story: Story| story.gives_up().answered(Outcome::Accepted).rest().asked_in_vain(2).rest().comes_back();
+    // It is not saved, and the one before it is refused; or nothing was saved at all.
+    let unsaved = || story().with(|s| s.subject.keeps = vec!["access#1".into(), "refresh#1".into()]).rest().restarted().trigger();
+    asks(unsaved().calls_api(Some("access#1"), TokenState::Superseded, 401).refuses("refresh#1", "invalid_grant")).passes("REFRESH-06");
+    asks(story().with(|s| s.subject.keeps.clear()).rest().restarted().trigger()).passes("REFRESH-06");
+    // It is there, and its lifetime is read at the next start only; or it is lost before there is one.
+    asks(story().restarted().trigger()).fails("REFRESH-06", "sends the user to consent");
+    asks(story().restarted().trigger().calls_api(Some("access#2"), TokenState::Active, 200))
+        .fails("REFRESH-06", "sends the user to consent");
+    asks(story().trigger().refuses("refresh#1", "invalid_grant")).fails("REFRESH-06", "sends the user to consent");
 }
 
 #[test]
