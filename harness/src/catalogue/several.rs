@@ -78,6 +78,7 @@ pub(super) fn silent_before(view: &View<'_>, instances: &[Instance], moment: Mar
 /// Why nothing is known of a process.
 pub(super) fn unseen(instance: Instance) -> Finding {
     Finding::undecided(format!(
-        "process {instance} never called the API at an address of its own: hand {{api_url}} and {{token_url}} to each process, and let each work"
+        "process {instance} never called the API at an address of its own: another one took the work, or it has that one's address ({{api_url}} and \
+         {{token_url}} are handed to each process)"
     ))
 }

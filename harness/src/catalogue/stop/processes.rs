@@ -80,8 +80,9 @@ fn dead_calls<'v, 'h>(view: &'v View<'h>, death: &'v Death, from: Mark) -> impl 
 
 /// The three controls, of this process alone.
 fn sandwich(view: &View<'_>, death: &Death, rest: Mark, instance: Instance) -> Result<Vec<u32>, String> {
+    // Whoever was asked may put it into a queue from which all of them take.
     let caused = |from: Mark, until: Mark| {
-        view.triggers(from, until).filter(|call| call.instance == Some(instance)).any(|call| {
+        view.triggers(from, until).any(|call| {
             let rest = view.settled_after(call.called).unwrap_or(Mark::END).min(until);
             view.api_calls(call.called, rest).any(|x| x.instance == Some(instance))
         })
