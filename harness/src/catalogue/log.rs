@@ -5,12 +5,15 @@ mod attempts;
 mod bounds;
 mod form;
 mod grade;
+mod reason;
 mod windows;
 pub(super) mod words;
 
+use std::collections::HashSet;
+
 use regex::Regex;
 
-use self::words::{AGAIN, ENDED, Line, REASON, STARTED};
+use self::words::{AGAIN, ENDED, Line, STARTED};
 use super::{Finding, Level::*, Requirement, Scope, Severity::*, shared::*};
 use crate::{
     evidence::What,
@@ -132,8 +135,10 @@ struct Event {
     shown: fn(&[Line<'_>], &Death) -> Option<Vec<u32>>,
     /// Goes on until the user was sent to consent.
     through_reconnection: bool,
-    /// Lines that come so near to it that nobody can be accused.
-    almost: fn(&[Line<'_>], &Death) -> Option<Vec<u32>>,
+    /// What the lines say that comes so near to it that nobody can be accused. The words are those that stand in every line.
+    almost: fn(&[Line<'_>], &Death, &HashSet<String>) -> Option<&'static str>,
+    /// A line that has none but the known words of a failure and of what follows from it is understood.
+    known_words: bool,
     declared: for<'v> fn(&'v View<'_>) -> Option<&'v str>,
     line: &'static str,
 }
@@ -141,9 +146,8 @@ struct Event {
 static FAILURE: Event = Event {
     name: "a refresh failure with its reason",
     shown: failure,
-    almost: |lines, death| {
-        first(lines, |line| (ENDED.is_match(&line.own_words(death)) || line.tells_rejection()) && REASON.is_match(line.text))
-    },
+    almost: nearly,
+    known_words: true,
     through_reconnection: false,
     declared: |view| view.terms.log_refresh_failed.as_deref(),
     line: "logs.refresh_failed = \"regex\"",
@@ -157,7 +161,8 @@ static DETECTION: Event = Event {
         })
     },
     through_reconnection: false,
-    almost: |_, _| None,
+    almost: |_, _, _| None,
+    known_words: false,
     declared: |view| view.terms.log_detected.as_deref(),
     line: "logs.detected = \"regex\"",
 };
@@ -167,7 +172,8 @@ static REAUTHENTICATION: Event = Event {
         first(lines, |line| AGAIN.is_match(&line.own_words(death)) || (line.returning && STARTED.is_match(&line.own_words(death))))
     },
     through_reconnection: true,
-    almost: |_, _| None,
+    almost: |_, _, _| None,
+    known_words: false,
     declared: |view| view.terms.log_reauthentication.as_deref(),
     line: "logs.reauthentication = \"regex\"",
 };
@@ -177,7 +183,8 @@ static REFUSED_CLIENT: Event = Event {
     name: "the refusal of the client's credentials",
     shown: |lines, death| first(lines, |line| line.names(&death.error) || line.tells_of_credentials()),
     through_reconnection: false,
-    almost: |_, _| None,
+    almost: |_, _, _| None,
+    known_words: false,
     declared: |view| view.terms.log_refresh_failed.as_deref(),
     line: "logs.refresh_failed = \"regex\"",
 };
@@ -193,13 +200,24 @@ fn first(lines: &[Line<'_>], shows: impl Fn(&Line<'_>) -> bool) -> Option<Vec<u3
 
 /// One line with the code of the refusal, or with failure and reason; or a line that tells of the failure and another that gives the reason.
 fn failure(lines: &[Line<'_>], death: &Death) -> Option<Vec<u32>> {
-    let shows = |line: &Line<'_>| line.names(&death.error) || (line.tells_failure() && REASON.is_match(line.text));
+    let shows = |line: &Line<'_>| line.names(&death.error) || (line.tells_failure() && line.gives_reason());
     if let Some(shown) = first(lines, |line| shows(line) && !line.tells_only_of_the_way(death)) {
         return Some(shown);
     }
     let failed = lines.iter().find(|line| line.tells_failure())?;
-    let why = lines.iter().find(|line| ENDED.is_match(&line.own_words(death)) && REASON.is_match(line.text))?;
+    let why = lines.iter().find(|line| line.gives_reason_of_another(death))?;
     Some(vec![failed.mark.n, why.mark.n])
+}
+
+/// A reason without the failure, or a failure with words that may be the reason: in its own line, or in another that was written at once.
+fn nearly(lines: &[Line<'_>], death: &Death, usual: &HashSet<String>) -> Option<&'static str> {
+    let reason = |line: &Line<'_>| (ENDED.is_match(&line.own_words(death)) || line.tells_rejection()) && line.gives_reason();
+    if lines.iter().any(reason) {
+        return Some("an end with its reason was logged, but no line speaks of the refresh that failed");
+    }
+    lines.iter().find(|line| line.tells_failure())?;
+    let unknown = "a failed refresh was logged, in words of which some are not known: they may be its reason";
+    lines.iter().any(|line| line.may_give_reason(usual)).then_some(unknown)
 }
 
 fn logged(view: &View<'_>, event: &Event) -> Finding {
@@ -234,6 +252,7 @@ fn judge_lines(view: &View<'_>, event: &Event, declared: Option<&Regex>, lines: 
     let novel: Vec<Line<'_>> = within
         .map(|&(mark, text)| Line { mark, text, returning: mark > death.until, led: mark > settled })
         .filter(|line| line.returning || !habits.contains(&words::shape(line.text)))
+        .filter(|line| declared.is_some() || !line.only_begins())
         .collect();
     let shown = match declared {
         Some(regex) => first(&novel, |line| regex.is_match(line.text)),
@@ -246,13 +265,16 @@ fn judge_lines(view: &View<'_>, event: &Event, declared: Option<&Regex>, lines: 
         return Finding::undecided("it was not logged up to now, and the user did not come back in this story");
     }
     let novel: Vec<Line<'_>> = novel.into_iter().filter(|line| !habits.contains(&words::shape(line.text))).collect();
+    let usual = reason::usual(lines.iter().take_while(|(mark, _)| *mark < death.asked).map(|(_, text)| *text));
+    let understood = |line: &Line<'_>| line.is_understood() || (event.known_words && !reason::may_give(line.text, &usual));
+    let almost = declared.is_none().then(|| (event.almost)(&novel, death, &usual)).flatten();
+    if let Some(almost) = almost {
+        return Finding::locked(almost, event.line);
+    }
     let what = match novel.len() {
         0 => "nothing new was logged",
         _ if declared.is_some() => "none of the new log lines matches the manifest's pattern",
-        _ if (event.almost)(&novel, death).is_some() => {
-            return Finding::locked("an end with its reason was logged, but no line speaks of the refresh that failed", event.line);
-        }
-        _ if novel.iter().all(Line::is_understood) => "none of the new log lines says so",
+        _ if novel.iter().all(understood) => "none of the new log lines says so",
         count => {
             return Finding::locked(
                 format!("{count} new log lines after the refusal, none recognised as {}, and not all of them understood", event.name),
@@ -268,7 +290,7 @@ fn judge_lines(view: &View<'_>, event: &Event, declared: Option<&Regex>, lines: 
 }
 
 /// The shapes of the lines that the subject writes when all is well. Such a line proves nothing.
-fn habits(view: &View<'_>, lines: &[(Mark, &str)], death: &Death) -> std::collections::HashSet<String> {
+fn habits(view: &View<'_>, lines: &[(Mark, &str)], death: &Death) -> HashSet<String> {
     let end = view.prologue_end().unwrap_or(death.asked).min(death.asked);
     lines.iter().take_while(|(mark, _)| *mark < end).map(|(_, text)| words::shape(text)).collect()
 }
@@ -277,5 +299,7 @@ fn habits(view: &View<'_>, lines: &[(Mark, &str)], death: &Death) -> std::collec
 mod late_tests;
 #[cfg(test)]
 mod loggers;
+#[cfg(test)]
+mod reason_tests;
 #[cfg(test)]
 mod tests;

@@ -47,6 +47,7 @@ pub(super) const ALL: &[Planted] = &[
     ("starts-the-list-anew", "RECOVER-09", &[""]),
     ("prints-the-error-object", "SECRET-01", &["LOG-06"]),
     ("says-nothing", "LOG-01 LOG-02", &["LOG-03 LOG-04 LOG-07 ROTATE-07 LOG-05"]),
+    ("a-bare-failure", "LOG-01", &["LOG-04 ROTATE-07"]),
     ("tells-everybody-always", "PROMPT-04", &[""]),
     ("hammers", "RETRY-02", &["RETRY-03 RETRY-07 LOG-06 DETECT-08"]),
 ];

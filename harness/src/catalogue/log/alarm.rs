@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::{
     grade::{Grade, grade},
     windows::{Said, Window, said, windows},
-    words::shape,
+    words::{only_begins, shape},
 };
 use crate::{
     catalogue::{Finding, prompt::messages, shared::*},
@@ -39,7 +39,8 @@ fn stands_out(view: &View<'_>, all: &[Said<'_>], alike: &HashSet<String>, death:
     }
     let calm: Vec<Grade> =
         all.iter().filter(|line| view.prologue_end().is_some_and(|end| line.mark < end)).filter_map(|l| grade(l.text)).collect();
-    let lines: Vec<&Said<'_>> = all.iter().filter(|line| line.mark > death.asked && line.mark < death.until && !line.goes_on()).collect();
+    let within = |line: &&Said<'_>| line.mark > death.asked && line.mark < death.until;
+    let lines: Vec<&Said<'_>> = all.iter().filter(within).filter(|line| !line.goes_on() && !only_begins(line.text)).collect();
     let all_novel: Vec<&Said<'_>> = lines.iter().copied().filter(|line| !alike.contains(&shape(line.text))).collect();
     // What is said at once is what tells of the refusal; lines that were kept back come later.
     let at_once: Vec<&Said<'_>> = all_novel.iter().copied().filter(|line| line.mark < settled).collect();

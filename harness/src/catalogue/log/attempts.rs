@@ -6,7 +6,7 @@ use regex::Regex;
 
 use super::{
     windows::{Said, Window, began_calmly, everyday, said, windows},
-    words::{LEVEL, Line, STATUS, THING, WRONG, shape, words},
+    words::{BADLY, LEVEL, Line, THING, WRONG, only_begins, shape, words},
 };
 use crate::{
     catalogue::{Finding, Verdict, shared::*},
@@ -22,12 +22,6 @@ static WELL: LazyLock<Regex> = LazyLock::new(|| {
     words(concat!(
         r"(refreshed|renewed|rotated|succe|obtain|receiv|\bgot\b|\bnew\b|updat|stored|saved|persist|replac|exchanged|granted|issued|",
         r"\bok\b|\bdone\b|complete|valid (for|until)|expires?[ _-]?(in|at)|\b200\b)",
-    ))
-});
-/// It came out badly, for whatever reason.
-static BADLY: LazyLock<Regex> = LazyLock::new(|| {
-    words(&format!(
-        r"(unavailab|unreachable|time[sd]?[ -]?out|{STATUS}50[0-9]\b|reset|no answer|lost|refused|closed|later|will retry|retrying|gave up|giving up|expired|revoked|unexpected|\beof\b|down\b)",
     ))
 });
 /// A time of day, or seconds since 1970.
@@ -130,6 +124,9 @@ pub(super) fn succeeded(text: &str) -> bool {
 }
 
 fn failed(text: &str) -> bool {
+    if only_begins(text) {
+        return false;
+    }
     let text = LEVEL.replace_all(text, " ");
     (THING.is_match(&text) || REFRESH.is_match(&text)) && (WRONG.is_match(&text) || BADLY.is_match(&text))
 }

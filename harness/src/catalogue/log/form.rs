@@ -1,10 +1,10 @@
 //! LOG-04: two outages are logged in one form.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::{
-    first,
-    words::{AGAIN, ENDED, Line, REASON, shape},
+    first, reason,
+    words::{AGAIN, ENDED, Line, only_begins, shape},
 };
 use crate::{
     catalogue::{Finding, shared::*},
@@ -33,11 +33,12 @@ pub(super) fn log_04(view: &View<'_>) -> Finding {
     let [one, .., two] = told.as_slice() else {
         return unrealised(view, "the grant did not end twice in this story");
     };
+    let calm = all.iter().take_while(|(mark, _)| *mark < one.death.asked);
     match (one.lines.first(), two.lines.first()) {
         (None, None) => Finding::undecided("neither outage was logged in words that were understood: that is LOG-01's and LOG-02's"),
         (Some(line), None) => missing(line, two, "the first end of the grant was logged, and the second was not"),
         (None, Some(line)) => missing(line, one, "the second end of the grant was logged, and the first was not"),
-        (Some(_), Some(_)) => compared(one, two),
+        (Some(_), Some(_)) => compared(one, two, &reason::usual(calm.map(|(_, text)| *text))),
     }
 }
 
@@ -49,16 +50,28 @@ fn missing(line: &Line<'_>, silent: &Told<'_>, reason: &str) -> Finding {
     }
 }
 
-fn compared(one: &Told<'_>, two: &Told<'_>) -> Finding {
+fn compared(one: &Told<'_>, two: &Told<'_>, usual: &HashSet<String>) -> Finding {
     let same = one.lines.iter().find_map(|a| two.lines.iter().find(|b| is_alike(a.text, b.text)).map(|b| (a, b)));
     let Some((a, b)) = same else {
         return Finding::undecided("both outages were logged, in words that differ more than ids and times do");
     };
-    let cause = |told: &Told<'_>| first(&told.lines, |line| line.names(&told.death.error) || REASON.is_match(line.text)).is_some();
-    if cause(one) && cause(two) {
-        Finding::pass("both outages were logged in one form, with their cause", vec![a.mark.n, b.mark.n])
-    } else {
-        Finding::fail("both outages were logged in one form, without a cause", vec![a.mark.n, b.mark.n])
+    let cause = |told: &Told<'_>| first(&told.lines, |line| line.names(&told.death.error) || line.gives_reason());
+    match (cause(one), cause(two)) {
+        (Some(first), Some(second)) => {
+            let mut cited = [vec![a.mark.n, b.mark.n], first, second].concat();
+            cited.sort_unstable();
+            cited.dedup();
+            Finding::pass("both outages were logged in one form, with their cause", cited)
+        }
+        (first, second) => {
+            let silent = [(one, first), (two, second)].into_iter().filter(|(_, cause)| cause.is_none());
+            if silent.into_iter().any(|(told, _)| told.lines.iter().any(|line| line.may_give_reason(usual)) || !told.understood) {
+                return Finding::undecided(
+                    "both outages were logged in one form, in words of which some are not known: they may be the cause",
+                );
+            }
+            Finding::fail("both outages were logged in one form, without a cause", vec![a.mark.n, b.mark.n])
+        }
     }
 }
 
@@ -69,7 +82,7 @@ fn told<'h>(view: &View<'h>, all: &[(Mark, &'h str)], death: &'h Death) -> Told<
     let at_once = |mark: Mark| death.settled.is_some_and(|settled| mark > death.asked && mark < settled);
     let kept_back = !all.iter().any(|(mark, _)| at_once(*mark));
     let counts = |mark: Mark| at_once(mark) || (kept_back && mark > death.asked && mark < death.until);
-    let within = all.iter().filter(|(mark, text)| counts(*mark) && !habits.contains(&shape(text)));
+    let within = all.iter().filter(|(mark, text)| counts(*mark) && !habits.contains(&shape(text)) && !only_begins(text));
     let (lines, rest): (Vec<Line<'h>>, Vec<Line<'h>>) =
         within.map(|(mark, text)| Line::plain(*mark, text)).partition(|line| speaks(line, death));
     Told { death, understood: rest.iter().all(Line::is_understood), lines }

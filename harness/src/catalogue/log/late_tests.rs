@@ -153,7 +153,7 @@ fn a_subject_that_always_talks_much_may() {
 // --- LOG-07 ---
 
 /// Refused, and this is logged of it.
-fn refused(lines: &[&str]) -> Story {
+pub(super) fn refused(lines: &[&str]) -> Story {
     let story = Story::connected().revoked().rejected().trigger().api(401).refused("invalid_grant").gives_up();
     let from = story.history.events.iter().position(|e| matches!(e.what, What::Revoked { .. })).unwrap_or_default();
     let story = story.without(|e| e.n as usize > from && matches!(e.what, What::Log { .. }));
@@ -188,7 +188,7 @@ fn where_everything_is_grave_nothing_stands_out() {
 
 // --- LOG-04 ---
 
-fn twice(second: &[&str]) -> Story {
+pub(super) fn twice(second: &[&str]) -> Story {
     let story = Story::connected().dies().asked_in_vain(2).rest().comes_back();
     let from = story.history.events.len();
     let story = story.dies().asked_in_vain(2).rest();

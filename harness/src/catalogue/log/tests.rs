@@ -201,7 +201,7 @@ fn two_lines_that_differ_in_times_and_ids_have_one_shape() {
 }
 
 /// Refused, everything right, and these lines logged about it.
-fn logging(lines: &[&str]) -> Story {
+pub(super) fn logging(lines: &[&str]) -> Story {
     let story = Story::connected().revoked().rejected().trigger().api(401).refused("invalid_grant").gives_up();
     let story = story.without(|e| e.n > 46 && matches!(e.what, What::Log { .. }));
     let story = lines.iter().fold(story, |story, text| story.log(text)).answered(Outcome::Accepted).rest();

@@ -1,9 +1,10 @@
 //! What a log line says, in the wordings of common loggers: prose, logfmt, JSON; in English.
 
-use std::{borrow::Cow, sync::LazyLock};
+use std::{borrow::Cow, collections::HashSet, sync::LazyLock};
 
 use regex::{Captures, Regex};
 
+use super::reason;
 use crate::judge::{Death, Mark};
 
 /// A line of log.
@@ -66,6 +67,28 @@ impl<'l> Line<'l> {
         without_everyday(&PATH.replace_all(&CODE.replace_all(&text, " "), " ")).into_owned()
     }
 
+    /// It says that a refresh is to come, and nothing of how it ends: no line of a refusal, however late it was seen.
+    pub(super) fn only_begins(&self) -> bool {
+        only_begins(self.text)
+    }
+
+    /// It says why.
+    pub(super) fn gives_reason(&self) -> bool {
+        reason::gives(self.text)
+    }
+
+    /// It says why something failed that another line tells of: written at once, and not about a call of the API; or an end with its reason.
+    pub(super) fn gives_reason_of_another(&self, death: &Death) -> bool {
+        let of_it = ENDED.is_match(&self.own_words(death)) || (!self.led && !reason::of_a_call(self.text));
+        of_it && self.gives_reason()
+    }
+
+    /// It has words that may be a reason: it tells of the failure, or was written at once and speaks of what it was about.
+    pub(super) fn may_give_reason(&self, usual: &HashSet<String>) -> bool {
+        let of_it = self.tells_failure() || (!self.led && !reason::of_a_call(self.text) && PARTY.is_match(self.text));
+        of_it && reason::may_give(self.text, usual)
+    }
+
     /// An English sentence, an access log, or a piece of a stack trace: if it does not say a thing, it does not.
     pub(super) fn is_understood(&self) -> bool {
         ENGLISH.is_match(&self.text.replace('_', " ")) || ROUTINE.is_match(self.text) || FRAME.is_match(self.text)
@@ -73,12 +96,26 @@ impl<'l> Line<'l> {
 }
 
 /// Without what happens every day. A refresh of an access token that is refused is something else than the token.
-fn without_everyday(text: &str) -> Cow<'_, str> {
+pub(super) fn without_everyday(text: &str) -> Cow<'_, str> {
     let renewal = |words: &str| REFUSED_ACCESS.is_match(words) && RENEWAL.is_match(words);
     EVERYDAY.replace_all(text, |found: &Captures<'_>| {
         let all = found.get(0).map_or("", |found| found.as_str());
         if renewal(all) { all.to_owned() } else { " ".to_owned() }
     })
+}
+
+/// A refresh is to come; how it ends is not said.
+pub(super) fn only_begins(text: &str) -> bool {
+    let text = LEVEL.replace_all(text, " ");
+    if !BEGINS.is_match(&text) || CODE.is_match(&text) {
+        return false;
+    }
+    // Why it is needed: a call was not accepted.
+    let call = EVERYDAY.is_match(&text) || CALL.is_match(&text);
+    let rest = NEEDED.replace_all(&text, " ");
+    let rest = without_everyday(&rest);
+    let rest = if call { PATH.replace_all(&rest, " ").replace("401", " ") } else { rest.into_owned() };
+    ![&WRONG, &BADLY, &ENDED, &AGAIN].iter().any(|said| said.is_match(&rest))
 }
 
 /// A line without what differs from time to time: every word with a digit in it.
@@ -112,13 +149,13 @@ pub(super) static LEVEL: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 /// The codes of a definitive refusal: the provider's words.
-static CODE: LazyLock<Regex> =
+pub(super) static CODE: LazyLock<Regex> =
     LazyLock::new(|| words(r"\b(invalid_grant|invalid_token|invalid_refresh_token|unauthorized_client|invalid_client)\b"));
 /// An access token runs out every few minutes, a database goes away for a moment: no end of an authorisation.
-static EVERYDAY: LazyLock<Regex> = LazyLock::new(|| {
+pub(super) static EVERYDAY: LazyLock<Regex> = LazyLock::new(|| {
     words(concat!(
         r"(access[ _-]?tokens?\W.{0,30}\b(expired|stale|outdated|rejected|refused|not accepted|invalid))|",
-        r"(\b(refus|reject|denied|den(y|ies))\w*\W+((the|our|an?|this|my|its|current|stored|old|cached) ){0,2}access[ _-]?tokens?(\W+\w+)?)|",
+        r"(\b(refus|reject|denied|den(y|ies))\w*\W+((the|our|an?|this|my|its|current|stored|old|cached) ){0,2}access[ _-]?tokens?(\s+\w+)?)|",
         r"(expired access[ _-]?tokens?)|",
         r"(\btokens? (has |is |was )?(expired|stale)\W{1,3}((now|will|going to|trying to|need to) )?(refresh|renew|request))|",
         r"((refreshing|renewing|replacing) (the |an )?expired tokens?)|",
@@ -131,23 +168,41 @@ static EVERYDAY: LazyLock<Regex> = LazyLock::new(|| {
 static REFUSED_ACCESS: LazyLock<Regex> = LazyLock::new(|| words(r"(reject|refus|denied|den(y|ies)|not accepted)"));
 /// It was to be replaced.
 static RENEWAL: LazyLock<Regex> = LazyLock::new(|| words(r"\b(refresh|renew)"));
+/// A refresh begins, or is to begin.
+static BEGINS: LazyLock<Regex> = LazyLock::new(|| {
+    words(concat!(
+        r"(\b(refreshing|renewing)\b|(refresh|renewal)[ _.:-]{1,2}(attempt|start|begin|began|begun|request)|",
+        r"\b(will|going to|about to|try(ing)? to|attempt(s|ing)?( to)?|start(s|ing|ed)?( to)?|begin(s|ning)?( to)?|needs? to|must|has to|have to) ",
+        r"((now|be|a|an|the|another|its|our|access|tokens?) ){0,4}(refresh|renew)\w*)",
+    ))
+});
+/// Why it begins.
+static NEEDED: LazyLock<Regex> = LazyLock::new(|| {
+    words(r#"\b(cause|why|trigger)\W{1,4}((access|api|token)[ _-]?)*(rejected|refused|expir\w+|unauthori[sz]ed|stale|401)\b"#)
+});
+/// It came out badly, for whatever reason.
+pub(super) static BADLY: LazyLock<Regex> = LazyLock::new(|| {
+    words(&format!(
+        r"(unavailab|unreachable|time[sd]?[ -]?out|{STATUS}50[0-9]\b|reset|no answer|lost|refused|closed|later|will retry|retrying|gave up|giving up|expired|revoked|unexpected|\beof\b|down\b)",
+    ))
+});
 /// A call of the API.
-static CALL: LazyLock<Regex> = LazyLock::new(|| words(r"(\bapi\b|/v[0-9])"));
+pub(super) static CALL: LazyLock<Regex> = LazyLock::new(|| words(r"(\bapi\b|/v[0-9])"));
 /// What failed.
 pub(super) static THING: LazyLock<Regex> =
     LazyLock::new(|| words(r"(refresh|\btokens?\b|\bgrant\b|oauth|\bauth\b|authori[sz]ation|authenticat|credential|renew)"));
+/// Who had a part in it, and what it was about.
+static PARTY: LazyLock<Regex> = LazyLock::new(|| {
+    words(
+        r"(pleo|provider|oauth|\bgrant|token|refresh|authori[sz]|authenti|consent|access|credential|user|http|status|answer|respon|reason|cause)",
+    )
+});
 /// What stands before a status: not the point of a number, since the fraction of a time is no status.
 pub(super) const STATUS: &str = r"(^|[^.,\w]|[^\d][.,])";
 /// That it failed.
 pub(super) static WRONG: LazyLock<Regex> = LazyLock::new(|| {
     words(&format!(
         r"(fail|error|refus|reject|denied|\binvalid|unable|could ?n[o']t|cannot|can't|not accepted|unsuccessful|exception|{STATUS}40[013]\b)",
-    ))
-});
-/// Why.
-pub(super) static REASON: LazyLock<Regex> = LazyLock::new(|| {
-    words(&format!(
-        r"(expired|revoked|withdr[ae]wn?|{STATUS}40[013]\b|no longer (valid|authori[sz]ed)|because|\b(reason|cause)\W{{1,4}}\w)",
     ))
 });
 /// An authorisation came to its end.
@@ -183,7 +238,7 @@ pub(super) static FRAME: LazyLock<Regex> = LazyLock::new(|| {
     ))
 });
 /// A path or a URL: an access log names what was asked for, not what the subject makes of it.
-static PATH: LazyLock<Regex> = LazyLock::new(|| words(r"(https?://\S+|\B/\S*|\S*/\S*/\S+)"));
+pub(super) static PATH: LazyLock<Regex> = LazyLock::new(|| words(r"(https?://\S+|\B/\S*|\S*/\S*/\S+)"));
 /// What an application proves itself with.
 static CREDENTIALS: LazyLock<Regex> = LazyLock::new(|| {
     words(

@@ -111,7 +111,8 @@ function settle(error, version) {
     throw error;
   }
   if (error instanceof Refused && !planted("refused-is-not-ready")) {
-    if (!planted("says-nothing")) log("error", `token refresh refused: ${error.message}`);
+    if (planted("a-bare-failure")) log("error", "token refresh failed");
+    else if (!planted("says-nothing")) log("error", `token refresh refused: ${error.message}`);
     if (planted("prints-the-error-object")) console.error(inspect(error));
     if (planted("unhandled-rejection")) Promise.reject(error);
     end(version, error.message);
@@ -130,6 +131,9 @@ export function end(version, cause) {
   const settings = planted("drops-the-settings") ? { sort: "name", team: "none" } : store.now.settings;
   if (!store.change(version, { state: "ended", cause, tokens: undefined, settings })) {
     log("info", "the refusal concerns a token that was replaced meanwhile; nothing changes");
+  } else if (planted("a-bare-failure")) {
+    log("error", "the connection was marked as disconnected");
+    log("warn", "the user is asked to reconnect");
   } else if (!planted("says-nothing")) {
     log("error", `authorization lost (${cause}): the refresh token is expired or revoked, tokens were discarded`);
     log("warn", "reauthentication required: the user is asked to reconnect");

@@ -19,6 +19,7 @@ const DEFECTS = {
     "starts-the-list-anew": "F119: replaces its list by what a failed fetch brought",
     "prints-the-error-object": "F134: prints the error object of a refused refresh with the request in it",
     "says-nothing": "F133: logs nothing of refusals",
+    "a-bare-failure": "F132: logs that a refresh failed and what it does then, never why",
     "tells-everybody-always": "F65: posts that access has ended again whenever a list is asked for without it",
     "ends-with-its-caller": "F121: a signal of the request that asks for a list reaches down to the refresh, and breaks it off when the caller hangs up",
     "saves-for-its-caller": "F121: gives up between the answer to a refresh and its saving when the caller has hung up",
