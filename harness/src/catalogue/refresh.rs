@@ -205,7 +205,7 @@ fn half_replaced(view: &View<'_>, x: &Exchange<'_>) -> Option<Finding> {
     let (read, (access, refresh)) = (x.read?, x.pair()?);
     let rest = view.rest_after(read)?;
     let restart = view.restart_after(x.arrived).unwrap_or(Mark::END);
-    let next = view.exchanges.iter().find(|y| y.pair().is_some() && y.arrived > x.arrived).map_or(Mark::END, |y| y.arrived);
+    let next = view.arrived_after(x.arrived).iter().find(|y| y.pair().is_some()).map_or(Mark::END, |y| y.arrived);
     let older = |name: &str| view.given(name).is_some_and(|given| given < read);
     let family = |y: &&Exchange<'_>| y.grant().is_none() || x.issued_in().is_none() || y.grant() == x.issued_in();
     let calls = view

@@ -114,7 +114,7 @@ fn decides(what: &What) -> bool {
 }
 
 fn event_after(view: &View<'_>, from: Mark, meant: impl Fn(&What) -> bool) -> Mark {
-    view.events().find(|(mark, what)| *mark > from && meant(what)).map_or(Mark::END, |(mark, _)| mark)
+    view.acts().find(|(mark, what)| *mark > from && meant(what)).map_or(Mark::END, |(mark, _)| mark)
 }
 
 /// When a passing fault is over as far as the connection's state is concerned: the provider or the user decides about it, or the
@@ -126,13 +126,13 @@ pub(super) fn outcome_after(view: &View<'_>, from: Mark) -> Mark {
         Reply::Tokens { .. } | Reply::Transient | Reply::Plain => false,
     };
     let ends = |x: &&crate::judge::Exchange<'_>| x.is_refresh() && x.replied.is_some_and(|(_, _, reply)| answered(reply));
-    let final_answer = view.exchanges.iter().filter(ends).map(|x| x.arrived).find(|mark| *mark > from);
+    let final_answer = view.arrived_after(from).iter().find(ends).map(|x| x.arrived);
     decided.min(final_answer.unwrap_or(Mark::END))
 }
 
 /// The user came or went, or a process was started or stopped: what was read need not count any more.
 pub(super) fn disturbed(view: &View<'_>, from: Mark, until: Mark) -> bool {
-    view.events().any(|(mark, what)| {
+    view.acts().any(|(mark, what)| {
         let counts = matches!(
             what,
             What::VerbCalled { verb: Verb::Connect | Verb::Disconnect, .. }

@@ -1,6 +1,13 @@
-//! The runtime, and how a run ends early: the first Ctrl-C (or SIGTERM) cancels, the second one ends at once.
+//! The runtime, and how a run ends early: the first Ctrl-C (or SIGTERM) cancels, the second one ends at once; so does the first one where
+//! nothing is left to end in good order, while verdicts are computed and written.
 
-use std::{future::Future, process, time::Duration};
+use std::{
+    future::Future,
+    process,
+    sync::{LazyLock, Mutex, PoisonError},
+    thread,
+    time::Duration,
+};
 
 use tokio::{
     runtime::{Builder, Runtime},
@@ -27,27 +34,51 @@ pub(super) fn block_here_on<F: Future>(work: impl FnOnce(Cancel) -> F) -> Result
 }
 
 fn run<F: Future>(mut kind: Builder, work: impl FnOnce(Cancel) -> F) -> Result<F::Output, CliError> {
-    let runtime: Runtime =
-        kind.enable_all().build().map_err(|source| CliError::Environment(format!("cannot start a runtime: {source}")))?;
-    let (cancel, cancelled) = watch::channel(false);
-    // Heard from here on: whoever reads that something is ready may end it at once.
-    let wishes = {
-        let _inside = runtime.enter();
-        Wishes::listen()
-    };
-    runtime.spawn(watch_signals(wishes, cancel));
+    let runtime = started(kind.enable_all())?;
+    let cancelled = listen()?;
     let output = runtime.block_on(work(cancelled));
     runtime.shutdown_timeout(FAREWELL);
     Ok(output)
 }
 
+fn started(kind: &mut Builder) -> Result<Runtime, CliError> {
+    kind.build().map_err(|source| CliError::Environment(format!("cannot start a runtime: {source}")))
+}
+
+/// Whom the first wish is told: what runs now, or what ran last.
+static RUNNING: LazyLock<Mutex<Option<watch::Sender<bool>>>> = LazyLock::new(Mutex::default);
+
+/// Wishes are heard from here on, until the program ends: whoever reads that something is ready may end it at once. A signal that was heard
+/// once never ends a program by itself again, so somebody has to listen also where no runtime is left.
+fn listen() -> Result<Cancel, CliError> {
+    let (cancel, cancelled) = watch::channel(false);
+    let listens = RUNNING.lock().unwrap_or_else(PoisonError::into_inner).replace(cancel).is_some();
+    if !listens {
+        let runtime = started(Builder::new_current_thread().enable_all())?;
+        let wishes = {
+            let _inside = runtime.enter();
+            Wishes::listen()
+        };
+        let listener = thread::Builder::new().name("wishes".into()).spawn(move || runtime.block_on(watch_signals(wishes)));
+        listener.map_err(|source| CliError::Environment(format!("cannot start a thread: {source}")))?;
+    }
+    Ok(cancelled)
+}
+
 /// Subjects do not outlive a sudden end: their supervisors see the pipe close.
-async fn watch_signals(mut wishes: Wishes, cancel: watch::Sender<bool>) {
+async fn watch_signals(mut wishes: Wishes) {
     wishes.asked_to_end().await;
-    cancel.send_replace(true);
-    tokio::time::sleep(ONE_WISH).await;
-    wishes.asked_to_end().await;
+    if cancel_what_runs() {
+        tokio::time::sleep(ONE_WISH).await;
+        wishes.asked_to_end().await;
+    }
     process::exit(ExitStatus::Cancelled.code().into());
+}
+
+/// False: nobody is there to end anything in good order.
+fn cancel_what_runs() -> bool {
+    let running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+    running.as_ref().is_some_and(|running| running.send(true).is_ok())
 }
 
 /// Ctrl-C, and the signal by which scripts and CI servers end a program. One that cannot be heard never comes.

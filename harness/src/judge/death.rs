@@ -50,10 +50,9 @@ pub struct Death {
 pub(super) fn deaths(view: &View<'_>) -> Vec<Death> {
     let mut deaths: Vec<Death> = Vec::new();
     for x in view.exchanges.iter().filter(|x| x.is_refresh()) {
-        let Some(death) = death(view, x) else { continue };
         // Later refusals of the same outage are consequences, not deaths of their own.
-        if deaths.last().is_none_or(|last| death.asked > last.until) {
-            deaths.push(death);
+        if deaths.last().is_none_or(|last| x.arrived > last.until) {
+            deaths.extend(death(view, x));
         }
     }
     deaths
@@ -111,8 +110,7 @@ fn knew(view: &View<'_>, x: &Exchange<'_>, refused: Mark) -> Option<Mark> {
         return x.read;
     }
     let rest = view.settled_after(refused)?;
-    let ended = |what: &What| matches!(what, What::ProcessStopping { .. } | What::ProcessExited { .. });
-    let lived = !view.events().any(|(mark, what)| mark > refused && mark < rest && ended(what));
+    let lived = view.index.ends.between(refused, rest) == 0;
     lived.then_some(rest)
 }
 

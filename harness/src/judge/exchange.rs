@@ -109,6 +109,11 @@ impl<'h> Exchange<'h> {
         !self.by_agent && self.endpoint == Endpoint::Api
     }
 
+    /// By this a subject tells Pleo that the user has disconnected.
+    pub(super) fn is_goodbye(&self) -> bool {
+        self.method == "DELETE" && self.path == "/v1/installations/me"
+    }
+
     fn presentation(&self) -> Option<&'h Presentation> {
         match (&self.token, &self.api) {
             (Some(token), _) => token.presented,
@@ -322,7 +327,8 @@ fn add<'h>(x: &mut Exchange<'h>, mark: Mark, what: &'h What) {
     }
 }
 
-fn exchange_of(what: &What) -> Option<u64> {
+/// Whose part of a request's way it is, after its arrival.
+pub(super) fn exchange_of(what: &What) -> Option<u64> {
     match what {
         What::Token { exchange, .. }
         | What::Api { exchange, .. }

@@ -7,6 +7,7 @@ mod date;
 mod death;
 mod exchange;
 pub mod history;
+mod index;
 mod merge;
 #[cfg(test)]
 mod properties;

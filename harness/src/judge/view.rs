@@ -6,6 +6,7 @@ use super::{
     Terms,
     death::{self, Death},
     exchange::{Exchange, exchanges},
+    index::Index,
 };
 use crate::evidence::{Event, Grant, History, Instance, Micros, Outcome, Phase, SUBSCRIPTION, Source, Verb, Wanted, What};
 
@@ -136,6 +137,7 @@ pub struct View<'h> {
     /// Each time the subject was told that its grant, or its client, is finished.
     pub deaths: Vec<Death>,
     order: Vec<(Mark, &'h Event)>,
+    pub(super) index: Index<'h>,
 }
 
 impl<'h> View<'h> {
@@ -144,10 +146,12 @@ impl<'h> View<'h> {
     pub fn new(history: &'h History, terms: &'h Terms) -> Self {
         let mut order: Vec<_> = history.events.iter().map(|event| (Mark::of(event), event)).collect();
         order.sort_by_key(|(mark, _)| *mark);
+        let exchanges = exchanges(&order);
         let mut view = Self {
             history,
             terms,
-            exchanges: exchanges(&order),
+            index: Index::new(&order, &exchanges),
+            exchanges,
             calls: calls(&order),
             callbacks: callbacks(&order),
             rests: rests(&order),
@@ -163,6 +167,36 @@ impl<'h> View<'h> {
         self.order.iter().map(|(mark, event)| (*mark, &event.what))
     }
 
+    /// Events that are neither of the traffic nor of the log: what the harness, the user and the provider did, and what was read of the
+    /// subject. There are few of them in any story.
+    pub fn acts(&self) -> impl DoubleEndedIterator<Item = (Mark, &'h What)> {
+        self.index.acts.iter().copied()
+    }
+
+    /// Requests that began after a moment and had arrived before another one.
+    pub fn within(&self, from: Mark, until: Mark) -> impl DoubleEndedIterator<Item = &Exchange<'h>> {
+        let first = self.exchanges.partition_point(|x| x.arrived.at <= from.at);
+        let end = self.exchanges.partition_point(|x| x.arrived < until).max(first);
+        self.exchanges[first..end].iter().filter(move |x| x.began > from.at)
+    }
+
+    /// Requests that arrived after a moment.
+    #[must_use]
+    pub fn arrived_after(&self, from: Mark) -> &[Exchange<'h>] {
+        &self.exchanges[self.exchanges.partition_point(|x| x.arrived <= from)..]
+    }
+
+    /// The subject's exchanges of codes for tokens.
+    pub fn code_exchanges(&self) -> impl DoubleEndedIterator<Item = &Exchange<'h>> {
+        self.index.logins.iter().map(|place| &self.exchanges[*place])
+    }
+
+    /// When an answer that gave tokens had next been written after a moment.
+    #[must_use]
+    pub fn given_after(&self, from: Mark) -> Option<Mark> {
+        self.index.given_after(from)
+    }
+
     /// The marks of the events that match.
     pub fn marks(&self, matches: impl Fn(&What) -> bool) -> Vec<Mark> {
         self.events().filter(|(_, what)| matches(what)).map(|(mark, _)| mark).collect()
@@ -171,7 +205,7 @@ impl<'h> View<'h> {
     /// Why this story cannot be judged at all, if it cannot.
     #[must_use]
     pub fn unrealised(&self) -> Option<&'h str> {
-        self.events().find_map(|(_, what)| match what {
+        self.acts().find_map(|(_, what)| match what {
             What::NotRealised { reason } => Some(reason.as_str()),
             _ => None,
         })
@@ -180,7 +214,7 @@ impl<'h> View<'h> {
     /// When the prologue ended.
     #[must_use]
     pub fn prologue_end(&self) -> Option<Mark> {
-        self.events().find_map(|(mark, what)| match what {
+        self.acts().find_map(|(mark, what)| match what {
             What::PhaseBegan { phase: Phase::Story } => Some(mark),
             _ => None,
         })
@@ -212,40 +246,40 @@ impl<'h> View<'h> {
     /// Webhooks that were sent between two moments.
     #[must_use]
     pub fn webhooks(&self, from: Mark, until: Mark) -> usize {
-        self.events().filter(|(mark, what)| *mark > from && *mark < until && matches!(what, What::WebhookSent { .. })).count()
+        self.index.webhooks.between(from, until)
     }
 
     /// API calls of the subject that began between two moments; the one call that a disconnect causes is left out.
     pub fn api_calls(&self, from: Mark, until: Mark) -> impl Iterator<Item = &Exchange<'h>> {
-        self.exchanges.iter().filter(move |x| x.is_api() && x.began > from.at && x.arrived < until && !self.is_farewell(x))
+        self.within(from, until).filter(|x| x.is_api() && !self.is_farewell(x))
     }
 
     /// The subject tells Pleo that the user has disconnected: once for each time that the user did.
     fn is_farewell(&self, x: &Exchange<'_>) -> bool {
-        let farewell = |x: &Exchange<'_>| x.method == "DELETE" && x.path == "/v1/installations/me";
-        if !farewell(x) {
+        if !x.is_goodbye() {
             return false;
         }
         let asked = self.calls.iter().filter(|c| c.verb == Verb::Disconnect && c.called < x.arrived).count();
-        let told = self.exchanges.iter().filter(|y| y.is_api() && farewell(y) && y.arrived < x.arrived).count();
+        let told = self.index.farewells.before(x.arrived);
         told < asked
     }
 
     /// Refreshes that began between two moments.
     pub fn refreshes(&self, from: Mark, until: Mark) -> impl Iterator<Item = &Exchange<'h>> {
-        self.exchanges.iter().filter(move |x| x.is_refresh() && x.began > from.at && x.arrived < until)
+        self.within(from, until).filter(|x| x.is_refresh())
     }
 
     /// What could have caused something that began at `moment`: the last thing asked of the subject before it. Starts and pages read count, too.
     #[must_use]
     pub fn stimulus_before(&self, moment: Micros) -> Option<Mark> {
-        self.events().rfind(|(mark, what)| mark.at <= moment && is_stimulus(what)).map(|(mark, _)| mark)
+        self.index.stimuli.last_until(moment)
     }
 
     /// Starts of the subject's process, in order.
     #[must_use]
     pub fn starts(&self) -> Vec<Mark> {
-        self.marks(|what| matches!(what, What::ProcessStarted { process, .. } if process == SUBJECT))
+        let started = |what: &What| matches!(what, What::ProcessStarted { process, .. } if process == SUBJECT);
+        self.acts().filter(|(_, what)| started(what)).map(|(mark, _)| mark).collect()
     }
 
     /// The first start after a moment: a restart.
@@ -270,9 +304,8 @@ impl<'h> View<'h> {
         };
         let next = self.reconnection_after(from).map_or(Mark::END, |call| call.called);
         // Also one whose callback was answered before its code was exchanged.
-        let exchanged_later =
-            |x: &Exchange<'_>| x.is_code_exchange() && x.arrived < next && x.replied.is_some_and(|(replied, ..)| replied > from);
-        if logins.filter(|c| c.called < from).any(comes_later) || self.exchanges.iter().any(exchanged_later) { from } else { next }
+        let exchanged_later = |x: &Exchange<'_>| x.arrived < next && x.replied.is_some_and(|(replied, ..)| replied > from);
+        if logins.filter(|c| c.called < from).any(comes_later) || self.code_exchanges().any(exchanged_later) { from } else { next }
     }
 
     /// The same for what was told at one moment and known at a later one: whoever learned of it late may have been brought back before.
@@ -284,63 +317,41 @@ impl<'h> View<'h> {
     /// The code exchange with which the user came back after a moment, and when its answer was written. A login for another company is none.
     #[must_use]
     pub fn back_after(&self, from: Mark) -> Option<(&Exchange<'h>, Mark)> {
-        let exchanged = self
-            .exchanges
-            .iter()
-            .find(|x| x.is_code_exchange() && x.arrived > from && x.pair().is_some() && !self.is_for_another_company(x))?;
+        let exchanged = self.code_exchanges().find(|x| x.arrived > from && x.pair().is_some() && !self.is_for_another_company(x))?;
         exchanged.replied.map(|(mark, ..)| (exchanged, mark))
     }
 
     fn is_for_another_company(&self, x: &Exchange<'_>) -> bool {
         let login = self.calls.iter().rfind(|call| call.verb == Verb::Connect && call.called < x.arrived);
-        login.is_some_and(|login| self.events().any(|(_, what)| matches!(what, What::OtherCompany { call, .. } if *call == login.id)))
+        login.is_some_and(|login| self.acts().any(|(_, what)| matches!(what, What::OtherCompany { call, .. } if *call == login.id)))
     }
 
     /// The next thing after `from` that the provider or the user does to the connection, whatever its end.
     #[must_use]
     pub fn disturbed_after(&self, from: Mark) -> Mark {
-        let disturbs = |what: &What| {
-            matches!(
-                what,
-                What::Revoked { .. }
-                    | What::Expired { .. }
-                    | What::AccessRejected { .. }
-                    | What::SecretRotated { .. }
-                    | What::SecretEnds { .. }
-                    | What::ApiClockSet { .. }
-                    | What::ClockMoved { .. }
-                    | What::Faulted { .. }
-                    | What::VerbCalled { verb: Verb::Connect | Verb::Disconnect, .. }
-            )
-        };
-        self.events().find(|(mark, what)| *mark > from && disturbs(what)).map_or(Mark::END, |(mark, _)| mark)
+        self.index.disturbances.first_after(from).unwrap_or(Mark::END)
     }
 
     /// The tokens that had been given to the subject before a moment; of one family, if one is given.
     #[must_use]
     pub fn held_before(&self, moment: Micros, grant: Option<Grant>) -> Option<Pair<'_, 'h>> {
-        let mut pairs: Vec<_> = self
-            .exchanges
-            .iter()
-            .filter(|x| grant.is_none() || x.issued_in().is_none() || x.issued_in() == grant)
-            .filter_map(|x| Some((x.replied.map(|(mark, ..)| mark).filter(|mark| mark.at < moment)?, x, x.pair()?)))
-            .collect();
-        pairs.sort_by_key(|(mark, ..)| *mark);
-        let (_, from, (access, _)) = *pairs.last()?;
-        let refresh = pairs.iter().rev().find_map(|(_, _, (_, refresh))| *refresh);
+        let of_family = |x: &&Exchange<'_>| grant.is_none() || x.issued_in().is_none() || x.issued_in() == grant;
+        let mut newest_first = self.index.pairs_before(moment).map(|place| &self.exchanges[place]).filter(of_family);
+        let from = newest_first.next()?;
+        let (access, refresh) = from.pair()?;
+        let refresh = refresh.or_else(|| newest_first.find_map(|x| x.pair()?.1));
         Some(Pair { from, access, refresh })
     }
 
     /// When the answer that gave this token had been written; none if no answer is known to have given it.
     #[must_use]
     pub fn given(&self, token: &str) -> Option<Mark> {
-        let gave = |x: &&Exchange<'_>| x.pair().is_some_and(|(access, refresh)| access == token || refresh == Some(token));
-        self.exchanges.iter().find(gave).and_then(|x| x.replied).map(|(mark, ..)| mark)
+        self.index.given.get(token).copied()
     }
 
     /// Status readings with their marks.
     pub fn statuses(&self) -> impl DoubleEndedIterator<Item = (Mark, Option<regrant_mock_server::fault::scenario::Status>, &'h str)> {
-        self.events().filter_map(|(mark, what)| match what {
+        self.acts().filter_map(|(mark, what)| match what {
             What::StatusRead { state, raw, .. } => Some((mark, *state, raw.as_str())),
             _ => None,
         })
@@ -348,26 +359,10 @@ impl<'h> View<'h> {
 
     /// Readings of the page that prompts.
     pub fn prompts(&self) -> impl Iterator<Item = (Mark, &'h crate::evidence::PageSeen)> {
-        self.events().filter_map(|(mark, what)| match what {
+        self.acts().filter_map(|(mark, what)| match what {
             What::PromptRead(page) => Some((mark, page)),
             _ => None,
         })
-    }
-}
-
-/// Something that may make a subject work.
-fn is_stimulus(what: &What) -> bool {
-    match what {
-        What::ProcessStarted { process, instance, .. } => process == SUBJECT || instance.is_some(),
-        What::VerbCalled { .. }
-        | What::CallbackDelivered { .. }
-        | What::WebhookSent { .. }
-        | What::StatusRead { .. }
-        | What::PromptRead(_)
-        | What::NoticeFollowed { .. }
-        | What::SettingsRead { .. }
-        | What::DataRead { .. } => true,
-        _ => false,
     }
 }
 

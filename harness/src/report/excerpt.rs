@@ -1,6 +1,6 @@
 //! Which events of a history a reader needs to believe a verdict: those it rests on, and what led up to them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::narrate::{Narrator, clock};
 use crate::evidence::{Event, History, Reply, Verb, What};
@@ -33,6 +33,7 @@ pub(super) fn excerpt(history: &History, cited: &[u32], most: usize) -> Vec<Resu
 /// Indices into the history, and whether they are cited.
 fn choose(history: &History, cited: &[u32]) -> BTreeMap<usize, bool> {
     let events = &history.events;
+    let cited: HashSet<u32> = cited.iter().copied().collect();
     let mut chosen = BTreeMap::new();
     for (index, _) in events.iter().enumerate().filter(|(_, event)| cited.contains(&event.n)) {
         chosen.insert(decision_of(events, index), true);
@@ -40,7 +41,7 @@ fn choose(history: &History, cited: &[u32]) -> BTreeMap<usize, bool> {
     let (Some(&first), Some(&last)) = (chosen.keys().next(), chosen.keys().next_back()) else { return chosen };
     let causes = (0..last).rev().filter(|&index| is_cause(&events[index].what)).take(CAUSES);
     let between = (first..last).filter(|&index| is_turn(&events[index].what));
-    let led_up = chosen.keys().flat_map(|&index| led_up_to(events, index));
+    let led_up = led_up_to(events, chosen.keys().copied());
     let context: Vec<usize> = causes.chain(between).chain(led_up).collect();
     for index in context {
         chosen.entry(index).or_insert(false);
@@ -58,19 +59,43 @@ fn decision_of(events: &[Event], index: usize) -> usize {
     (index..events.len()).find(|&later| decides(&events[later])).unwrap_or(index)
 }
 
-/// The last stimulus before an event, and the refusal that the subject had read by then.
-fn led_up_to(events: &[Event], index: usize) -> Vec<usize> {
-    let stimulus = (0..index).rev().find(|&i| is_stimulus(&events[i].what));
-    let refusal = (0..index).rev().find(|&i| matches!(&events[i].what, What::Replied { reply: Reply::Final { .. }, .. }));
-    stimulus.into_iter().chain(refusal.into_iter().flat_map(|refusal| refusal_lines(events, refusal, index))).collect()
+/// For each of these events, in order: the last stimulus before it, and the refusal that the subject had read by then.
+fn led_up_to(events: &[Event], chosen: impl Iterator<Item = usize>) -> Vec<usize> {
+    let mut chosen = chosen.peekable();
+    let (mut stimulus, mut refusal) = (None, None::<Refused>);
+    let mut asked = HashMap::new();
+    let mut led_up = Vec::new();
+    for (index, event) in events.iter().enumerate() {
+        if chosen.next_if_eq(&index).is_some() {
+            led_up.extend(stimulus);
+            // The decision behind a refusal, and that it was read; if that was not seen, that it was written.
+            led_up.extend(refusal.iter().flat_map(|it| it.asked.into_iter().chain([it.read.unwrap_or(it.written)])));
+        }
+        match &event.what {
+            What::Token { exchange, .. } => {
+                asked.insert(*exchange, index);
+            }
+            What::Replied { exchange, reply: Reply::Final { .. }, .. } => {
+                refusal = Some(Refused { exchange: *exchange, asked: asked.get(exchange).copied(), written: index, read: None });
+            }
+            What::Read { exchange } => {
+                if let Some(refusal) = refusal.as_mut().filter(|it| it.exchange == *exchange && it.read.is_none()) {
+                    refusal.read = Some(index);
+                }
+            }
+            what if is_stimulus(what) => stimulus = Some(index),
+            _ => {}
+        }
+    }
+    led_up
 }
 
-/// The decision behind a refusal, and that it was read; if that was not seen, that it was written.
-fn refusal_lines(events: &[Event], refusal: usize, before: usize) -> Vec<usize> {
-    let What::Replied { exchange, .. } = events[refusal].what else { return Vec::new() };
-    let asked = (0..refusal).rev().find(|&i| matches!(&events[i].what, What::Token { exchange: e, .. } if *e == exchange));
-    let read = (refusal..before).find(|&i| matches!(&events[i].what, What::Read { exchange: e } if *e == exchange));
-    asked.into_iter().chain([read.unwrap_or(refusal)]).collect()
+/// A refusal, and the places of what belongs to it.
+struct Refused {
+    exchange: u64,
+    asked: Option<usize>,
+    written: usize,
+    read: Option<usize>,
 }
 
 fn is_stimulus(what: &What) -> bool {

@@ -11,7 +11,7 @@ use super::{Options, Progress, Run, Saved, Story, Subject, plan, probe, terms};
 use crate::{
     catalogue::Verdict,
     evidence::{Header, History, Phase, What},
-    judge::{Purpose, judge},
+    judge::{Purpose, Terms, judge},
     stage::{Recorder, Setting, tell},
     subject::Manifest,
 };
@@ -107,6 +107,9 @@ pub async fn check(subject: Subject, options: Options, progress: UnboundedSender
         told.extend(histories);
         cancelled = !finished;
     }
+    // All is told: nothing is left to end in good order, and whoever asks for an end from here on gets it at once.
+    cancelled |= *cancel.borrow();
+    drop(cancel);
     let order = |h: &History| plan.stories.iter().position(|s| s.name == h.story);
     told.sort_by_key(order);
     number(&mut told);
@@ -189,8 +192,8 @@ impl Teller<'_> {
     pub(super) async fn side_by_side(&self, mut stories: Vec<Story>, jobs: usize, cancel: &mut Cancel) -> (Vec<History>, bool) {
         stories.sort_by_key(|s| std::cmp::Reverse(s.scenario.steps.len()));
         let mut waiting: VecDeque<Story> = stories.into();
-        let mut running: JoinSet<usize> = JoinSet::new();
-        let mut begun: Vec<(Story, Recorder, tokio::task::Id)> = Vec::new();
+        let mut running: JoinSet<Option<Progress>> = JoinSet::new();
+        let mut begun: Vec<(String, Recorder, tokio::task::Id)> = Vec::new();
         let mut finished = true;
         loop {
             while running.len() < jobs
@@ -198,13 +201,13 @@ impl Teller<'_> {
             {
                 self.say(Progress::Began { story: story.name.clone() });
                 let recorder = Recorder::new(&story.name);
-                let (setting, scenario, own, index) = (self.setting(&story.name), story.scenario.clone(), recorder.clone(), begun.len());
-                let cancel = cancel.clone();
+                let (setting, own, cancel) = (self.setting(&story.name), recorder.clone(), cancel.clone());
+                let (name, bench) = (story.name.clone(), self.bench());
                 let task = running.spawn(async move {
-                    tell(setting, &scenario, &own, cancel).await;
-                    index
+                    tell(setting, &story.scenario, &own, cancel.clone()).await;
+                    bench.look(own, story, cancel).await
                 });
-                begun.push((story, recorder, task.id()));
+                begun.push((name, recorder, task.id()));
             }
             let joined = tokio::select! {
                 joined = running.join_next_with_id() => joined,
@@ -215,12 +218,14 @@ impl Teller<'_> {
             };
             match joined {
                 None => break,
-                Some(Ok((_, index))) => self.tell_progress(&begun[index].0, &begun[index].1.history()),
+                Some(Ok((_, ended))) => ended.into_iter().for_each(|ended| self.say(ended)),
                 Some(Err(broken)) => {
                     let broke = begun.iter().find(|(_, _, id)| *id == broken.id());
                     if let Some((story, recorder, _)) = broke {
-                        recorder.record(What::HarnessFault { reason: format!("the harness broke while telling the story: {broken}") });
-                        self.tell_progress(story, &recorder.history());
+                        let reason = format!("the harness broke while telling the story: {broken}");
+                        recorder.record(What::HarnessFault { reason: reason.clone() });
+                        let seconds = recorder.now().as_secs_f64();
+                        self.say(Progress::Ended { story: story.clone(), seconds, failed: Vec::new(), trouble: Some(reason) });
                     }
                 }
             }
@@ -231,20 +236,45 @@ impl Teller<'_> {
         (begun.into_iter().map(|(_, recorder, _)| recorder.history()).collect(), finished)
     }
 
-    fn tell_progress(&self, story: &Story, history: &History) {
-        let terms = terms::terms(&self.manifest, self.known.work);
-        let judgement = judge(std::slice::from_ref(history), &terms, &[story.purpose()], |r| self.counted.contains(&r.id));
-        let failed = judgement.requirements.iter().filter(|r| r.verdict == Verdict::Fail).map(|r| r.id).collect();
-        let told = judgement.stories.first();
-        let trouble = told.and_then(|t| t.harness_fault.clone().or_else(|| t.environment_fault.clone()));
-        let seconds = told.map_or(0.0, |t| t.seconds);
-        self.say(Progress::Ended { story: story.name.clone(), seconds, failed, trouble });
+    fn bench(&self) -> Bench {
+        Bench { terms: terms::terms(&self.manifest, self.known.work), counted: self.counted.to_vec() }
     }
 
     fn say(&self, event: Progress) {
         if self.shown {
             let _ = self.progress.send(event);
         }
+    }
+}
+
+/// What a first look at a story needs.
+struct Bench {
+    terms: Terms,
+    counted: Vec<&'static str>,
+}
+
+impl Bench {
+    /// How a story ended, by itself, beside all that goes on. None: the user cancels, and does not want to wait for it.
+    async fn look(self, recorder: Recorder, story: Story, mut cancel: Cancel) -> Option<Progress> {
+        let looked = tokio::task::spawn_blocking(move || self.ended(&recorder.history(), &story));
+        tokio::select! {
+            biased;
+            () = cancelled(&mut cancel) => None,
+            looked = looked => match looked {
+                Ok(ended) => Some(ended),
+                // The look itself broke: so does the task, and that is told.
+                Err(broken) => broken.try_into_panic().map_or(None, |panic| std::panic::resume_unwind(panic)),
+            },
+        }
+    }
+
+    fn ended(&self, history: &History, story: &Story) -> Progress {
+        let judgement = judge(std::slice::from_ref(history), &self.terms, &[story.purpose()], |r| self.counted.contains(&r.id));
+        let failed = judgement.requirements.iter().filter(|r| r.verdict == Verdict::Fail).map(|r| r.id).collect();
+        let told = judgement.stories.first();
+        let trouble = told.and_then(|t| t.harness_fault.clone().or_else(|| t.environment_fault.clone()));
+        let seconds = told.map_or(0.0, |t| t.seconds);
+        Progress::Ended { story: story.name.clone(), seconds, failed, trouble }
     }
 }
 

@@ -1,7 +1,10 @@
 //! What a refusal entails is not always done at once: a job waits for its worker, an event for its listener, a purge for its turn. A subject
 //! that shows nothing of it yet is given some time before it counts as having come to rest.
 
-use std::time::Duration;
+use std::{
+    collections::{BTreeSet, HashSet},
+    time::Duration,
+};
 
 use tokio::time::Instant;
 
@@ -61,20 +64,21 @@ impl Cast {
     }
 
     /// The refresh tokens that came to their end since the newest rest, by name.
-    fn ended_since(&self) -> Vec<String> {
+    fn ended_since(&self) -> BTreeSet<String> {
         let since = self.aftermath.since;
         let refused = self.recorder.all_since(since, |what| match what {
             // Pleo has not judged the token of a client that it does not know.
             What::Replied { exchange, reply: Reply::Final { error, .. }, .. } if error != "invalid_client" => Some(*exchange),
             _ => None,
         });
+        let refused: HashSet<u64> = refused.into_iter().collect();
         let presented = |what: &What| match what {
             What::Token { exchange, grant_type: Some(grant), presented: Some(presented), .. } if grant == "refresh_token" => {
                 presented.token.clone().filter(|_| refused.contains(exchange))
             }
             _ => None,
         };
-        let mut ended = self.recorder.all_since(since, presented);
+        let mut ended: BTreeSet<String> = self.recorder.all_since(since, presented).into_iter().collect();
         let left = |what: &What| matches!(what, What::VerbCalled { verb: Verb::Disconnect, .. });
         if self.recorder.any_since(since, left) {
             let newest = |what: &What| match what {
@@ -100,7 +104,7 @@ impl Cast {
     }
 
     /// Whether one of these lies where a search finds it.
-    async fn still_stores(&self, names: &[String]) -> bool {
+    async fn still_stores(&self, names: &BTreeSet<String>) -> bool {
         let Some(scan) = self.scan_storage().await else { return false };
         scan.found.iter().any(|found| names.contains(&found.canary))
     }

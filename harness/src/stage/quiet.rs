@@ -11,6 +11,9 @@ use crate::evidence::{Outcome, What, micros};
 const SHORTEST: Duration = Duration::from_millis(300);
 /// A longer one would not be bearable; also the longest wait for rest.
 const LONGEST: Duration = Duration::from_secs(10);
+/// Who has made more requests than that since it was waited for calls in a loop, and does not come to rest by being waited for longer; the
+/// history of the story has no room for that either.
+const LOOP: usize = 5_000;
 /// Beyond its declared limit, and a tenth of that, a request that hangs is watched so long.
 const HUNG: Duration = Duration::from_millis(1_500);
 /// Not longer than so, whatever is declared.
@@ -37,9 +40,10 @@ impl Cast {
     }
 
     /// Waits until no request is open or begun, no trigger is unanswered and no log line came for the window; a request that a gate holds
-    /// does not count. Work that was taken on and can be done is waited for, as long as for rest; whether it is done the subject is asked where it tells. False if that never came.
+    /// does not count. Work that was taken on and can be done is waited for, as long as for rest; whether it is done the subject is asked where it tells. False if that never came, or the subject calls in a loop.
     pub(super) async fn settle(&mut self) -> bool {
         let started = Instant::now();
+        let requests = self.recorder.requests();
         let period = self.period();
         // A subject with a timer is never silent for long while it is well: it is watched for two periods, and rests between two turns.
         let watched = started + period.map_or(Duration::ZERO, |period| period * 2);
@@ -83,7 +87,7 @@ impl Cast {
                 self.recorder.record(What::Settled { quiet: true, window: micros(now.saturating_duration_since(last)) });
                 return true;
             }
-            if now >= ceiling {
+            if now >= ceiling || self.recorder.requests() - requests > LOOP {
                 self.leave_jobs(&jobs);
                 self.leave_aftermath();
                 self.recorder.record(What::Settled { quiet: false, window: micros(window) });
@@ -126,23 +130,13 @@ impl Cast {
 
     /// Who was asked to wait is not at rest before that time is over.
     fn asked_to_wait_until(&self) -> Duration {
-        let asked = self.recorder.last(|what| match what {
-            What::AskedToWait { wait, .. } => Some(Duration::from_micros(*wait)),
-            _ => None,
-        });
-        asked.map_or(Duration::ZERO, |(at, wait)| at + wait.min(LONGEST))
+        self.recorder.asked_to_wait().map_or(Duration::ZERO, |(at, wait)| at + wait.min(LONGEST))
     }
 
     /// A token request that is never answered is watched until its declared limit is certainly over.
     fn declared_end_of_what_hangs(&self) -> Duration {
         let Some(limit) = self.setting.manifest.features.token_timeout else { return Duration::ZERO };
-        let hangs = self.recorder.last(|what| match what {
-            What::Faulted { exchange, fate, .. } if fate == "hang" => Some(*exchange),
-            _ => None,
-        });
-        let Some((at, hung)) = hangs else { return Duration::ZERO };
-        let over = |what: &What| matches!(what, What::Replied { exchange, .. } | What::Aborted { exchange, .. } if *exchange == hung);
-        if self.recorder.any_since(0, over) { Duration::ZERO } else { at + (limit + limit / 10 + HUNG).min(LONGEST_HUNG) }
+        self.recorder.hangs_since().map_or(Duration::ZERO, |at| at + (limit + limit / 10 + HUNG).min(LONGEST_HUNG))
     }
 
     /// A one-shot program has ended: nothing more can come of it.

@@ -26,9 +26,33 @@ pub struct Recorder {
 struct Inner {
     story: String,
     epoch: Instant,
-    events: Mutex<Vec<(Duration, What)>>,
+    written: Mutex<Written>,
     calls: AtomicU32,
     activity: watch::Sender<Duration>,
+}
+
+/// What was recorded, and what is asked of it at every turn.
+#[derive(Debug, Default)]
+struct Written {
+    events: Vec<(Duration, What)>,
+    requests: usize,
+    asked_to_wait: Option<(Duration, Duration)>,
+    hangs: Option<(Duration, u64)>,
+}
+
+impl Written {
+    fn push(&mut self, at: Duration, what: What) {
+        match &what {
+            What::Requested { by_agent: false, .. } => self.requests += 1,
+            What::AskedToWait { wait, .. } => self.asked_to_wait = Some((at, Duration::from_micros(*wait))),
+            What::Faulted { exchange, fate, .. } if fate == "hang" => self.hangs = Some((at, *exchange)),
+            What::Replied { exchange, .. } | What::Aborted { exchange, .. } if self.hangs.is_some_and(|(_, hung)| hung == *exchange) => {
+                self.hangs = None;
+            }
+            _ => {}
+        }
+        self.events.push((at, what));
+    }
 }
 
 /// Names an event until its number is known.
@@ -42,7 +66,7 @@ impl Recorder {
         let inner = Inner {
             story: story.to_owned(),
             epoch: Instant::now(),
-            events: Mutex::new(Vec::new()),
+            written: Mutex::default(),
             calls: AtomicU32::new(0),
             activity: watch::Sender::new(Duration::ZERO),
         };
@@ -76,17 +100,18 @@ impl Recorder {
     pub fn record_at(&self, at: Duration, what: What) -> Draft {
         let active = is_activity(&what);
         let draft = {
-            let mut events = self.lock();
-            if events.len() >= MOST {
+            let mut written = self.lock();
+            let there = written.events.len();
+            if there >= MOST {
                 return Draft(u32::try_from(MOST - 1).unwrap_or(u32::MAX));
             }
-            if events.len() == MOST - 1 {
-                events
-                    .push((at, What::NotRealised { reason: format!("more than {MOST} events: the rest of this story was not recorded") }));
+            if there == MOST - 1 {
+                let reason = format!("more than {MOST} events: the rest of this story was not recorded");
+                written.push(at, What::NotRealised { reason });
             } else {
-                events.push((at, what));
+                written.push(at, what);
             }
-            Draft(u32::try_from(events.len() - 1).unwrap_or(u32::MAX))
+            Draft(u32::try_from(there).unwrap_or(u32::MAX))
         };
         if active {
             self.inner.activity.send_if_modified(|last| {
@@ -120,33 +145,59 @@ impl Recorder {
     /// Where the history stands now, for [`Self::any_since`].
     #[must_use]
     pub fn position(&self) -> usize {
-        self.lock().len()
+        self.lock().events.len()
     }
 
     /// Whether something that matches was recorded from a position on.
     #[must_use]
     pub fn any_since(&self, position: usize, matches: impl Fn(&What) -> bool) -> bool {
-        self.lock().iter().skip(position).any(|(_, what)| matches(what))
+        self.lock().events.iter().skip(position).any(|(_, what)| matches(what))
+    }
+
+    /// The same for whoever asks again and again: what was looked at once is not looked at again, the position moves on.
+    pub fn any_further(&self, position: &mut usize, matches: impl FnMut(&What) -> bool) -> bool {
+        let written = self.lock();
+        let further = written.events.get(*position..).unwrap_or_default();
+        *position = written.events.len();
+        further.iter().map(|(_, what)| what).any(matches)
+    }
+
+    /// How many requests the subject has made.
+    #[must_use]
+    pub fn requests(&self) -> usize {
+        self.lock().requests
+    }
+
+    /// When a request was last answered with the wish to be left alone, and for how long.
+    #[must_use]
+    pub fn asked_to_wait(&self) -> Option<(Duration, Duration)> {
+        self.lock().asked_to_wait
+    }
+
+    /// Since when the newest request that a fault left hanging has hung; none: it no longer does.
+    #[must_use]
+    pub fn hangs_since(&self) -> Option<Duration> {
+        self.lock().hangs.map(|(at, _)| at)
     }
 
     /// The newest thing that `pick` picks, with its time.
     #[must_use]
     pub fn last<T>(&self, pick: impl Fn(&What) -> Option<T>) -> Option<(Duration, T)> {
-        self.lock().iter().rev().find_map(|(at, what)| pick(what).map(|it| (*at, it)))
+        self.lock().events.iter().rev().find_map(|(at, what)| pick(what).map(|it| (*at, it)))
     }
 
     /// Everything from a position on that `pick` picks, in the order recorded.
     #[must_use]
     pub fn all_since<T>(&self, position: usize, pick: impl Fn(&What) -> Option<T>) -> Vec<T> {
-        self.lock().iter().skip(position).filter_map(|(_, what)| pick(what)).collect()
+        self.lock().events.iter().skip(position).filter_map(|(_, what)| pick(what)).collect()
     }
 
     /// The history so far, in order of time, numbered from 1.
     #[must_use]
     pub fn history(&self) -> History {
         let mut events: Vec<(u32, Duration, What)> = {
-            let events = self.lock();
-            (0..).zip(events.iter()).map(|(draft, (at, what))| (draft, *at, what.clone())).collect()
+            let written = self.lock();
+            (0..).zip(&written.events).map(|(draft, (at, what))| (draft, *at, what.clone())).collect()
         };
         events.sort_by_key(|(draft, at, _)| (*at, *draft));
         let numbers: HashMap<u32, u32> = events.iter().zip(1..).map(|((draft, ..), n)| (*draft, n)).collect();
@@ -158,8 +209,8 @@ impl Recorder {
         History { story: self.inner.story.clone(), events }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<(Duration, What)>> {
-        self.inner.events.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Written> {
+        self.inner.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -194,6 +245,32 @@ mod tests {
         let history = recorder.history();
         assert_eq!(history.events.iter().map(|e| (e.n, e.at)).collect::<Vec<_>>(), [(1, 10_000), (2, 20_000), (3, 30_000), (4, 30_000)]);
         assert_eq!(history.events[3].what, What::CanarySeen { found, seen: 3 });
+    }
+
+    #[test]
+    fn what_was_looked_at_once_is_not_looked_at_again() {
+        let recorder = Recorder::new("a story");
+        let (mut position, mut looks) = (0, 0);
+        for round in 1..=3 {
+            recorder.record(What::Read { exchange: round });
+            let came = recorder.any_further(&mut position, |what| {
+                looks += 1;
+                matches!(what, What::Read { exchange: 3 })
+            });
+            assert_eq!((came, looks), (round == 3, round));
+        }
+        assert!(!recorder.any_further(&mut 99, |_| true));
+    }
+
+    #[test]
+    fn a_request_hangs_until_it_has_an_end() {
+        let recorder = Recorder::new("a story");
+        let hang = |exchange| What::Faulted { exchange, fate: "hang".into(), committed: false, rule: None };
+        recorder.record_at(Duration::from_millis(5), hang(1));
+        recorder.record(What::Aborted { exchange: 2, by_subject: true });
+        assert_eq!(recorder.hangs_since(), Some(Duration::from_millis(5)));
+        recorder.record(What::Aborted { exchange: 1, by_subject: true });
+        assert_eq!(recorder.hangs_since(), None);
     }
 
     #[test]

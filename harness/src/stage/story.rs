@@ -161,7 +161,7 @@ async fn first_work(cast: &mut Cast, scenario: &Scenario) -> Result<(), StageErr
     let everywhere = Trigger { every_source: true, every_connection: true, every_process: true, ..once() };
     cast.ask(&everywhere).await;
     // Its rhythm is not known yet: work that was taken on may begin later than a quiet moment lasts.
-    let _in_time = cast.until(BEGINS, |cast| worked(cast, since)).await;
+    let _in_time = cast.until_recorded(BEGINS, since, succeeded).await;
     cast.settle().await;
     // By itself, so that it is seen what each source of work leads to.
     if cast.tell_subscribers(&everywhere).await {
@@ -205,7 +205,11 @@ fn last_answer(cast: &Cast, wanted: Verb) -> String {
 
 /// An API call succeeded since a position.
 fn worked(cast: &Cast, since: usize) -> bool {
-    cast.recorder.any_since(since, |w| matches!(w, What::Api { status: 200..=299, .. }))
+    cast.recorder.any_since(since, succeeded)
+}
+
+fn succeeded(what: &What) -> bool {
+    matches!(what, What::Api { status: 200..=299, .. })
 }
 
 /// What the API said no to since a position, where nothing of the declared work was done: a mistake that is there from the beginning, and no
@@ -224,11 +228,11 @@ fn in_vain(cast: &Cast, since: usize) -> Option<String> {
         What::Api { exchange, status: status @ 400..=499, .. } if ![401, 404, 429].contains(status) => Some((*exchange, *status)),
         _ => None,
     };
-    let refused = cast.recorder.all_since(since, refused);
+    let refused: std::collections::HashMap<u64, u16> = cast.recorder.all_since(since, refused).into_iter().collect();
     let asked = |what: &What| match what {
         // What is done is written; a read that is not granted may be one that it can do without.
         What::Requested { exchange, method, path, .. } if kind == WorkKind::Read || method != "GET" => {
-            let (_, status) = refused.iter().find(|(other, _)| other == exchange)?;
+            let status = refused.get(exchange)?;
             Some(format!("{method} {path} was answered {status}"))
         }
         _ => None,
@@ -236,9 +240,9 @@ fn in_vain(cast: &Cast, since: usize) -> Option<String> {
     cast.recorder.all_since(since, asked).into_iter().next()
 }
 
-/// It called the API since a position, with whatever success.
-pub(super) fn called(cast: &Cast, since: usize) -> bool {
-    cast.recorder.any_since(since, |w| matches!(w, What::Api { .. }))
+/// A call of the API, with whatever success.
+pub(super) fn is_call(what: &What) -> bool {
+    matches!(what, What::Api { .. })
 }
 
 /// It was asked to work since a position, and did not refuse.
@@ -280,7 +284,7 @@ async fn drain(cast: &mut Cast, since: usize) -> Result<(), StageError> {
         cast.trigger(&Trigger { every_source: turn == 0, every_connection: true, every_process: true, ..once() }).await;
         if turn == 0 && took_work_on(cast, since) {
             // It may still be backing off from what went wrong before.
-            let _in_time = cast.until(BEGINS, |cast| called(cast, since)).await;
+            let _in_time = cast.until_recorded(BEGINS, since, is_call).await;
         }
         cast.settle().await;
         let now = deliveries(cast, since);

@@ -18,7 +18,7 @@ use super::{
     jobs::{self, Jobs},
     probes::look_for_canaries,
     recorder::Recorder,
-    story::{called, took_work_on},
+    story::{is_call, took_work_on},
     subscription,
 };
 use crate::{
@@ -71,7 +71,7 @@ impl Cast {
             return;
         }
         for _ in 0..PAUSES {
-            if took_work_on(self, since) || self.until(PAUSE, |cast| called(cast, since)).await {
+            if took_work_on(self, since) || self.until_recorded(PAUSE, since, is_call).await {
                 return;
             }
             self.ask(how).await;

@@ -1,6 +1,6 @@
 //! What a step waits for. Everything is awaited as an event where there is one.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use regex::Regex;
 use regrant_mock_server::{
@@ -16,6 +16,8 @@ use crate::evidence::{Presentation, TokenResult, What};
 const WITHIN: Duration = Duration::from_secs(10);
 /// How often a status is asked for; a subject does not tell when it changes.
 const ASK: Duration = Duration::from_millis(100);
+/// How soon is looked again for what no activity tells of.
+const SOON: Duration = Duration::from_millis(20);
 /// So many times as long where the subject is still at work on what it was asked to do: on a busy machine a program may need seconds to start.
 const STRETCH: u32 = 3;
 
@@ -37,10 +39,10 @@ impl Cast {
             self.until_held(gate, count, within).await
         } else if let Some(endpoint) = wait.request {
             let what = if wait.fresh { "with a new token" } else { "" };
-            let under_way = if wait.read { self.under_way(endpoint, since) } else { Vec::new() };
-            let came = !under_way.is_empty() || self.until(within, |cast| cast.requested(endpoint, wait.fresh, since)).await;
+            let under_way = if wait.read { self.under_way(endpoint, since) } else { HashSet::new() };
+            let came = !under_way.is_empty() || self.until_requested(within, endpoint, wait.fresh, since).await;
             if came && wait.read {
-                let read = self.until(within, |cast| cast.was_read(endpoint, since, &under_way)).await;
+                let read = self.until_read(within, endpoint, since, under_way).await;
                 (format!("a request to {endpoint:?} {what} and the end of its answer"), read)
             } else {
                 (format!("a request to {endpoint:?} {what}"), came)
@@ -48,8 +50,8 @@ impl Cast {
         } else if let Some(pattern) = &wait.log {
             let regex =
                 Regex::new(pattern).map_err(|e| StageError::Environment(format!("the scenario's `log` is no regular expression: {e}")))?;
-            let seen = |cast: &Self| cast.recorder.any_since(since, |w| matches!(w, What::Log { text, .. } if regex.is_match(text)));
-            (format!("a log line like {pattern}"), self.until(within, seen).await)
+            let seen = |what: &What| matches!(what, What::Log { text, .. } if regex.is_match(text));
+            (format!("a log line like {pattern}"), self.until_recorded(within, since, seen).await)
         } else if let Some(wanted) = wait.status {
             (format!("the status {wanted:?}"), self.until_status(within, wanted).await)
         } else {
@@ -86,13 +88,26 @@ impl Cast {
         }
     }
 
+    /// Waits until something that matches was recorded from a position on; each event is looked at once, in order.
+    pub(super) async fn until_recorded(&self, within: Duration, since: usize, mut matches: impl FnMut(&What) -> bool) -> bool {
+        let mut activity = self.recorder.activity();
+        let mut position = since;
+        timeout(within, async {
+            while !self.recorder.any_further(&mut position, &mut matches) {
+                // Decisions are recorded after the arrival that wakes us: look again soon.
+                let _ = timeout(SOON, activity.changed()).await;
+            }
+        })
+        .await
+        .is_ok()
+    }
+
     /// Waits until something holds that only activity can bring about.
     pub(super) async fn until(&self, within: Duration, holds: impl Fn(&Self) -> bool) -> bool {
         let mut activity = self.recorder.activity();
         timeout(within, async {
             while !holds(self) {
-                // Decisions are recorded after the arrival that wakes us: look again soon.
-                let _ = timeout(Duration::from_millis(20), activity.changed()).await;
+                let _ = timeout(SOON, activity.changed()).await;
             }
         })
         .await
@@ -114,30 +129,35 @@ impl Cast {
     }
 
     /// The answer to one of these requests, or to one since a position, was read, as far as that can be known, or nobody waits for it any more.
-    fn was_read(&self, endpoint: Endpoint, since: usize, these: &[u64]) -> bool {
-        let requests = self.requests(endpoint, since);
-        self.recorder.any_since(since, |w| match w {
-            What::Read { exchange } | What::ReadUnknown { exchange } | What::Aborted { exchange, .. } => {
-                requests.contains(exchange) || these.contains(exchange)
+    async fn until_read(&self, within: Duration, endpoint: Endpoint, since: usize, these: HashSet<u64>) -> bool {
+        let mut requests = these;
+        self.until_recorded(within, since, |w| match w {
+            What::Requested { exchange, endpoint: e, by_agent: false, .. } if *e == endpoint => {
+                requests.insert(*exchange);
+                false
             }
+            What::Read { exchange } | What::ReadUnknown { exchange } | What::Aborted { exchange, .. } => requests.contains(exchange),
             _ => false,
         })
+        .await
     }
 
-    fn requests(&self, endpoint: Endpoint, since: usize) -> Vec<u64> {
-        self.recorder.all_since(since, |w| match w {
+    fn requests(&self, endpoint: Endpoint, since: usize) -> HashSet<u64> {
+        let requests = self.recorder.all_since(since, |w| match w {
             What::Requested { exchange, endpoint: e, by_agent: false, .. } if *e == endpoint => Some(*exchange),
             _ => None,
-        })
+        });
+        requests.into_iter().collect()
     }
 
     /// The requests that were not answered at a position.
-    fn under_way(&self, endpoint: Endpoint, at: usize) -> Vec<u64> {
-        let ended = |since| {
-            self.recorder.all_since(since, |w| match w {
+    fn under_way(&self, endpoint: Endpoint, at: usize) -> HashSet<u64> {
+        let ended = |since| -> HashSet<u64> {
+            let ended = self.recorder.all_since(since, |w| match w {
                 What::Replied { exchange, .. } | What::Aborted { exchange, .. } => Some(*exchange),
                 _ => None,
-            })
+            });
+            ended.into_iter().collect()
         };
         let (all, later, requested) = (ended(0), ended(at), self.requests(endpoint, at));
         let mut open = self.requests(endpoint, 0);
@@ -145,17 +165,17 @@ impl Cast {
         open
     }
 
-    fn requested(&self, endpoint: Endpoint, fresh: bool, since: usize) -> bool {
-        if !fresh {
-            return self.recorder.any_since(since, |w| matches!(w, What::Requested { endpoint: e, by_agent: false, .. } if *e == endpoint));
-        }
-        let issued = self.recorder.all_since(since, |w| match w {
-            What::Token { result: TokenResult::Issued { access, .. }, .. } => Some(access.clone()),
-            _ => None,
-        });
-        self.recorder.any_since(since, |w| match w {
-            What::Api { presented: Some(Presentation { token: Some(name), .. }), .. } => issued.contains(name),
+    async fn until_requested(&self, within: Duration, endpoint: Endpoint, fresh: bool, since: usize) -> bool {
+        let mut issued = HashSet::new();
+        self.until_recorded(within, since, |w| match w {
+            What::Requested { endpoint: e, by_agent: false, .. } => !fresh && *e == endpoint,
+            What::Token { result: TokenResult::Issued { access, .. }, .. } => {
+                issued.insert(access.clone());
+                false
+            }
+            What::Api { presented: Some(Presentation { token: Some(name), .. }), .. } => fresh && issued.contains(name),
             _ => false,
         })
+        .await
     }
 }

@@ -40,7 +40,9 @@ fn unknown(view: &View<'_>) -> Option<Finding> {
     let first = *refused.first()?;
     let end = death_by(view, first)?;
     let probes = stop::probes(view);
-    let same = |x: &&&Exchange<'_>| x.token_name() == first.token_name() && x.arrived < end.process_until && !probes.contains(&x.arrived);
+    let same = |x: &&&Exchange<'_>| {
+        x.token_name() == first.token_name() && x.arrived < end.process_until && probes.binary_search(&x.arrived).is_err()
+    };
     let attempts: Vec<_> = refused.iter().filter(same).copied().collect();
     let said =
         view.statuses().find(|(mark, state, _)| *mark > end.knew && *mark < end.process_until && *state == Some(Status::Disconnected));

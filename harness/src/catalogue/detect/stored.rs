@@ -13,8 +13,9 @@ pub(super) fn detect_08(view: &View<'_>) -> Finding {
     if bad.is_empty() {
         return unrealised(view, "no answer without tokens was read in this story");
     }
+    let odd: Vec<_> = view.exchanges.iter().filter(|x| presents(x, true).is_some()).collect();
     let findings = bad.iter().map(|(x, read)| {
-        if let Some((mark, how)) = stored(view, x, *read) {
+        if let Some((mark, how)) = stored(view, &odd, x, *read) {
             return Finding::fail(format!("after an answer that gave no tokens {how}"), vec![read.n, mark.n]);
         }
         if view.exchanges.iter().any(|y| y.is_obscure() && y.began > read.at) {
@@ -44,10 +45,9 @@ fn no_tokens_in(view: &View<'_>, x: &Exchange<'_>) -> Option<Mark> {
     if x.read_unknown { view.settled_after(written) } else { x.read }
 }
 
-/// What shows that such an answer was stored: until the next token answer, what the subject presents comes from it.
-fn stored(view: &View<'_>, bad: &Exchange<'_>, read: Mark) -> Option<(Mark, String)> {
-    let good = |x: &&Exchange<'_>| x.pair().is_some() && x.replied.is_some_and(|(mark, ..)| mark > read);
-    let until = view.exchanges.iter().filter(good).filter_map(|x| x.replied).map(|(mark, ..)| mark).min().unwrap_or(Mark::END);
+/// What shows that such an answer was stored, among requests that present anything odd: until the next token answer, what the subject presents comes from it.
+fn stored(view: &View<'_>, odd: &[&Exchange<'_>], bad: &Exchange<'_>, read: Mark) -> Option<(Mark, String)> {
+    let until = view.given_after(read).unwrap_or(Mark::END);
     let back = if bad.is_code_exchange() {
         view.reconnection_after(read).map_or(Mark::END, |call| call.called)
     } else {
@@ -56,8 +56,7 @@ fn stored(view: &View<'_>, bad: &Exchange<'_>, read: Mark) -> Option<(Mark, Stri
     let until = until.min(back);
     let taken_for_success = bad.answered(2);
     let within = |x: &&Exchange<'_>| !x.by_agent && x.began > read.at && x.arrived < until;
-    let presented =
-        view.exchanges.iter().filter(within).find_map(|x| presents(x, taken_for_success).map(|how| (x.arrived, how.to_owned())));
+    let presented = odd.iter().copied().filter(within).find_map(|x| presents(x, taken_for_success).map(|how| (x.arrived, how.to_owned())));
     presented.or_else(|| overwritten(view, bad, read, until))
 }
 

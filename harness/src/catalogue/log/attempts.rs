@@ -79,8 +79,8 @@ fn judge(view: &View<'_>, window: &Window<'_, '_>, all: &[Said<'_>], everyday: &
 /// The user came or went while it was on its way, or a login came to its end.
 fn is_overtaken(view: &View<'_>, x: &Exchange<'_>) -> bool {
     let Some((replied, ..)) = x.replied else { return false };
-    let login = |y: &Exchange<'_>| y.is_code_exchange() && y.arrived < replied && y.replied.is_none_or(|(mark, ..)| mark > x.arrived);
-    disturbed(view, x.arrived, replied) || view.exchanges.iter().any(login)
+    let login = |y: &Exchange<'_>| y.arrived < replied && y.replied.is_none_or(|(mark, ..)| mark > x.arrived);
+    disturbed(view, x.arrived, replied) || view.code_exchanges().any(login)
 }
 
 fn logged(window: &Window<'_, '_>, all: &[Said<'_>], everyday: &HashSet<String>, count: usize, good: bool) -> Finding {

@@ -22,7 +22,7 @@ pub(super) fn race_08(view: &View<'_>) -> Finding {
     };
     let probes = stop::probes(view);
     let end = view.on_the_way_back(proof.arrived);
-    let refreshes: Vec<_> = view.refreshes(answered, end).filter(|y| !probes.contains(&y.arrived)).collect();
+    let refreshes: Vec<_> = view.refreshes(answered, end).filter(|y| probes.binary_search(&y.arrived).is_err()).collect();
     let cited = |more: &[&Exchange<'_>]| [vec![x.arrived.n, proof.arrived.n], more.iter().take(4).map(|y| y.arrived.n).collect()].concat();
     if refreshes.len() > WITHIN {
         let reason = format!("{} refreshes followed after the answer's tokens had proved dead, instead of an end", refreshes.len());

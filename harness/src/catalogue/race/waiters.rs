@@ -47,12 +47,12 @@ pub(super) fn refreshed_twice(view: &View<'_>) -> Option<Finding> {
     if view.terms.one_shot {
         return None;
     }
+    let denied: Vec<(&Exchange<'_>, Mark)> = view.exchanges.iter().filter_map(|y| Some((y, denied(y)?))).collect();
     view.exchanges.iter().filter(|x| x.is_refresh() && x.life().is_some_and(|life| life >= LONG)).find_map(|x| {
         let ((_, new), read, held) = (x.pair()?, x.read?, view.held_before(x.began, None)?);
         let new = new.filter(|new| Some(*new) != x.token_name())?;
         let soon = |y: &&Exchange<'_>| y.began > read.at && y.began < read.at + ON_ITS_WAY;
         let again = view.refreshes(read, Mark::END).find(|y| soon(y) && y.token_name() == Some(new))?;
-        let denied: Vec<(&Exchange<'_>, Mark)> = view.exchanges.iter().filter_map(|y| Some((y, denied(y)?))).collect();
         let waited = |&&(y, mark): &&(&Exchange<'_>, Mark)| y.token_name() == Some(held.access) && mark.at + ON_ITS_WAY < read.at;
         let waited: Vec<u32> = denied.iter().filter(waited).map(|(y, _)| y.arrived.n).collect();
         let since = denied.iter().any(|(_, mark)| mark.at + ON_ITS_WAY >= read.at && mark.at < again.began);
@@ -72,5 +72,5 @@ fn denied(x: &Exchange<'_>) -> Option<Mark> {
 /// The provider ended the grant, or changed what the client is known by.
 pub(super) fn is_over(view: &View<'_>, from: Mark, until: Mark) -> bool {
     let ends = |what: &What| matches!(what, What::Revoked { .. } | What::Expired { .. } | What::SecretRotated { .. });
-    view.events().any(|(mark, what)| ends(what) && mark > from && mark < until)
+    view.acts().any(|(mark, what)| ends(what) && mark > from && mark < until)
 }

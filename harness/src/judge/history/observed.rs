@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Age, Kept, Refresh, Span};
 use crate::{
-    evidence::{Grant, Micros, TokenResult, What},
+    evidence::{Grant, Micros, TokenResult},
     judge::{Exchange, Mark, View},
 };
 
@@ -16,8 +16,7 @@ const HANGING_UP: Micros = 250_000;
 /// A refresh is in flight until its reply has been read, which is after it was written; until its connection or its process ended.
 #[must_use]
 pub fn in_flight(view: &View<'_>, x: &Exchange<'_>) -> Refresh {
-    let stops = |what: &What| matches!(what, What::ProcessStopping { .. } | What::ProcessExited { .. });
-    let stopped = view.events().find(|(mark, what)| *mark > x.arrived && stops(what)).map_or(Micros::MAX, |(mark, _)| mark.at);
+    let stopped = view.index.ends.first_after(x.arrived).map_or(Micros::MAX, |mark| mark.at);
     let ended = match (x.replied, x.aborted, x.held, x.released) {
         (Some((written, ..)), ..) => Span::new(written.at, x.read.map_or(Micros::MAX, |read| read.at)),
         (None, Some((seen, by_subject)), ..) => Span::new(seen.at.saturating_sub(if by_subject { HANGING_UP } else { 0 }), seen.at),
@@ -44,10 +43,11 @@ impl<'h> Lineage<'h> {
         let mut issues: Vec<_> = view.exchanges.iter().filter_map(issue).collect();
         issues.sort_by_key(|issue| issue.decided);
         let mut lineage = Self::default();
-        for (place, issue) in issues.iter().enumerate() {
-            let turn = issues[..place].iter().filter(|before| before.grant == issue.grant).count();
-            let turn = u32::try_from(turn).unwrap_or(u32::MAX);
-            let (first, last) = places(&issues, issue.grant);
+        let mut grants: BTreeMap<Grant, (u32, (u32, u32))> = BTreeMap::new();
+        for issue in &issues {
+            let (turns, (first, last)) = grants.entry(issue.grant).or_insert_with(|| (0, places(&issues, issue.grant)));
+            let (turn, first, last) = (*turns, *first, *last);
+            *turns = turns.saturating_add(1);
             let (oldest, newest) = (Age { grant: first, turn }, Age { grant: last, turn });
             for token in [Some(issue.access), issue.refresh].into_iter().flatten() {
                 // A refresh token that is not replaced belongs to several pairs.
@@ -105,6 +105,7 @@ mod tests {
     use regrant_mock_server::journal::AuthStyle;
 
     use super::*;
+    use crate::evidence::What;
     use crate::judge::testing::{Answer, Story, late::*};
 
     fn ages(story: &Story, tokens: &[&str]) -> Vec<Option<(Age, Age)>> {
