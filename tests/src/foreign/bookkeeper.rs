@@ -62,7 +62,7 @@ pub(super) const ALL: &[Planted] = &[
         REAUTH-06 REAUTH-09 REAUTH-12 RETRY-07 ROTATE-02 ROTATE-07 PROMPT-03"],
     ),
     ("health-in-memory", "MARK-02", &["MARK-01 PROMPT-01 PROMPT-02 REAUTH-09 REAUTH-12"]),
-    ("latches", "MARK-03", &["MARK-01 REAUTH-06 RACE-05 RACE-10 REFRESH-13 RETRY-04 ROTATE-04 PROMPT-03"]),
+    ("latches", "MARK-03", &["MARK-01 REAUTH-06 RACE-05 RACE-10 REFRESH-13 RETRY-04 ROTATE-04 PROMPT-03 PROMPT-05"]),
     ("one-healthy-hides-another", "MARK-01", &["DETECT-01 PROMPT-01 PROMPT-02 MARK-02 MARK-04 PURGE-07"]),
     ("marks-the-account", "MARK-04", &["PROMPT-03 MARK-01"]),
     // asking the user
@@ -168,4 +168,5 @@ pub(super) const BEST: &[Best] = &[
     ("exits-on-refusal", "user_revokes_access"),
     ("logs-it-as-routine", "token_endpoint_unavailable"),
     ("follows-redirects", "token_endpoint_redirects"),
+    ("report-is-not-repeated", "a_report_meets_401"),
 ];
