@@ -79,7 +79,7 @@ const ALL: [Honest; 8] = [
         // Its operator gets a mail, and nobody looks at a page.
         undecided: &[NO_COUNT, NO_PLACE, ("REAUTH-12", "where a person would see")],
         perhaps: &[],
-        not_applicable: &["RACE-11", "RECOVER-04"],
+        not_applicable: &["RACE-12", "PROMPT-05", "RACE-11", "RECOVER-04"],
         convicted: &[IN_CLEAR],
     },
     Honest {
@@ -87,7 +87,7 @@ const ALL: [Honest; 8] = [
         undecided: &[NO_COUNT, NO_PLACE, LOGINS_UNSEEN, ONE_SCOPE],
         // RACE-11: two of its calls overlap only where its timer meets a sync.
         perhaps: &["PURGE-08", "LOG-05", "RACE-11"],
-        not_applicable: &["PROMPT-04", "RECOVER-03", "RECOVER-04", "RECOVER-06", "PURGE-09", "REFRESH-09"],
+        not_applicable: &["RACE-12", "PROMPT-04", "RECOVER-03", "RECOVER-04", "RECOVER-06", "PURGE-09", "REFRESH-09"],
         convicted: &[],
     },
     Honest {
@@ -101,14 +101,14 @@ const ALL: [Honest; 8] = [
         name: "crash-only",
         undecided: &[NO_COUNT, NO_PLACE, LOGINS_UNSEEN],
         perhaps: &["REFRESH-11"],
-        not_applicable: &["RACE-11", "RECOVER-04"],
+        not_applicable: &["RACE-12", "RACE-11", "RECOVER-04"],
         convicted: &[],
     },
     Honest {
         name: "queue-on-disk",
         undecided: &[],
         perhaps: &["LOG-05"],
-        not_applicable: &["PROMPT-04", "RACE-11", "RECOVER-05", "RECOVER-06"],
+        not_applicable: &["RACE-12", "PROMPT-04", "RACE-11", "RECOVER-05", "RECOVER-06"],
         convicted: &[IN_CLEAR],
     },
     Honest {
@@ -122,7 +122,7 @@ const ALL: [Honest; 8] = [
         name: "tombstone",
         undecided: &[NO_COUNT, LOGINS_UNSEEN],
         perhaps: &[],
-        not_applicable: &["PROMPT-04", "RACE-11"],
+        not_applicable: &["RACE-12", "PROMPT-04", "RACE-11"],
         convicted: &[],
     },
 ];

@@ -47,6 +47,9 @@ const UNSEEN: &[&str] = &["RETRY-06", "PURGE-07", "MARK-04", "RACE-08", "STOP-07
 
 /// Defects that only the suite's own stories show: the kill matrix judges them.
 const ELSEWHERE: &[&str] = &[
+    "keeps-prompting",
+    "report-is-not-repeated",
+    "ends-with-its-caller",
     "hammers-on-403",
     "believes-jwt",
     "clear-text-store",
