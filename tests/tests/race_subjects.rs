@@ -22,7 +22,7 @@ const LIMIT: Duration = Duration::from_secs(240);
 /// So many are told at the same time.
 const AT_ONCE: usize = 8;
 /// Some orders hang on a moment within the process besides: such a story is told again before it is said to hold.
-const TIMES: usize = 3;
+const TIMES: usize = 8;
 
 /// What one place says of a defect.
 #[derive(Debug, PartialEq, Eq)]
