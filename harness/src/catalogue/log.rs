@@ -4,7 +4,7 @@ mod alarm;
 mod attempts;
 mod bounds;
 mod form;
-mod grade;
+pub(super) mod grade;
 mod reason;
 mod windows;
 pub(super) mod words;

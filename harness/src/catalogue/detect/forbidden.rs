@@ -4,17 +4,15 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use crate::judge::Exchange;
+use crate::{
+    catalogue::log::grade::{Grade, grade},
+    judge::Exchange,
+};
 
 /// A warning, or worse, that names the status or its meaning, and speaks of the API: by name, or by the path of a call that was denied.
 pub(super) fn tells_of(text: &str, denied: &[&Exchange<'_>]) -> bool {
     let path = |x: &&Exchange<'_>| text.contains(x.path.split('?').next().unwrap_or(x.path));
-    is_grave(text) && DENIED.is_match(text) && (API.is_match(text) || denied.iter().any(path))
-}
-
-fn is_grave(text: &str) -> bool {
-    let head: String = text.chars().take(160).collect();
-    FIELD.is_match(text) || BARE.is_match(&head)
+    grade(text) == Some(Grade::Grave) && DENIED.is_match(text) && (API.is_match(text) || denied.iter().any(path))
 }
 
 /// 403 where a status stands, not in a time, a port or a count.
@@ -27,22 +25,6 @@ static DENIED: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 static API: LazyLock<Regex> = LazyLock::new(|| fixed(r"(?i)\bpleo|(?:\b|_)api(?:\b|_)|upstream|access[\s_-]*token|scope"));
-
-/// The level in a field, as a word or in the numbers of pino and bunyan.
-static FIELD: LazyLock<Regex> = LazyLock::new(|| {
-    fixed(concat!(
-        r#"(?i)(?:^|[\s,{\["'.@])(?:log\.?_?)?(?:level|lvl|severity|level_?name|severity_?text|l)["']?\s*[:=]\s*["']?"#,
-        r"(?:warn|warning|wrn|err|error|crit|critical|fatal|severe|alert|[456]0)\b",
-    ))
-});
-
-/// The level as a word of its own, in front of what is said.
-static BARE: LazyLock<Regex> = LazyLock::new(|| {
-    fixed(concat!(
-        r"(?:^|[\s\[(<|.])(?:WARN|WARNING|WRN|ERROR|ERR|CRITICAL|CRIT|FATAL|SEVERE)(?:$|[\s\])>|:])|",
-        r"\[(?i:warn|warning|error|err|critical|crit|fatal|severe)\s*\]|^(?i:warn|warning|fail|error|crit|fatal):\s",
-    ))
-});
 
 #[allow(clippy::expect_used, reason = "fixed patterns, each compiled by a test")]
 fn fixed(pattern: &str) -> Regex {

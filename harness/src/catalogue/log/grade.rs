@@ -6,7 +6,7 @@ use regex::Regex;
 
 /// How grave a line is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Grade {
+pub(in crate::catalogue) enum Grade {
     /// Nobody need look.
     Ordinary,
     /// A warning, or worse.
@@ -14,7 +14,7 @@ pub(super) enum Grade {
 }
 
 /// What the line itself says; none if it says nothing.
-pub(super) fn grade(text: &str) -> Option<Grade> {
+pub(in crate::catalogue) fn grade(text: &str) -> Option<Grade> {
     numbered(text).or_else(|| named(text)).or_else(|| klog(text)).or_else(|| syslog(text)).or_else(|| bare(text))
 }
 
