@@ -59,21 +59,15 @@ fn kept(view: &View<'_>, denial: &Denial<'_, '_>) -> Option<Mark> {
 }
 
 fn settings_changed(view: &View<'_>, denial: &Denial<'_, '_>) -> Option<(Mark, Mark)> {
-    let readings: Vec<(Mark, &str)> = view
-        .events()
-        .filter_map(|(mark, what)| match what {
-            What::SettingsRead { digest, .. } => Some((mark, digest.as_deref()?)),
-            _ => None,
-        })
-        .collect();
+    let readings: Vec<_> = settings(view).into_iter().filter_map(|(mark, read)| Some((mark, read?))).collect();
     let (before, old) = readings.iter().find(|(mark, _)| *mark < denial.first)?;
-    // Settings that differ from reading to reading show nothing.
-    if readings.iter().any(|(mark, digest)| *mark < denial.first && digest != old) {
+    // Settings that differ from reading to reading show nothing; a notice beside them is no change of them.
+    if readings.iter().any(|(mark, read)| *mark < denial.first && (!read.keep(*old) || !old.keep(*read))) {
         return None;
     }
     let during: Vec<_> = readings.iter().filter(|(mark, _)| *mark > denial.first && *mark < denial.until).collect();
     let (after, _) = during.last()?;
-    during.iter().all(|(_, digest)| digest != old).then_some((*before, *after))
+    during.iter().all(|(_, read)| !read.keep(*old)).then_some((*before, *after))
 }
 
 /// Where the fault could be seen. Silence convicts only where the subject's log is read.

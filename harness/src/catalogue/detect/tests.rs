@@ -404,7 +404,17 @@ fn what_a_403_costs_is_seen_in_storage_and_settings() {
     let late = forbidden_twice(|story| story.log("ERROR 403").with(|s| s.subject.keeps = vec!["refresh#1".into()]));
     end(late.works()).is_not_accused(&["DETECT-06"]);
     let reset = forbidden_twice(|story| story.log("ERROR 403").with(|s| s.subject.settings = "the defaults".into()));
-    end(reset.works()).fails("DETECT-06", "the settings are not what they were");
+    end(reset.clone().works()).fails("DETECT-06", "the settings are not what they were");
+    // A notice beside them tells of the 403, and changes nothing.
+    let beside = end(reset.works()).with(|s| {
+        for event in &mut s.history.events {
+            if let What::SettingsRead { digest, parts } = &mut event.what {
+                let told = digest.as_deref() == Some("the defaults");
+                *parts = ["vat", "a right is missing"].into_iter().take(1 + usize::from(told)).map(str::to_owned).collect();
+            }
+        }
+    });
+    beside.is_not_accused(&["DETECT-06"]);
 }
 
 #[test]

@@ -10,7 +10,8 @@ use crate::{
 };
 
 /// A request that is closed so soon after its caller hung up was closed because of that; later, it may have come to a limit of its own.
-const AT_ONCE: Micros = 1_000_000;
+/// No client's own limit is shorter.
+const AT_ONCE: Micros = 500_000;
 /// So often work is asked for before silence says anything.
 const OFTEN: usize = 2;
 

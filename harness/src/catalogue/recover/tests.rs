@@ -267,6 +267,8 @@ fn a_subject_that_ends_after_the_refusal_fails() {
     story.answered(Outcome::NoAnswer).rest().fails("RECOVER-08", "ended with exit code 1");
     let signal = Story::connected().dies().mark("offence").crashed(-11).rest();
     signal.fails("RECOVER-08", "signal 11");
+    // Nobody does that to itself.
+    Story::connected().dies().crashed(-9).rest().undecided("RECOVER-08", "signal 9, which the harness had not sent");
     let never_ready =
         Story::connected().dies().asked_in_vain(2).rest().restarted().without(|e| matches!(e.what, What::ProcessReady { incarnation: 2 }));
     never_ready.crashed(1).rest().is_not_accused(&["RECOVER-08"]);

@@ -29,7 +29,7 @@ fn one_that_gives_up_the_refresh_with_its_caller_fails() {
 
 #[test]
 fn one_that_runs_into_a_limit_of_its_own_is_not_accused() {
-    let limit = broken_off(1_500).rest().rejected().trigger().refuses("refresh#2", "invalid_grant").gives_up();
+    let limit = broken_off(990).rest().rejected().trigger().refuses("refresh#2", "invalid_grant").gives_up();
     limit.answered(Outcome::Accepted).rest().epilogue().undecided("RACE-12", "not known that this was because its caller hung up");
     // The provider did it, or the process was started anew.
     let (story, exchange) = held_for_a_caller(kept_over_a_restart());
