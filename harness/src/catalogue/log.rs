@@ -33,7 +33,7 @@ pub(super) const ALL: &[Requirement] = &[
         ],
         why: "\"Error\" and nothing more: nobody could tell a revoked grant from a network fault without adding code.",
         observed: "Log lines from the refused request until the user reconnects, other than those it writes in the prologue, too. Failure and reason may stand in one line or in two.",
-        undecided: "No log line was ever seen; or there were new lines that cannot be understood (another language, or codes).",
+        undecided: "No log line was ever seen; or there were new lines that cannot be understood (another language, or codes), or a failure with words that may be its reason.",
         remedy: "Log one line at the place where the refusal is handled: what failed, the OAuth error code, which connection; never the token.",
         declarable: false,
         scope: Scope::Lines,

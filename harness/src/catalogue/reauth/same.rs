@@ -120,6 +120,9 @@ fn not_grafted(view: &View<'_>, call: &Call<'_>) -> Finding {
         all
     };
     match (grafted, state) {
+        (None, Some((_, Some(Status::Disconnected | Status::Broken), _))) if !works_for_its_own(view, call.called) => {
+            Finding::undecided("it was not seen to go on with the grant of its own company either, once the right user was back")
+        }
         (None, Some((read, Some(Status::Disconnected | Status::Broken), _))) => {
             Finding::pass("the connection does not go on with the grant of another company", cited(Some(read.n)))
         }
@@ -143,6 +146,12 @@ fn not_grafted(view: &View<'_>, call: &Call<'_>) -> Finding {
             ),
         },
     }
+}
+
+/// A later login for the company of the connection was followed by a call that succeeded: whoever never works again refuses nobody.
+fn works_for_its_own(view: &View<'_>, from: Mark) -> bool {
+    let own = view.back_after(from).map(|(x, given)| (x.issued_in(), given));
+    own.is_some_and(|(grant, given)| view.api_calls(given, Mark::END).any(|x| x.answered(2) && x.grant() == grant))
 }
 
 /// Pleo has told it the company of this grant: who works there, or the company itself.

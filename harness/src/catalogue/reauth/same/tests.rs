@@ -70,6 +70,8 @@ fn notices(story: Story) -> Story {
 #[test]
 fn a_subject_that_notices_another_company_passes() {
     notices(for_another_company()).adds_work(1).asked_in_vain(2).rest().comes_back().passes("REAUTH-10");
+    // Whoever is never connected again refuses nobody.
+    notices(for_another_company()).adds_work(1).asked_in_vain(2).rest().undecided("REAUTH-10", "its own company either");
     for_another_company().asked_in_vain(2).rest().undecided("REAUTH-10", "does not say that anything is wrong");
     for_another_company().adds_work(1).works().rest().undecided("REAUTH-10", "delivered once");
     Story::honest().undecided("REAUTH-10", "no login for another company");
@@ -97,7 +99,10 @@ fn work_that_goes_on_for_another_company_fails_unless_the_user_may_have_been_tol
 #[test]
 fn a_subject_that_cannot_know_the_company_is_not_accused() {
     let grafts = for_another_company().adds_work(1).works().adds_work(1).works().rest();
+    let refuses = notices(for_another_company()).adds_work(1).asked_in_vain(2).rest().comes_back();
     for few in [None, Some(1)] {
+        // One that does know is not asked how many it keeps.
+        refuses.clone().terms(|t| t.connections = few).passes("REAUTH-10");
         let finding = grafts.clone().terms(|t| t.connections = few).undecided("REAUTH-10", "keeps several companies apart");
         assert!(finding.unlock.is_some_and(|line| line.starts_with("features.connections")));
     }

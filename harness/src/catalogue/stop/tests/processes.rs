@@ -2,7 +2,7 @@
 
 use super::DEAD;
 use crate::{
-    evidence::{Outcome, What},
+    evidence::{Outcome, Verb, What},
     judge::testing::*,
 };
 
@@ -68,6 +68,24 @@ fn each_process_has_its_own_positive_control() {
     let alone = Story::two_processes().both_learn().both_asked_in_vain().by(0).epilogue();
     alone.undecided("STOP-05", "after the reconnection process 1 was asked to work and called nothing again");
     Story::two_processes().both_learn().both_asked_in_vain().undecided("STOP-05", "the user did not reconnect");
+}
+
+#[test]
+fn work_that_another_process_was_asked_for_shows_that_one_works_too() {
+    // One queue for both: while access was good the first one was asked, and whoever was free took it.
+    let queued = Story::both_stop().with(|s| {
+        let events = &mut s.history.events;
+        let revoked = events.iter().position(|e| matches!(e.what, What::Revoked { .. })).expect("an end");
+        let back = events.iter().rposition(|e| matches!(e.what, What::CallbackDelivered { .. })).expect("a login");
+        for (place, event) in events.iter_mut().enumerate() {
+            if let What::VerbCalled { verb: Verb::Trigger, instance, .. } = &mut event.what
+                && !(revoked..back).contains(&place)
+            {
+                *instance = Some(0);
+            }
+        }
+    });
+    queued.passes("STOP-05");
 }
 
 #[test]
