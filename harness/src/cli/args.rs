@@ -173,7 +173,7 @@ pub(super) struct Look {
     /// When to use colour
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub(super) color: Color,
-    /// Failures by name and a summary only, no progress
+    /// Failures and undecided by name, a summary, no progress
     #[arg(short, long, conflicts_with = "verbose")]
     pub(super) quiet: bool,
     /// What passed, too, and everything that was seen

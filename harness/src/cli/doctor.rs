@@ -1,13 +1,13 @@
 //! `regrant doctor`: do the positive controls work, and which lines of the manifest would let more be decided?
 
-use std::fmt::Write;
+use std::{fmt::Write, time::Duration};
 
 use super::{
     args,
     check::with_progress,
     error::CliError,
     meant, out,
-    seams::{self, Control, Diagnosis, Trouble},
+    seams::{self, Control, Diagnosis, Pace, Trouble},
 };
 use crate::report::{ExitStatus, Paint};
 
@@ -50,7 +50,10 @@ fn text(diagnosis: &Diagnosis, paint: Paint, status: ExitStatus) -> String {
         let _ = writeln!(out, "  {word}  {name:<10} {}", words.trim_end().replace('\n', "\n                    "));
     }
     match status {
-        ExitStatus::Clean => requirements(&mut out, diagnosis, paint),
+        ExitStatus::Clean => {
+            requirements(&mut out, diagnosis, paint);
+            pace(&mut out, diagnosis.pace);
+        }
         ExitStatus::Undecided => {
             out.push_str("\nUntil this works nothing can be decided: `pass` needs to see the subject work first, and again afterwards.\n");
         }
@@ -78,6 +81,29 @@ fn requirements(out: &mut String, diagnosis: &Diagnosis, paint: Paint) {
     }
 }
 
+/// A timer that turns more slowly than this is what a run mostly waits for.
+const SLOW: Duration = Duration::from_secs(5);
+
+fn pace(out: &mut String, pace: Option<Pace>) {
+    let Some(pace) = pace else { return };
+    let (took, least) = (pace.controls.as_secs_f64(), minutes(pace.at_least()));
+    let _ = writeln!(out, "\nThe controls took {took:.1} s: {} stories, {} at once, take {least} or more.", pace.stories, pace.at_once);
+    if let Some(period) = pace.period.filter(|period| *period >= SLOW) {
+        let _ = writeln!(
+            out,
+            "Wherever a story lets things come to rest it watches two turns of the timer (features.period = \"{}s\"): where the subject lets you set a shorter one for the run (start.env), it is faster by as much.",
+            period.as_secs()
+        );
+    }
+}
+
+fn minutes(duration: Duration) -> String {
+    match duration.as_secs() {
+        seconds @ ..120 => format!("{seconds} s"),
+        seconds => format!("{} minutes", seconds.div_ceil(60)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,6 +118,7 @@ mod tests {
             declared: Vec::new(),
             trouble,
             cancelled: false,
+            pace: None,
         }
     }
 
@@ -112,6 +139,18 @@ mod tests {
             text(&diagnosis(&[("start", fails()), ("connect", fails()), ("trigger", fails())], None), Paint::PLAIN, ExitStatus::Undecided);
         assert_eq!(said.matches("it exited").count(), 1, "{said}");
         assert_eq!(said.matches("for the same reason").count(), 2, "{said}");
+    }
+
+    #[test]
+    fn what_a_run_will_take_is_said_and_what_makes_a_slow_timer_faster() {
+        let said = |period| {
+            let pace = Pace { controls: Duration::from_secs(20), stories: 99, at_once: 8, period };
+            let diagnosis = Diagnosis { pace: Some(pace), ..diagnosis(&[("start", Control::Works("it starts".into()))], None) };
+            text(&diagnosis, Paint::PLAIN, status(&diagnosis))
+        };
+        assert!(said(None).ends_with("The controls took 20.0 s: 99 stories, 8 at once, take 5 minutes or more.\n"), "{}", said(None));
+        assert!(!said(Some(Duration::from_secs(2))).contains("features.period"));
+        assert!(said(Some(Duration::from_secs(60))).contains("features.period = \"60s\""));
     }
 
     #[test]

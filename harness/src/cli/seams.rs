@@ -37,7 +37,7 @@ pub struct Defect {
     pub convicts: Vec<String>,
 }
 
-pub use run::{Cancel, Control, Diagnosis, NotOneRun, Part, RunError, Subject, Trouble};
+pub use run::{Cancel, Control, Diagnosis, NotOneRun, Pace, Part, RunError, Subject, Trouble};
 
 /// What `regrant demo` saw.
 #[derive(Debug, Clone, PartialEq)]

@@ -15,7 +15,7 @@ use crate::{
 /// How much is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Verbosity {
-    /// `-q`: failures by name, and the summary.
+    /// `-q`: failures and what stayed undecided by name, and the summary.
     Quiet,
     /// Failures with what was seen.
     #[default]
@@ -46,7 +46,9 @@ pub fn text(report: &Report<'_>, paint: Paint, verbosity: Verbosity) -> String {
     }
     page.failures();
     page.stale();
-    if verbosity > Verbosity::Quiet {
+    if verbosity == Verbosity::Quiet {
+        page.undecided_by_name();
+    } else {
         page.undecided();
         page.not_applicable();
         page.known();
@@ -161,6 +163,16 @@ impl Page<'_> {
         }
         self.line("    take these entries out, or bring them up to date");
         self.line("");
+    }
+
+    /// They may be all that an exit status of 4 is about.
+    fn undecided_by_name(&mut self) {
+        let undecided = self.report.having(Verdict::Undecided);
+        if !undecided.is_empty() {
+            let word = self.paint.warn("UNDECIDED");
+            self.line(format!("{word}  {} (without -q: why)", ids(&undecided)));
+            self.line("");
+        }
     }
 
     fn undecided(&mut self) {
@@ -363,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quiet_report_names_failures_only() {
+    fn a_quiet_report_goes_by_names() {
         insta::assert_snapshot!(rendered(&fixture::run(), false, Verbosity::Quiet));
     }
 

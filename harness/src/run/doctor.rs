@@ -1,6 +1,6 @@
 //! `regrant doctor`: the positive controls alone, told once, and which lines of the manifest would let more be decided.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use regrant_mock_server::{
     fault::scenario::{Scenario, Status},
@@ -9,9 +9,9 @@ use regrant_mock_server::{
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::{
-    Cancel, Options, Progress, RunError, Story, Subject,
+    Cancel, Options, Progress, RunError, Story, Subject, built_in,
     check::{Teller, build},
-    probe,
+    plan, probe,
     unlocks::{UNLOCKS, Unlock},
 };
 use crate::{
@@ -58,6 +58,30 @@ pub struct Diagnosis {
     pub trouble: Option<Trouble>,
     /// Cut short by the user.
     pub cancelled: bool,
+    /// What telling every story will take, if the controls hold.
+    pub pace: Option<Pace>,
+}
+
+/// What telling every story will take, by how long the controls took: they begin and end every story.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// What the controls took.
+    pub controls: Duration,
+    /// So many stories are told.
+    pub stories: usize,
+    /// So many of them at once.
+    pub at_once: usize,
+    /// How often the subject works unasked: wherever it is to come to rest, two turns are watched.
+    pub period: Option<Duration>,
+}
+
+impl Pace {
+    /// All stories take so long, or longer: what happens between beginning and end is not in it.
+    #[must_use]
+    pub fn at_least(&self) -> Duration {
+        let turns = self.stories.div_ceil(self.at_once.max(1));
+        self.controls * u32::try_from(turns).unwrap_or(u32::MAX)
+    }
 }
 
 /// Whose failure it was that was not the subject's.
@@ -91,10 +115,10 @@ pub async fn doctor(
     let (histories, finished) = teller.side_by_side(vec![story], 1, &mut cancel).await;
     let empty = History { story: String::new(), events: Vec::new() };
     let history = histories.first().unwrap_or(&empty);
-    Ok(diagnosis(&manifest, history, !finished))
+    Ok(diagnosis(&manifest, history, !finished, options.jobs))
 }
 
-fn diagnosis(manifest: &Manifest, history: &History, cancelled: bool) -> Diagnosis {
+fn diagnosis(manifest: &Manifest, history: &History, cancelled: bool, asked: Option<usize>) -> Diagnosis {
     let missing: Vec<(&'static Unlock, Vec<&'static str>)> = UNLOCKS
         .iter()
         .filter(|unlock| (unlock.missing)(manifest))
@@ -110,6 +134,12 @@ fn diagnosis(manifest: &Manifest, history: &History, cancelled: bool) -> Diagnos
         declared,
         trouble: trouble(history),
         cancelled,
+        pace: history.events.last().map(|event| Pace {
+            controls: Duration::from_micros(event.at),
+            stories: built_in().len(),
+            at_once: plan::jobs(asked, manifest),
+            period: manifest.features.period.flatten(),
+        }),
     }
 }
 
@@ -295,6 +325,14 @@ mod tests {
             units: units.iter().map(|unit| (*unit).to_owned()).collect(),
             instance: None,
         }
+    }
+
+    #[test]
+    fn stories_take_as_many_times_what_the_controls_took_as_they_take_turns() {
+        let pace = |stories, at_once| Pace { controls: Duration::from_secs(3), stories, at_once, period: None };
+        assert_eq!(pace(99, 8).at_least(), Duration::from_secs(39));
+        assert_eq!(pace(16, 8).at_least(), Duration::from_secs(6));
+        assert_eq!(pace(2, 0).at_least(), Duration::from_secs(6));
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub use baseline::{baseline, baseline_schema, hold_against};
 pub use check::{Cancel, RunError, check};
 #[cfg(feature = "reference")]
 pub use demo::{Demo, demo};
-pub use doctor::{Control, Diagnosis, Trouble, doctor};
+pub use doctor::{Control, Diagnosis, Pace, Trouble, doctor};
 pub use explore::{Explored, Found, Hunt, Recorded, RecordedStory, Replayed, Tally, explore, read_recorded, replay, schedule_document};
 pub use shards::{NoShard, NotOneRun, Part, Shard, merge};
 pub use stories::{Story, built_in};
