@@ -136,3 +136,14 @@ Feature: Races
       Examples:
         | story               | what happens                                                   |
         | the_caller_hangs_up | Whoever asked for work hangs up while the refresh is under way |
+
+  @RACE-13 @must @error
+  Rule: Connections that refresh at the same time do not get into each other's way
+
+    Scenario Outline: <what happens>
+      When the story "<story>" is told
+      Then each goes on with its own tokens (RACE-13)
+
+      Examples:
+        | story                         | what happens                                  |
+        | two_companies_refresh_at_once | Two companies need a refresh at the same time |

@@ -38,7 +38,7 @@ struct Honest {
 
 /// What does not apply to any of them: each has one process and one connection. (PROMPT-04 applies to the two that send messages; the others
 /// have a page or a status as the only way to tell their user something.)
-const TO_NONE: [&str; 5] = ["STOP-05", "PURGE-07", "MARK-04", "RACE-02", "RACE-09"];
+const TO_NONE: [&str; 6] = ["STOP-05", "PURGE-07", "MARK-04", "RACE-02", "RACE-09", "RACE-13"];
 /// None of them keeps several companies apart.
 const OF_ALL: [(&str, &str); 1] = [("REAUTH-10", "keeps several companies apart")];
 

@@ -106,7 +106,8 @@ fn only_and_skip_leave_what_they_say_and_nothing_else() {
             "RACE-09",
             "RACE-10",
             "RACE-11",
-            "RACE-12"
+            "RACE-12",
+            "RACE-13"
         ])
     );
     let stories = names(&verdicts, "stories", "name");

@@ -1,5 +1,6 @@
 //! RACE: what happens at the same time.
 
+mod apart;
 mod caller;
 mod doubled;
 mod killed;
@@ -200,6 +201,23 @@ pub(super) const ALL: &[Requirement] = &[
         declarable: true,
         scope: Scope::Connection,
         check: caller::race_12,
+    },
+    Requirement {
+        id: "RACE-13",
+        level: Must,
+        severity: Error,
+        sentence: "keeps connections apart that refresh at the same time: each goes on with its own tokens",
+        sources: &[
+            "Pleo, Multi-entity and API scope: separate credentials for each company",
+            "Pleo, How to refresh tokens: persist both tokens after each success",
+        ],
+        why: "All accounts lie in one file. Two tokens run out in the same minute; each refresh reads the whole file, asks Pleo, and writes the whole file back: whoever writes last restores the other company's spent token. Or one promise serves whoever waits for a refresh, and a company's invoices go out with another company's token.",
+        observed: "Each of two connections refreshes alone, and is seen to go on. Then both need a refresh at once, and the answers are held until both wait. Whether each works on with its own tokens, then and after a restart; and, with `work.kind = \"push\"`, whether a unit that was asked of one is ever carried by a token of the other.",
+        undecided: "`features.connections` names fewer than two; no two connections needed a refresh at the same time; the subject gave up on an answer that was held; a connection was not seen to go on once it had refreshed alone, or refreshed twice at once by itself; neither went on; after a restart one did not, and nothing shows that what it had been given was lost; or work was asked for fewer than twice. Where work is not pushed, a call that went out once with another's token is not seen. With one connection it does not apply.",
+        remedy: "Key everything by connection: the lock, the shared promise, the cache, the row. Write back the one connection that was refreshed, never all that were read.",
+        declarable: true,
+        scope: Scope::Subject,
+        check: apart::race_13,
     },
 ];
 

@@ -34,7 +34,7 @@ pub enum Severity {
 pub enum Scope {
     /// Each connection by itself, as if there were no other; the worst finding counts.
     Connection,
-    /// The same, by what is logged. A line does not say whose it is: where several connections have come to an end, it convicts nobody.
+    /// The same, by what is logged. A line does not say whose it is: where several connections have refreshed or come to an end, it convicts nobody.
     Lines,
     /// All of them together.
     Subject,

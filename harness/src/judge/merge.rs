@@ -1,6 +1,6 @@
 //! From findings in stories to one verdict per requirement (contract, section 5).
 
-use super::{InStory, Judged, Judgement, Terms, Told, View};
+use super::{Exchange, InStory, Judged, Judgement, Terms, Told, View};
 use crate::{
     catalogue::{Finding, Requirement, Scope, Verdict},
     evidence::{History, What},
@@ -121,9 +121,9 @@ fn found(requirement: &Requirement, view: &View<'_>, each: &[View<'_>]) -> Findi
         Scope::Connection | Scope::Lines if !each.is_empty() => {
             let findings = each.iter().map(|view| (requirement.check)(view));
             let worst = findings.min_by_key(|finding| finding.verdict.rank()).unwrap_or_else(|| (requirement.check)(view));
-            let ended = each.iter().filter(|view| !view.deaths.is_empty()).count();
-            if requirement.scope == Scope::Lines && worst.verdict == Verdict::Fail && ended > 1 {
-                return Finding::undecided("several connections came to an end, and a line of the log does not say whose it is");
+            let told_of = |view: &&View<'_>| !view.deaths.is_empty() || view.exchanges.iter().any(Exchange::is_refresh);
+            if requirement.scope == Scope::Lines && worst.verdict == Verdict::Fail && each.iter().filter(told_of).count() > 1 {
+                return Finding::undecided("several connections refreshed, and a line of the log does not say whose it is");
             }
             worst
         }

@@ -289,6 +289,8 @@ flaws! {
         breaks ["RECOVER-02"] may []
     EndsWithItsCaller "ends-with-its-caller" "works, and refreshes, in the request that asks for it, and drops that when the caller hangs up"
         breaks ["RACE-12"] may []
+    WritesAllBack "writes-all-back" "reads all connections before it refreshes one, and writes all of them back"
+        breaks ["RACE-13"] may []
 }
 
 #[cfg(test)]

@@ -3,7 +3,12 @@
 //! A request names its connection (`?connection=globex`); one that names none is for the first. A callback belongs to the connection
 //! whose login it ends.
 
-use std::{collections::HashMap, fs, path::PathBuf, sync::Arc};
+use std::{
+    collections::HashMap,
+    fs,
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+};
 
 use axum::{Router, extract::Request, response::Response};
 use tower::ServiceExt;
@@ -14,6 +19,7 @@ use super::{
     config::Config,
     flaw::{Flaw, Flaws},
     pages,
+    store::{Disk, Snapshot, Store},
 };
 
 /// All connections, the first one's store in the folder itself, each other one's in a folder of its name.
@@ -24,6 +30,7 @@ pub(super) fn apps(config: &Config, flaws: Flaws) -> Result<Vec<Arc<App>>, Start
         apps.push(Arc::new(App::new(&name, &Config { state_dir, ..config.clone() }, flaws)?));
     }
     infect(&apps, flaws);
+    introduce(&apps, flaws);
     Ok(apps)
 }
 
@@ -82,5 +89,32 @@ fn infect(apps: &[Arc<App>], flaws: Flaws) {
                 }
             }
         });
+    }
+}
+
+/// Planted: whoever refreshes knows the stores of the others.
+fn introduce(apps: &[Arc<App>], flaws: Flaws) {
+    if !flaws.has(Flaw::WritesAllBack) {
+        return;
+    }
+    for app in apps {
+        let others = apps.iter().filter(|other| other.name != app.name).map(|other| Arc::clone(&other.store)).collect();
+        drop(app.tokens.others.set(others));
+    }
+}
+
+/// Planted: what was read of the others when a refresh set out, to be written back with what it brings.
+pub(super) struct Copies(Vec<(Arc<Store>, Snapshot)>);
+
+impl Copies {
+    pub(super) fn of(others: &OnceLock<Vec<Arc<Store>>>) -> Self {
+        let all = others.get().into_iter().flatten();
+        Self(all.filter_map(|store| Some((Arc::clone(store), store.snapshot().ok()?))).collect())
+    }
+
+    pub(super) fn write_back(self) {
+        for (store, snapshot) in self.0 {
+            drop(store.transit(|_| Some((snapshot, Disk::Same))));
+        }
     }
 }

@@ -6,7 +6,7 @@
 use std::{
     path::PathBuf,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -22,6 +22,7 @@ use super::{
     flaw::{Flaw, Flaws},
     flight::{InFlight, Settled},
     lease, log,
+    neighbours::Copies,
     notices::Notices,
     oauth::Pleo,
     spoil::Memory,
@@ -123,6 +124,8 @@ pub(crate) struct Tokens {
     failure: Mutex<Failure>,
     /// What planted defects remember.
     pub(crate) memory: Memory,
+    /// What a planted defect knows of the other connections.
+    pub(super) others: OnceLock<Vec<Arc<Store>>>,
 }
 
 impl Tokens {
@@ -147,6 +150,7 @@ impl Tokens {
             ends: watch::Sender::new(0),
             failure: Mutex::new(Failure::default()),
             memory,
+            others: OnceLock::new(),
         }
     }
 
@@ -355,8 +359,10 @@ impl Tokens {
         self.memory.sets_out(*self.changes.borrow());
         self.notices.refreshing(attempt);
         let flight = InFlight::begin(&self.in_flight, now.generation);
+        let copies = Copies::of(&self.others);
         let outcome = self.pleo.refresh(refresh).await;
         let settled = self.settle(now, need, outcome, attempt);
+        copies.write_back();
         drop(flight);
         if let Ok(Settled::Passing { retry_after, .. }) = &settled {
             let not_before = retry_after.map(|wait| Instant::now() + wait.min(LONGEST_SILENCE));

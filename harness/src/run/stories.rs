@@ -122,6 +122,7 @@ const SHIPPED: &[(&str, &str)] = shipped![
     "revoked_under_two_processes",
     "paused_while_it_refreshes",
     "the_caller_hangs_up",
+    "two_companies_refresh_at_once",
     "a_second_refresh_loses",
     "a_call_meets_401_after_a_sibling_refreshed",
     "refusal_after_a_reconnection",

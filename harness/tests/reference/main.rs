@@ -50,6 +50,7 @@ const ELSEWHERE: &[&str] = &[
     "keeps-prompting",
     "report-is-not-repeated",
     "ends-with-its-caller",
+    "writes-all-back",
     "hammers-on-403",
     "believes-jwt",
     "clear-text-store",

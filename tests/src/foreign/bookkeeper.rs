@@ -96,6 +96,7 @@ pub(super) const ALL: &[Planted] = &[
     ("forgets-the-waiters", "RACE-03", &["RACE-11", NOT_REFRESHED, NOT_ENDED]),
     ("crash-leaves-the-lock", "RACE-07", &["LOG-01 RECOVER-08", NOT_REFRESHED, NOT_ENDED, NOT_BACK]),
     ("gives-up-waiting", "RACE-03", &["RECOVER-01 RECOVER-02 RECOVER-05 RACE-11 RECOVER-06 DETECT-04"]),
+    ("writes-the-whole-table", "RACE-13", &[]),
     ("no-second-try", "RACE-11", &["DETECT-04 RACE-03"]),
     // keeping and recovering
     ("report-is-not-repeated", "RECOVER-02", &[]),

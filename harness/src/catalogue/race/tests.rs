@@ -280,6 +280,7 @@ fn an_old_token_used_by_a_waiter_first_is_not_the_end_of_it() {
     story.works().works().rest().epilogue().passes("RACE-03");
 }
 
+mod apart;
 mod caller;
 mod killed;
 mod overtaken;

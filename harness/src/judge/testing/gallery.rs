@@ -58,6 +58,7 @@ pub(crate) fn honest() -> Vec<Story> {
         answered_meanwhile(),
         goes_on(denied_late().delivers().rest()),
         super::caller::hangs_up(),
+        super::neighbours::kept(),
     ]
     .into_iter()
     .chain(super::answers::honest())
@@ -288,6 +289,7 @@ pub(crate) fn faulty() -> Vec<(&'static str, Story)> {
         ("STOP-01", end(calls(dead()))),
         ("STOP-02", end(presents(dead()))),
         ("RACE-11", refused_for_a_late_denial()),
+        ("RACE-13", super::neighbours::lost()),
         ("STOP-03", end(calls(dead()))),
         ("STOP-04", end(calls(dead().asked_in_vain(2).rest().restarted()))),
         ("PURGE-01", end(calls(dead().asked_in_vain(2).rest().restarted()))),

@@ -14,6 +14,7 @@ pub(crate) mod answers;
 pub(crate) mod caller;
 pub(crate) mod gallery;
 pub(crate) mod late;
+pub(crate) mod neighbours;
 pub(crate) mod several;
 mod wire;
 

@@ -38,6 +38,7 @@ class NotRepeated(Exception):
 
 class Keeper:
     keepers: dict[str, "Keeper"] = {}
+    table = threading.Lock()
 
     def __init__(self, name: str):
         self.name = name
@@ -114,6 +115,7 @@ class Keeper:
             raise Unavailable("Pleo asked for patience")
         if planted("crash-leaves-the-lock"):
             self._file_lock()
+        others = [books.record(name) for name in books.NAMES if name != self.name] if planted("writes-the-whole-table") else []
         for attempt in range(1, ATTEMPTS + 1):
             if not planted("says-nothing-of-attempts"):
                 log.info("connection=%s token refresh attempt %d", self.name, attempt)
@@ -134,7 +136,10 @@ class Keeper:
                 self.gave_up = planted("gives-up-after-a-blip")
                 raise Unavailable(str(fault)) from None
             else:
-                self._save(sent, fresh)
+                with Keeper.table:
+                    self._save(sent, fresh)
+                    for other in others:
+                        books.put_back(other)
                 break
         if planted("crash-leaves-the-lock"):
             books.forget(f"lock-{self.name}")

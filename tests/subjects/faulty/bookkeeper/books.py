@@ -140,6 +140,13 @@ def change(name: str, version: int | None, in_memory: bool = False, **columns) -
     return True
 
 
+def put_back(record: Record) -> None:
+    """Planted: a connection's tokens as they were read before."""
+    columns = {"name": record.name, "access": seal(record.access), "refresh": seal(record.refresh), "version": record.version}
+    with _lock, transaction() as database:
+        database.execute("UPDATE connection SET access = :access, refresh = :refresh, version = :version WHERE name = :name", columns)
+
+
 def adopt_company(name: str, company: str) -> bool:
     """Whether this connection is, or by now has become, that company's."""
     with transaction() as database:

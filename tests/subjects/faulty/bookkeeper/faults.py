@@ -74,6 +74,7 @@ DEFECTS = {
     "forgets-the-waiters": "F99: never wakes who waits for a refresh that succeeds",
     "crash-leaves-the-lock": "F100: leaves its lock behind when it is killed during a refresh",
     "gives-up-waiting": "F29: drops the work of whoever would have to wait for a refresh",
+    "writes-the-whole-table": "F112: reads the tokens of all companies before a refresh, and writes all of them after it",
     "no-second-try": "F39: tells whoever asks what came of it, and does not repeat a call that met 401 while another refreshed: an error",
     # keeping and recovering
     "report-is-not-repeated": "F39: refreshes when a report meets 401, and takes it for made",
