@@ -54,7 +54,8 @@ fn mixed_up(one: &Own<'_>, other: &Own<'_>, prologue: Mark) -> Option<Finding> {
         let mut calls = own.view.exchanges.iter().filter(|x| x.is_api() && x.answered(2));
         calls.find(|x| work::delivered_by(Some(WorkKind::Push), x).contains(&item)).map(|x| x.arrived)
     };
-    let asked: Vec<_> = one.view.calls.iter().filter_map(|call| Some((call.called, call.item?))).collect();
+    let main = one.view.calls.iter().filter(|call| control::is_from(call, control::MAIN));
+    let asked: Vec<_> = main.filter_map(|call| Some((call.called, call.item?))).collect();
     let before = || asked.iter().filter(|(called, _)| *called < prologue);
     // Where work is asked of nobody in particular, or of all, nobody does wrong who does it.
     if !before().any(|(_, item)| carries(one, item).is_some()) || before().any(|(_, item)| carries(other, item).is_some()) {
@@ -76,15 +77,15 @@ fn apart(view: &View<'_>, one: &Own<'_>, other: &Own<'_>, prologue: Mark) -> Fin
     }
     let windows = windows(view, &both);
     let found: Vec<Vec<Finding>> =
-        both.each.iter().map(|(own, x)| windows.iter().map(|window| goes_on(own, x, both.read, window)).collect()).collect();
+        both.each.iter().map(|(own, x)| windows.iter().map(|window| goes_on(own, x, &both, window)).collect()).collect();
     let went_on = found.iter().any(|its| its.iter().all(|finding| finding.verdict == Verdict::Pass));
     let cited: Vec<u32> = both.each.iter().map(|(_, x)| x.arrived.n).chain([both.read.n]).collect();
     let cited = |finding: &Finding| cited.iter().chain(&finding.evidence).copied().collect();
     let names = format!("{} and {} refreshed at the same time", one.name, other.name);
     let Some(finding) = worst(found.concat()) else { return unrealised(view, "nothing followed") };
     match finding.verdict {
-        // What none of them survives has another cause.
-        Verdict::Fail if !went_on => Finding::undecided(format!("{names}, and neither went on")),
+        // What none of them survives may have another cause.
+        Verdict::Fail if !went_on => Finding::undecided(format!("{names}, and neither of them is seen to go on")),
         Verdict::Fail => Finding::fail(format!("{names}, and {}", finding.reason), cited(&finding)),
         Verdict::Pass if windows.len() < 2 && view.terms.restartable && !view.terms.one_shot => {
             Finding::undecided("the subject was not restarted after two connections had refreshed at the same time")
@@ -153,7 +154,7 @@ fn windows(view: &View<'_>, both: &Both<'_, '_>) -> Vec<Window> {
 }
 
 /// A call succeeds with its own token, or work is asked for and none does. After a restart there may be many a reason for that.
-fn goes_on(own: &Own<'_>, refreshed: &Exchange<'_>, read: Mark, window: &Window) -> Finding {
+fn goes_on(own: &Own<'_>, refreshed: &Exchange<'_>, both: &Both<'_, '_>, window: &Window) -> Finding {
     let (name, view, Window { from, until, when }) = (own.name, &own.view, window);
     if let Some(call) = view.api_calls(*from, *until).find(|x| x.answered(2)) {
         return Finding::pass(format!("{when}{name} goes on"), vec![call.arrived.n]);
@@ -168,7 +169,12 @@ fn goes_on(own: &Own<'_>, refreshed: &Exchange<'_>, read: Mark, window: &Window)
     }
     let given = refreshed.pair().map_or("another", |(access, refresh)| refresh.unwrap_or(access));
     let spent = |y: &&Exchange<'_>| y.token_name().is_some() && y.token_name() == refreshed.token_name();
-    if let Some((y, spent)) = view.refreshes(read, *until).find(spent).and_then(|y| Some((y, y.token_name()?))) {
+    if let Some((y, spent)) = view.refreshes(both.read, *until).find(spent).and_then(|y| Some((y, y.token_name()?))) {
+        if waited(view, both, y) {
+            return Finding::undecided(format!(
+                "one call of {name} may have waited for the refresh of another, and sent {spent} once more"
+            ));
+        }
         let reason = format!("{when}{name} presented {spent} again, which its own refresh had replaced by {given}");
         return Finding::fail(reason, [vec![y.arrived.n], stimuli].concat());
     }
@@ -178,4 +184,11 @@ fn goes_on(own: &Own<'_>, refreshed: &Exchange<'_>, read: Mark, window: &Window)
     Finding::undecided(format!(
         "{when}no call succeeded with a token of {name}, but nothing shows that what its refresh had brought was lost"
     ))
+}
+
+/// Several calls had been denied before the refresh was answered, and none tried the old token after that: a second one that had waited for the
+/// refresh may have made another, whatever the other connection did.
+fn waited(view: &View<'_>, both: &Both<'_, '_>, again: &Exchange<'_>) -> bool {
+    let denied: Vec<_> = view.api_calls(both.since, again.arrived).filter(|x| x.answered(4)).collect();
+    denied.iter().filter(|x| x.arrived < both.read).count() > 1 && !denied.iter().any(|x| x.began > both.read.at)
 }

@@ -37,7 +37,18 @@ fn who_loses_one_of_the_pairs_fails() {
 fn what_is_lost_for_another_reason_is_undecided() {
     // Neither goes on.
     let neither = both(each_alone()).rest().of("acme").asked_in_vain(2).of("globex").asked_in_vain(2).rest();
-    neither.undecided("RACE-13", "neither went on");
+    neither.undecided("RACE-13", "neither of them is seen to go on");
+    // A second call of its own had waited for the refresh, and refreshed once more.
+    let presents = |story: Story| {
+        let story = story.of("globex").refuses("refresh#202", "invalid_grant").gives_up().rest().of("acme").works().works();
+        story.of("globex").asked_in_vain(2).rest()
+    };
+    presents(both(each_alone())).fails("RACE-13", "and globex presented refresh#202 again");
+    let (story, acme) = asks(each_alone(), "acme");
+    let (story, globex) = asks(story.of("globex").rejected().trigger().answered(Outcome::Accepted).api(401), "globex");
+    let story = gets(gets(story.settled(), "acme", acme), "globex", globex);
+    presents(story.clone()).undecided("RACE-13", "one call of globex may have waited for the refresh of another");
+    presents(story.of("globex").api(401)).fails("RACE-13", "and globex presented refresh#202 again");
     // It does not go on when it refreshes alone either.
     let never = both(two_connected().of("acme").works().of("globex").works().rest());
     goes_back(never.rest().of("acme").works().works(), "globex").undecided("RACE-13", "not seen to go on once it had refreshed alone");
