@@ -7,7 +7,7 @@ use std::{
     collections::HashMap,
     fs,
     path::PathBuf,
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 use axum::{Router, extract::Request, response::Response};
@@ -112,9 +112,18 @@ impl Copies {
         Self(all.filter_map(|store| Some((Arc::clone(store), store.snapshot().ok()?))).collect())
     }
 
-    pub(super) fn write_back(self) {
+    /// What is saved, and the copies, are written at one go.
+    pub(super) fn written_with<T>(self, save: impl FnOnce() -> T) -> T {
+        static GO: Mutex<()> = Mutex::new(());
+        if self.0.is_empty() {
+            return save();
+        }
+        let go = GO.lock().unwrap_or_else(PoisonError::into_inner);
+        let saved = save();
         for (store, snapshot) in self.0 {
             drop(store.transit(|_| Some((snapshot, Disk::Same))));
         }
+        drop(go);
+        saved
     }
 }

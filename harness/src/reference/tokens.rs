@@ -361,8 +361,7 @@ impl Tokens {
         let flight = InFlight::begin(&self.in_flight, now.generation);
         let copies = Copies::of(&self.others);
         let outcome = self.pleo.refresh(refresh).await;
-        let settled = self.settle(now, need, outcome, attempt);
-        copies.write_back();
+        let settled = copies.written_with(|| self.settle(now, need, outcome, attempt));
         drop(flight);
         if let Ok(Settled::Passing { retry_after, .. }) = &settled {
             let not_before = retry_after.map(|wait| Instant::now() + wait.min(LONGEST_SILENCE));

@@ -14,6 +14,8 @@ struct Own<'h> {
 
 /// A refresh of each of two connections, needed at the same time.
 struct Both<'v, 'h> {
+    /// The story began.
+    prologue: Mark,
     /// Both connections were at rest.
     since: Mark,
     /// Each with its refresh.
@@ -72,7 +74,7 @@ fn apart(view: &View<'_>, one: &Own<'_>, other: &Own<'_>, prologue: Mark) -> Fin
     let Some(both) = both(one, other, prologue) else {
         return unrealised(view, "no two connections are seen to have refreshed at the same time, and to have read what came");
     };
-    if let Some(reason) = both.each.iter().find_map(|(own, _)| unknown(own, &both, prologue)) {
+    if let Some(reason) = both.each.iter().find_map(|(own, _)| unknown(own, &both)) {
         return Finding::undecided(reason);
     }
     let windows = windows(view, &both);
@@ -112,7 +114,7 @@ fn both<'v, 'h>(one: &'v Own<'h>, other: &'v Own<'h>, prologue: Mark) -> Option<
         }
         let read = soon.max(later);
         let rest = late.view.rest_after(read).filter(|rest| rest.quiet)?.mark;
-        Some(Both { since, each: [(one, x), (other, y)], read, rest })
+        Some(Both { prologue, since, each: [(one, x), (other, y)], read, rest })
     })
 }
 
@@ -121,12 +123,12 @@ fn read(x: &Exchange<'_>) -> Option<Mark> {
 }
 
 /// What keeps it open whose doing it was, if a connection does not go on.
-fn unknown(own: &Own<'_>, both: &Both<'_, '_>, prologue: Mark) -> Option<String> {
+fn unknown(own: &Own<'_>, both: &Both<'_, '_>) -> Option<String> {
     let (name, view) = (own.name, &own.view);
-    if decided_after(view, prologue) < both.rest {
+    if decided_after(view, both.prologue) < both.rest {
         return Some(format!("the user or the provider did something else to {name} meanwhile"));
     }
-    let alone = view.refreshes(prologue, both.since).find_map(|x| x.pair().and(read(x)));
+    let alone = view.refreshes(both.prologue, both.since).find_map(|x| x.pair().and(read(x)));
     let kept =
         alone.and_then(|alone| view.settled_after(alone)).and_then(|settled| view.api_calls(settled, both.since).find(|x| x.answered(2)));
     if kept.is_none() {
@@ -187,8 +189,11 @@ fn goes_on(own: &Own<'_>, refreshed: &Exchange<'_>, both: &Both<'_, '_>, window:
 }
 
 /// Several calls had been denied before the refresh was answered, and none tried the old token after that: a second one that had waited for the
-/// refresh may have made another, whatever the other connection did.
+/// refresh may have made another, whatever the other connection did. Not if as many waited when it refreshed alone, and did no such thing.
 fn waited(view: &View<'_>, both: &Both<'_, '_>, again: &Exchange<'_>) -> bool {
-    let denied: Vec<_> = view.api_calls(both.since, again.arrived).filter(|x| x.answered(4)).collect();
-    denied.iter().filter(|x| x.arrived < both.read).count() > 1 && !denied.iter().any(|x| x.began > both.read.at)
+    let denied = |from: Mark, until: Mark| view.api_calls(from, until).filter(|x| x.answered(4)).count();
+    let tried = view.api_calls(both.read, again.arrived).any(|x| x.answered(4));
+    let alone = view.refreshes(both.prologue, both.since).find_map(read).map_or(0, |answered| denied(both.prologue, answered));
+    let waiting = denied(both.since, both.read);
+    waiting > 1 && waiting > alone && !tried
 }

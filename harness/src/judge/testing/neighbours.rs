@@ -33,7 +33,7 @@ impl Story {
 }
 
 /// A connection refreshes alone, and goes on.
-fn alone(story: Story, name: &'static str) -> Story {
+pub(crate) fn alone(story: Story, name: &'static str) -> Story {
     story.of(name).rejected().trigger().api(401).refreshes().delivers().answered(Outcome::Accepted).rest()
 }
 

@@ -49,6 +49,11 @@ fn what_is_lost_for_another_reason_is_undecided() {
     let story = gets(gets(story.settled(), "acme", acme), "globex", globex);
     presents(story.clone()).undecided("RACE-13", "one call of globex may have waited for the refresh of another");
     presents(story.of("globex").api(401)).fails("RACE-13", "and globex presented refresh#202 again");
+    // As many had waited when it refreshed alone.
+    let waits = |story: Story| story.of("globex").rejected().trigger().answered(Outcome::Accepted).api(401);
+    let (story, acme) = asks(both_work(alone(waits(alone(two_connected(), "acme")), "globex")), "acme");
+    let (story, globex) = asks(waits(story), "globex");
+    presents(gets(gets(story.settled(), "acme", acme), "globex", globex)).fails("RACE-13", "and globex presented refresh#202 again");
     // It does not go on when it refreshes alone either.
     let never = both(two_connected().of("acme").works().of("globex").works().rest());
     goes_back(never.rest().of("acme").works().works(), "globex").undecided("RACE-13", "not seen to go on once it had refreshed alone");
@@ -79,23 +84,15 @@ fn two_refreshes_that_did_not_meet_decide_nothing() {
     Story::honest().undecided("RACE-13", "fewer than two connections");
 }
 
-/// A unit is asked of one, and carried by a token of whoever `story` speaks of then.
+/// A unit is asked of one, and carried by a token of the other, or its own.
 fn pushes(story: Story, asked: &'static str, by: &'static str, item: &str) -> Story {
-    let story = story.terms(|t| t.work = Some(WorkKind::Push)).of(asked).trigger();
-    let story = story.with(|s| {
-        s.amends(|what| {
-            if let What::VerbCalled { item: unit, .. } = what {
-                *unit = Some(item.into())
-            }
-        })
-    });
-    let story = story.of(by).api(200);
-    let carries = |what: &mut What| {
-        if let What::Requested { units, .. } = what {
-            *units = vec![item.into()]
-        }
+    let name = |what: &mut What| match what {
+        What::VerbCalled { item: unit, .. } => *unit = Some(item.into()),
+        What::Requested { units, .. } => *units = vec![item.into()],
+        _ => {}
     };
-    story.with(|s| s.amends(carries)).of(asked).answered(Outcome::Accepted)
+    let story = story.terms(|t| t.work = Some(WorkKind::Push)).of(asked).trigger().with(|s| s.amends(name));
+    story.of(by).api(200).with(|s| s.amends(name)).of(asked).answered(Outcome::Accepted)
 }
 
 #[test]
