@@ -18,8 +18,9 @@ const A_STORY: Duration = Duration::from_secs(20);
 /// Rules that meet only an integration that makes several calls at once for one piece of work.
 const SIDE_BY_SIDE: [(&str, u32); 1] = [("a_call_meets_401_after_a_sibling_refreshed", 4)];
 
-/// The small integration has no clock: it does not notice that its token has run out, and what awaits its refresh waits in vain.
-const BY_THE_CLOCK: [&str; 1] = ["token_endpoint_hangs_for_users"];
+/// What awaits a refresh that the small integration never makes waits in vain: it has no clock, and does not notice that its token has run out; and
+/// it has one connection, and none of another company.
+const BEYOND_IT: [&str; 2] = ["token_endpoint_hangs_for_users", "two_companies_refresh_at_once"];
 
 fn stories() -> Vec<(PathBuf, Scenario)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios");
@@ -30,8 +31,8 @@ fn stories() -> Vec<(PathBuf, Scenario)> {
         let story = Scenario::parse(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         (path, story)
     };
-    let needs_a_clock = |path: &Path| BY_THE_CLOCK.iter().any(|name| path.file_stem().is_some_and(|stem| stem == *name));
-    files.filter(|path| !needs_a_clock(path)).map(read).collect()
+    let is_beyond_it = |path: &Path| BEYOND_IT.iter().any(|name| path.file_stem().is_some_and(|stem| stem == *name));
+    files.filter(|path| !is_beyond_it(path)).map(read).collect()
 }
 
 #[tokio::test]
