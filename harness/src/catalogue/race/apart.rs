@@ -189,11 +189,10 @@ fn goes_on(own: &Own<'_>, refreshed: &Exchange<'_>, both: &Both<'_, '_>, window:
 }
 
 /// Several calls had been denied before the refresh was answered, and none tried the old token after that: a second one that had waited for the
-/// refresh may have made another, whatever the other connection did. Not if as many waited when it refreshed alone, and did no such thing.
+/// refresh may have made another, whatever the other connection did. Not if one waited when it refreshed alone, too, and did no such thing.
 fn waited(view: &View<'_>, both: &Both<'_, '_>, again: &Exchange<'_>) -> bool {
     let denied = |from: Mark, until: Mark| view.api_calls(from, until).filter(|x| x.answered(4)).count();
     let tried = view.api_calls(both.read, again.arrived).any(|x| x.answered(4));
     let alone = view.refreshes(both.prologue, both.since).find_map(read).map_or(0, |answered| denied(both.prologue, answered));
-    let waiting = denied(both.since, both.read);
-    waiting > 1 && waiting > alone && !tried
+    denied(both.since, both.read) > 1 && alone < 2 && !tried
 }

@@ -49,7 +49,7 @@ fn what_is_lost_for_another_reason_is_undecided() {
     let story = gets(gets(story.settled(), "acme", acme), "globex", globex);
     presents(story.clone()).undecided("RACE-13", "one call of globex may have waited for the refresh of another");
     presents(story.of("globex").api(401)).fails("RACE-13", "and globex presented refresh#202 again");
-    // As many had waited when it refreshed alone.
+    // One had waited when it refreshed alone, too.
     let waits = |story: Story| story.of("globex").rejected().trigger().answered(Outcome::Accepted).api(401);
     let (story, acme) = asks(both_work(alone(waits(alone(two_connected(), "acme")), "globex")), "acme");
     let (story, globex) = asks(waits(story), "globex");
