@@ -162,6 +162,12 @@ impl<'h> Exchange<'h> {
         self.replied.as_ref().is_some_and(|(_, status, _)| status / 100 == class)
     }
 
+    /// When its answer was read, or, where that cannot be seen, written.
+    #[must_use]
+    pub fn taken(&self) -> Option<Mark> {
+        self.read.or(self.replied.filter(|_| self.read_unknown).map(|(mark, ..)| mark))
+    }
+
     /// The final refusal it got, if it got one.
     #[must_use]
     pub fn refusal(&self) -> Option<&'h str> {

@@ -104,7 +104,7 @@ fn both<'v, 'h>(one: &'v Own<'h>, other: &'v Own<'h>, prologue: Mark) -> Option<
     let refreshes = |own: &'v Own<'h>| own.view.refreshes(prologue, Mark::END).filter(|x| x.pair().is_some());
     refreshes(one).flat_map(|x| refreshes(other).map(move |y| (x, y))).find_map(|(x, y)| {
         let (first, second, late) = if x.began <= y.began { (x, y, other) } else { (y, x, one) };
-        let (soon, later) = (read(first)?, read(second)?);
+        let (soon, later) = (first.taken()?, second.taken()?);
         let since = late.view.rests.iter().rfind(|rest| rest.mark.at < first.began)?.mark;
         // Whoever refreshes only when asked again may have done with the other one's token what was asked before.
         let waited =
@@ -118,28 +118,24 @@ fn both<'v, 'h>(one: &'v Own<'h>, other: &'v Own<'h>, prologue: Mark) -> Option<
     })
 }
 
-fn read(x: &Exchange<'_>) -> Option<Mark> {
-    x.read.or(x.replied.filter(|_| x.read_unknown).map(|(mark, ..)| mark))
-}
-
 /// What keeps it open whose doing it was, if a connection does not go on.
 fn unknown(own: &Own<'_>, both: &Both<'_, '_>) -> Option<String> {
     let (name, view) = (own.name, &own.view);
     if decided_after(view, both.prologue) < both.rest {
         return Some(format!("the user or the provider did something else to {name} meanwhile"));
     }
-    let alone = view.refreshes(both.prologue, both.since).find_map(|x| x.pair().and(read(x)));
+    let alone = view.refreshes(both.prologue, both.since).find_map(|x| x.pair().and(x.taken()));
     let kept =
         alone.and_then(|alone| view.settled_after(alone)).and_then(|settled| view.api_calls(settled, both.since).find(|x| x.answered(2)));
     if kept.is_none() {
         return Some(format!("{name} was not seen to go on once it had refreshed alone"));
     }
     let meanwhile: Vec<_> = view.refreshes(both.since, both.rest).collect();
-    if meanwhile.iter().any(|x| x.replied.is_none() || read(x).is_none()) {
+    if meanwhile.iter().any(|x| x.replied.is_none() || x.taken().is_none()) {
         return Some(format!("{name} was not seen to read the answer to a refresh"));
     }
     let doubled = |x: &&&Exchange<'_>| {
-        let until = read(x).unwrap_or(Mark::END);
+        let until = x.taken().unwrap_or(Mark::END);
         meanwhile.iter().any(|y| y.arrived > x.arrived && y.began < until.at && y.token_name() == x.token_name())
     };
     meanwhile.iter().find(doubled).map(|_| format!("{name} refreshed twice at the same time by itself"))
@@ -171,7 +167,9 @@ fn goes_on(own: &Own<'_>, refreshed: &Exchange<'_>, both: &Both<'_, '_>, window:
     }
     let given = refreshed.pair().map_or("another", |(access, refresh)| refresh.unwrap_or(access));
     let spent = |y: &&Exchange<'_>| y.token_name().is_some() && y.token_name() == refreshed.token_name();
-    if let Some((y, spent)) = view.refreshes(both.read, *until).find(spent).and_then(|y| Some((y, y.token_name()?))) {
+    // What it says right after the refresh belongs to the first window.
+    let since = if when.is_empty() { both.read } else { *from };
+    if let Some((y, spent)) = view.refreshes(since, *until).find(spent).and_then(|y| Some((y, y.token_name()?))) {
         if waited(view, both, y) {
             return Finding::undecided(format!(
                 "one call of {name} may have waited for the refresh of another, and sent {spent} once more"
@@ -193,6 +191,6 @@ fn goes_on(own: &Own<'_>, refreshed: &Exchange<'_>, both: &Both<'_, '_>, window:
 fn waited(view: &View<'_>, both: &Both<'_, '_>, again: &Exchange<'_>) -> bool {
     let denied = |from: Mark, until: Mark| view.api_calls(from, until).filter(|x| x.answered(4)).count();
     let tried = view.api_calls(both.read, again.arrived).any(|x| x.answered(4));
-    let alone = view.refreshes(both.prologue, both.since).find_map(read).map_or(0, |answered| denied(both.prologue, answered));
+    let alone = view.refreshes(both.prologue, both.since).find_map(Exchange::taken).map_or(0, |answered| denied(both.prologue, answered));
     denied(both.since, both.read) > 1 && alone < 2 && !tried
 }

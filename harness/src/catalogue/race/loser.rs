@@ -17,7 +17,7 @@ pub(super) fn race_04(view: &View<'_>) -> Finding {
         };
     };
     let Some(grant) = winner.issued_in() else { return Finding::undecided("the winner's family is not known") };
-    let Some(read) = loser.read.or(if loser.read_unknown { loser.replied.map(|(mark, ..)| mark) } else { None }) else {
+    let Some(read) = loser.taken() else {
         return unrealised(view, "the subject never read the loser's refusal");
     };
     let cited = vec![winner.arrived.n, loser.arrived.n];

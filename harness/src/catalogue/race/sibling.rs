@@ -53,15 +53,11 @@ fn late_one<'v, 'h>(view: &'v View<'h>, x: &'v Exchange<'h>) -> Option<Late<'v, 
             && x.grant().is_some()
             && r.issued_in() == x.grant()
             && x.token_name() != Some(access)
-            && read(r).is_some_and(|read| read < denied)
+            && r.taken().is_some_and(|read| read < denied)
             && r.replied.is_some_and(|(answered, ..)| x.began < answered.at)
     };
     let refresh = view.exchanges.iter().find(overtook)?;
     Some(Late { x, denied, refresh, asked: asked_after(view, denied) })
-}
-
-fn read(x: &Exchange<'_>) -> Option<Mark> {
-    x.read.or(x.replied.filter(|_| x.read_unknown).map(|(mark, ..)| mark))
 }
 
 fn asked_after(view: &View<'_>, from: Mark) -> Mark {

@@ -42,7 +42,7 @@ fn retry_06(view: &View<'_>) -> Finding {
         let reason = "it followed the redirect to another origin, and then used a token that Pleo never issued";
         return Finding::fail(reason, vec![first.arrived.n, there.n, x.arrived.n]);
     }
-    let Some(read) = redirected.iter().find_map(|x| x.read.or(x.replied.map(|(mark, ..)| mark).filter(|_| x.read_unknown))) else {
+    let Some(read) = redirected.iter().find_map(|x| x.taken()) else {
         return Finding::undecided("the subject did not read the redirect");
     };
     let Some(rest) = view.rest_after(read) else { return Finding::undecided("the subject did not come to rest after the redirect") };
